@@ -1,0 +1,63 @@
+"""The errors that a user can meet, each with a stable type; layers turn them into what they speak.
+
+The API renders them as RFC 9457 problem details, the CLI as one line and exit code 2.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class ImpastoError(Exception):
+    """Base of every error that has a meaning for the user.
+
+    Subclasses fix `type` (a stable slug), `title` (a short sentence, the same each time) and
+    `status` (HTTP); `detail` says what happened this time and what to do about it.
+    """
+
+    type: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong inside Impasto."
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class JobMissing(ImpastoError):
+    """No job of this tenant has that id."""
+
+    type = "job-missing"
+    title = "There is no such job."
+    status = HTTPStatus.NOT_FOUND
+
+
+class StyleMissing(ImpastoError):
+    """No published style has that name."""
+
+    type = "style-missing"
+    title = "There is no such style."
+    status = HTTPStatus.NOT_FOUND
+
+
+class InvalidRequest(ImpastoError):
+    """The request cannot be understood or asks for something impossible."""
+
+    type = "invalid-request"
+    title = "The request is not valid."
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class AlbumTooLarge(ImpastoError):
+    """More photos, or larger ones, than the settings allow."""
+
+    type = "album-too-large"
+    title = "The album is larger than this service allows."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class ServiceUnavailable(ImpastoError):
+    """Redis or S3 cannot be reached; nothing was accepted."""
+
+    type = "service-unavailable"
+    title = "A part of the service cannot be reached."
+    status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,0 +1,83 @@
+"""Every setting of Impasto and its one reader: the environment, prefix ``IMPASTO_``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What a process needs to know about the world outside it.
+
+    Unset server addresses mean the embedded servers, which `impasto up` starts and names to its
+    children through these same variables.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True, extra="ignore")
+
+    #: Folder that holds everything an embedded stack keeps.
+    data: Path = Path(".impasto")
+
+    redis_url: SecretStr | None = Field(
+        default=None, description="redis:// or rediss:// address; unset starts an embedded Redis."
+    )
+    s3_endpoint: str | None = Field(
+        default=None, description="S3 address; unset starts an embedded server."
+    )
+    s3_region: str = "us-east-1"
+    s3_bucket: str = "impasto"
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 picks one.")
+    api_keys: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description='Tenant to key, as JSON: {"alice": "…"}. Needed for any host but loopback.',
+    )
+    url: str = Field(
+        default="http://127.0.0.1:8000", description="Where the CLI and client find the API."
+    )
+    api_key: SecretStr | None = Field(default=None, description="Key that the CLI sends.")
+
+    #: Photos in one chunk: what one claim of a worker covers.
+    chunk_photos: Annotated[int, Field(ge=1, le=1000)] = 8
+    #: Chunks of one job that are offered to workers at the same time.
+    job_window: Annotated[int, Field(ge=1)] = 8
+    #: Seconds a claim lives without a heartbeat.
+    lease_seconds: Annotated[float, Field(gt=0)] = 20.0
+    #: Seconds between heartbeats of a running chunk.
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 5.0
+    #: Seconds between sweeps.
+    sweep_seconds: Annotated[float, Field(gt=0)] = 3.0
+    #: Seconds an offered chunk may lie unclaimed, in an idle queue, before its bell rings again.
+    ring_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
+
+    max_album_photos: Annotated[int, Field(ge=1)] = 100_000
+    max_photo_bytes: Annotated[int, Field(ge=1)] = 128 * MEBIBYTE
+    #: Megapixels (1e6) a photo may have; larger ones fail before they are decoded.
+    max_photo_megapixels: Annotated[float, Field(gt=0)] = 50.0
+
+    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    #: Threads of one worker's CPU arithmetic; 0 leaves the choice to PyTorch.
+    threads: Annotated[int, Field(ge=0)] = 0
+    #: Bytes of nets that one worker process keeps loaded.
+    net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
+
+    #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth).
+    loss_weights: Path | None = None
+    #: Folder of test and training assets; only tests and training commands read it.
+    assets: Path | None = None
+
+    log_level: str = "INFO"
+
+
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises pydantic.ValidationError with every wrong variable named.
+    """
+    return Settings()

@@ -1,0 +1,1 @@
+"""Object storage: a port, and S3 behind it."""

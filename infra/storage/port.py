@@ -1,0 +1,57 @@
+"""What Impasto needs of an object store, and nothing more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+
+class ObjectMissing(LookupError):
+    """No object has that key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no object {key!r}")
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One listed or looked-up object; `size` in bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Whole objects by key. Keys are `/`-separated, never starting with `/`."""
+
+    def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+        """Write or replace an object. A file is streamed from its current position."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return the object's bytes; raises ObjectMissing."""
+        ...
+
+    def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """Yield the object's bytes in pieces; raises ObjectMissing before the first piece."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the object's size; raises ObjectMissing."""
+        ...
+
+    def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Yield objects below a prefix in key order (UTF-8 bytes), reading page by page."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every object below a prefix."""
+        ...
+
+    def ping(self) -> None:
+        """Raise an exception when the store or the bucket cannot be reached."""
+        ...
