@@ -1,0 +1,1 @@
+"""The trainer: losses, content corpus, the staged ratio schedule, and the training loop."""

@@ -1,0 +1,5 @@
+"""`python -m trainer`: train a style from a painting and a folder of photos."""
+
+from trainer.cli import main
+
+main()

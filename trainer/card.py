@@ -1,0 +1,123 @@
+"""The style card: what a style is, how it was made, and what its makers measured."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from worker.net import TransformNet
+
+#: Iterations of every stage whose losses and weights the card keeps, to prove a repetition.
+FIRST_ITERATIONS = 20
+
+
+class CardPart(BaseModel):
+    """An immutable part of a card; a card with unknown fields is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PaintingCard(CardPart):
+    """The painting: its file's SHA-256, what it is, and the short side (px) it was seen at."""
+
+    sha256: str
+    title: str
+    side: int
+
+
+class NetShape(CardPart):
+    """The transform net's config, as in `worker.net.NetConfig`."""
+
+    width: int
+    residual_blocks: int
+    upsample: str
+
+
+class TrainingCard(CardPart):
+    """Everything that decides the weights, but for the pictures themselves."""
+
+    loss_network: str
+    schedule: str
+    batch: int
+    crop: int
+    peak_rate: float
+    floor_rate: float
+    smoothness: float
+    seed: int
+    threads: int
+    #: Name and size of the corpus, and a SHA-256 over its photos' file names and bytes.
+    corpus_photos: int
+    corpus_sha256: str
+    #: What the arithmetic ran on; another kind of processor may round differently.
+    machine: str
+
+
+class FirstIterations(CardPart):
+    """A stage's first steps: (content, style) before each, and the weights after the last."""
+
+    losses: list[tuple[float, float]]
+    weights_sha256: str
+
+
+class Losses(CardPart):
+    """Distances and similarity on held-out photos."""
+
+    content: float
+    style: float
+    ssim: float
+
+
+class StageCard(CardPart):
+    """One published stage."""
+
+    stage: int
+    ratio: float
+    iterations: int
+    file: str
+    sha256: str
+    seconds: float
+    held_out: Losses
+    first: FirstIterations
+
+
+class StyleCard(CardPart):
+    """The card of a style, `card.json` beside its stages."""
+
+    name: str
+    title: str
+    licence: str
+    code_version: str
+    command: str
+    reproduce: str
+    painting: PaintingCard
+    net: NetShape
+    training: TrainingCard
+    held_out_photos: int
+    photos_before_training: Losses
+    stages: list[StageCard]
+
+    @classmethod
+    def read(cls, folder: Path) -> "StyleCard":
+        """Read a style folder's card; raises pydantic.ValidationError for another format."""
+        return cls.model_validate_json((folder / "card.json").read_text())
+
+    def write(self, folder: Path) -> None:
+        """Write the card into a style folder, whole or not at all."""
+        draft = folder / "card.json.part"
+        draft.write_text(self.model_dump_json(indent=2) + "\n")
+        draft.replace(folder / "card.json")
+
+
+def weights_sha256(net: TransformNet) -> str:
+    """Return a hash (hex) over a net's float32 weights, equal only for bit-equal nets."""
+    digest = hashlib.sha256()
+    for name, weight in net.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.detach().contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def machine() -> str:
+    """Name what decides the rounding of CPU arithmetic: torch's version and instruction set."""
+    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"

@@ -1,0 +1,223 @@
+"""The trainer's command line: `train` a style on this machine, `reproduce` a published stage."""
+
+import shlex
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from infra.errors import ImpastoError
+from infra.settings import load_settings
+from trainer.card import StyleCard
+from trainer.corpus import CorpusRejected
+from trainer.loop import Recipe
+from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
+from trainer.reproduce import repeat_stage
+from trainer.schedule import Schedule
+from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, train
+from trainer.training import Progress as TrainingProgress
+from trainer.weights import WeightsSource
+from worker.net import NetConfig
+
+#: From near-identity to a full painting in six stages.
+DEFAULT_SCHEDULE = "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700"
+console = Console(stderr=True)
+app = typer.Typer(
+    help="Train transform nets on this machine, stage by stage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Painting = Annotated[Path, typer.Option(help="Picture of the painting to learn from.")]
+Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="IMPASTO_LOSS_WEIGHTS",
+        help="Folder of loss-network weights; without it torchvision downloads them.",
+    ),
+]
+
+
+@app.command("train")
+def train_command(
+    painting: Painting,
+    photos: Photos,
+    name: Annotated[str, typer.Option(help="Name of the style, such as water-lilies.")],
+    out: Annotated[Path, typer.Option(help="Folder for the stages, the card and the sheet.")],
+    title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = "",
+    licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown",
+    loss_network: Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")] = "vgg19",
+    loss_weights: Weights = None,
+    schedule: Annotated[
+        str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")
+    ] = DEFAULT_SCHEDULE,
+    width: Annotated[int, typer.Option(help="32 is the standard net, 16 the light one.")] = 32,
+    residual_blocks: Annotated[int, typer.Option(help="Residual blocks of the net.")] = 5,
+    upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize",
+    painting_side: Annotated[
+        int, typer.Option(help="Short side (px) at which the painting is seen.")
+    ] = 384,
+    batch: Annotated[int, typer.Option(help="Photos in one step.")] = 4,
+    crop: Annotated[int, typer.Option(help="Side (px) of the square crops.")] = 192,
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3,
+    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 1e-4,
+    smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides first weights, crops and flips.")] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads; part of what repeats.")] = 2,
+) -> None:
+    """Train a style and write its stages, its card and a contact sheet.
+
+    Run again with the same options, it goes on behind the last finished stage.
+
+    Example: python -m trainer train --painting monet.jpg --photos train2017
+    --name water-lilies --out styles/water-lilies
+    """
+    prepare_arithmetic(threads)
+    order = Order(
+        name=name,
+        title=title or name,
+        licence=licence,
+        painting=painting,
+        photos=photos,
+        schedule=Schedule.parse(schedule),
+        net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
+        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, seed),
+        painting_side=painting_side,
+        code_version=version("impasto"),
+        command=command_line(painting, photos, loss_weights),
+        reproduce=reproduce_line(name, painting, photos, loss_weights),
+    )
+    studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=console,
+    ) as bar:
+        card = train(studio, out, _Bar(bar, order.schedule))
+    _report(card)
+    console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
+
+
+class _Bar:
+    """Draws training progress, one bar a stage."""
+
+    def __init__(self, bar: Progress, schedule: Schedule) -> None:
+        self._bar = bar
+        self._stages = len(schedule.stages)
+        self._tasks: dict[int, object] = {}
+
+    def __call__(self, now: TrainingProgress) -> None:
+        if now.stage not in self._tasks:
+            self._tasks[now.stage] = self._bar.add_task(
+                f"stage {now.stage + 1} of {self._stages}, ratio {now.ratio:g}",
+                total=now.iterations,
+                losses="",
+            )
+        self._bar.update(
+            self._tasks[now.stage],  # type: ignore[arg-type]
+            completed=now.iteration,
+            losses=f"content {now.loss.content:.3f}  style {now.loss.style:.3f}",
+        )
+
+
+@app.command("reproduce")
+def reproduce_command(
+    style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
+    painting: Painting,
+    photos: Photos,
+    stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
+    loss_weights: Weights = None,
+) -> None:
+    """Train the first 20 iterations of a published stage again and compare every bit.
+
+    Exit code 0: losses and weights are bit for bit those on the card. 1: they are not.
+    """
+    card = StyleCard.read(style)
+    if not 0 <= stage < len(card.stages):
+        raise typer.BadParameter(f"{card.name} has stages 0 to {len(card.stages) - 1}.")
+    prepare_arithmetic(card.training.threads)
+    order = order_from_card(card, painting, photos)
+    source = WeightsSource(folder=loss_weights)
+    studio = Studio(order, load_loss_network(card.training.loss_network, source))
+    outcome = repeat_stage(studio, style, stage)
+    console.print(
+        f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
+        f"weights {'equal' if outcome.equal_weights else 'different'}."
+    )
+    if not outcome.exact and outcome.other_machine:
+        console.print(f"The card was made with {outcome.other_machine}: rounding may differ here.")
+    raise typer.Exit(0 if outcome.exact else 1)
+
+
+def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
+    """Return the order that a card stands for; raises CorpusRejected for another painting."""
+    if file_sha256(painting) != card.painting.sha256:
+        raise CorpusRejected(f"{painting} is not the painting on the card of {card.name}.")
+    training = card.training
+    return Order(
+        name=card.name,
+        title=card.title,
+        licence=card.licence,
+        painting=painting,
+        photos=photos,
+        schedule=Schedule.parse(training.schedule),
+        net=NetConfig(card.net.width, card.net.residual_blocks, card.net.upsample),  # type: ignore[arg-type]
+        recipe=Recipe(
+            training.batch,
+            training.crop,
+            training.peak_rate,
+            training.floor_rate,
+            training.smoothness,
+            training.seed,
+        ),
+        painting_side=card.painting.side,
+        code_version=card.code_version,
+        command=card.command,
+        reproduce=card.reproduce,
+    )
+
+
+def command_line(*folders: Path | None) -> str:
+    """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
+    words = " ".join(shlex.quote(word) for word in sys.argv[1:])
+    return portable(f"python -m trainer {words}")
+
+
+def reproduce_line(name: str, painting: Path, photos: Path, weights: Path | None) -> str:
+    """Return the command that repeats a stage of this training."""
+    line = f"python -m trainer reproduce infra/styles/{name} --stage 0 --painting {painting}"
+    line += f" --photos {photos}"
+    return portable(line + (f" --loss-weights {weights}" if weights else ""))
+
+
+def portable(line: str) -> str:
+    """Name the assets folder by its variable, so that a card holds no path of one machine."""
+    assets = load_settings().assets
+    return line.replace(str(assets), "$IMPASTO_ASSETS") if assets else line
+
+
+def _report(card: StyleCard) -> None:
+    for stage in card.stages:
+        seen = stage.held_out
+        console.print(
+            f"stage {stage.stage}  ratio {stage.ratio:<6g} content {seen.content:.3f}  "
+            f"style {seen.style:.3f}  SSIM {seen.ssim:.3f}"
+        )
+
+
+def main() -> None:
+    """Run the trainer's command line: a user's mistake is one line and exit code 2."""
+    try:
+        app()
+    except (ImpastoError, UnknownLossNetwork, ValueError, OSError) as error:
+        console.print(f"[red]error[/red] {error}", soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,106 @@
+"""The training loop of one stage: set up, then step by step.
+
+A stage starts from the published (float16) weights of the one before it, with a fresh optimiser
+and its own place in the corpus. Its file and the seed are therefore all that is needed to
+continue behind it, or to repeat it bit for bit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.corpus import CropSampler
+from trainer.losses import StyleTarget, distances
+from trainer.lossnet import LossNetwork
+from trainer.schedule import Stage, learning_rate
+from worker.net import TransformNet
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What stays the same through all stages of a training."""
+
+    #: Photos in one step.
+    batch: int = 4
+    #: Side of the square crops, pixels.
+    crop: int = 192
+    #: Adam's highest and lowest learning rate within a stage.
+    peak_rate: float = 1e-3
+    floor_rate: float = 1e-4
+    #: Weight of total variation, the mean absolute step between neighbouring pixels (0..1).
+    smoothness: float = 0.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """Mean content and style distance of one step's batch."""
+
+    content: float
+    style: float
+
+
+class StageTrainer:
+    """Trains a net through one stage; `step` until `done`."""
+
+    def __init__(
+        self,
+        *,
+        net: TransformNet,
+        loss_network: LossNetwork,
+        target: StyleTarget,
+        sampler: CropSampler,
+        stage: Stage,
+        recipe: Recipe,
+        first_photo: int,
+    ) -> None:
+        self._net = net.train()
+        self._loss_network = loss_network
+        self._target = target
+        self._stage = stage
+        self._recipe = recipe
+        self._optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
+        self._batches: Iterator[Tensor] = sampler.batches(first_photo, recipe.batch)
+        self.iteration = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage has had all its iterations."""
+        return self.iteration >= self._stage.iterations
+
+    def step(self) -> StepLoss:
+        """Train on one batch and return its distances before the step."""
+        photo = next(self._batches)  # (B, 3, S, S), 0..1
+        self._set_rate()
+        painted = self._net(photo)
+        with torch.no_grad():
+            seen_photo = self._loss_network(photo)
+        seen = distances(self._loss_network(painted), seen_photo, self._target)
+        loss = seen.total(self._stage.ratio)
+        if self._recipe.smoothness:
+            loss = loss + self._recipe.smoothness * total_variation(painted)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        self.iteration += 1
+        return StepLoss(seen.content.mean().item(), seen.style.mean().item())
+
+    def _set_rate(self) -> None:
+        rate = learning_rate(
+            self.iteration,
+            self._stage.iterations,
+            peak=self._recipe.peak_rate,
+            floor=self._recipe.floor_rate,
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, (B, 3, H, W) → scalar."""
+    across = F.l1_loss(picture[..., 1:], picture[..., :-1])
+    down = F.l1_loss(picture[..., 1:, :], picture[..., :-1, :])
+    return across + down

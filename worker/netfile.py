@@ -1,0 +1,146 @@
+"""The file format of a net: safetensors whose own metadata says everything needed to use it.
+
+Weights are stored as float16, half the bytes for a difference that no eye sees (training goes on
+from the rounded weights, so a file is exactly the net that was measured). Pickles are never read.
+Format: https://github.com/huggingface/safetensors#format
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from infra.errors import ImpastoError
+from worker.net import NetConfig, TransformNet
+
+FORMAT = "impasto-net"
+FORMAT_VERSION = 1
+#: Bytes of a file's header that are read at most.
+HEADER_LIMIT = 1 << 20
+
+
+class NetFileRejected(ImpastoError):
+    """The bytes are not a net file of this format."""
+
+    type = "net-file-rejected"
+    title = "The file is not a net that Impasto can use."
+
+
+@dataclass(frozen=True, slots=True)
+class NetCard:
+    """What a net file says of itself: shape, place in its schedule, and where it came from."""
+
+    config: NetConfig
+    style: str
+    stage: int
+    #: Style:content ratio that the stage was trained at.
+    ratio: float
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def pack(net: TransformNet, card: NetCard) -> bytes:
+    """Return the bytes of a net file; the same net and card give the same bytes."""
+    weights = {name: w.detach().cpu().half().contiguous() for name, w in net.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(asdict(card.config), sort_keys=True),
+        "style": card.style,
+        "stage": str(card.stage),
+        "ratio": repr(card.ratio),
+        "provenance": json.dumps(card.provenance, sort_keys=True),
+    }
+    return safetensors.torch.save(weights, metadata)
+
+
+def unpack(data: bytes) -> tuple[TransformNet, NetCard]:
+    """Return the net (float32, evaluation mode) and card of a net file.
+
+    Raises NetFileRejected for anything else: another format or version, a pickle, missing, extra
+    or misshapen weights, values that are not finite.
+    """
+    card = read_card(data)
+    net = TransformNet(card.config)
+    try:
+        weights = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise NetFileRejected(f"The weights cannot be read: {error}.") from error
+    _check_weights(net, weights)
+    net.load_state_dict({name: weight.float() for name, weight in weights.items()})
+    return net.eval(), card
+
+
+def read_card(data: bytes) -> NetCard:
+    """Return what a net file says of itself; raises NetFileRejected."""
+    metadata = _metadata(data)
+    if metadata.get("format") != FORMAT:
+        raise NetFileRejected(
+            "This is a safetensors file, but not of an Impasto net: its metadata lacks "
+            f"format={FORMAT!r}."
+        )
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise NetFileRejected(
+            f"The file has format version {metadata.get('format_version')!r}; this Impasto reads "
+            f"version {FORMAT_VERSION}."
+        )
+    try:
+        return NetCard(
+            config=NetConfig(**json.loads(metadata["config"])),
+            style=metadata["style"],
+            stage=int(metadata["stage"]),
+            ratio=float(metadata["ratio"]),
+            provenance=json.loads(metadata["provenance"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise NetFileRejected(f"The file's metadata is damaged: {error}.") from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
+        raise NetFileRejected(
+            "This is not a safetensors file. Nets are read from safetensors only, never from "
+            "pickles (.pth, .pt)."
+        )
+    try:
+        header = json.loads(data[8 : 8 + length])
+        metadata = header.get("__metadata__", {})
+    except (ValueError, AttributeError) as error:
+        raise NetFileRejected("This is not a safetensors file: its header is not JSON.") from error
+    if not isinstance(metadata, dict):
+        raise NetFileRejected("The file's metadata is not a table.")
+    return metadata
+
+
+def _check_weights(net: TransformNet, weights: dict[str, Tensor]) -> None:
+    expected = {name: tuple(weight.shape) for name, weight in net.state_dict().items()}
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if expected != found:
+        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
+        raise NetFileRejected(f"The weights do not fit the file's own config at {wrong[0]!r}.")
+    for name, weight in weights.items():
+        if not weight.is_floating_point() or not torch.isfinite(weight).all():
+            raise NetFileRejected(f"The weight {name!r} holds values that are no finite numbers.")
+
+
+def blend(nets: list[tuple[TransformNet, float]]) -> TransformNet:
+    """Return the net whose weights are the weighted mean of others of one shape.
+
+    Neighbouring stages of one schedule lie close together, so the points between them are nets
+    of in-between strength. Weights should sum to 1. Raises ValueError for nets of unlike shapes.
+    """
+    first = nets[0][0]
+    if any(net.config != first.config for net, _ in nets):
+        raise ValueError("only nets of one shape can be blended")
+    if len(nets) == 1:
+        return first
+    mixed = TransformNet(first.config)
+    states = [(net.state_dict(), weight) for net, weight in nets]
+    mixed.load_state_dict(
+        {name: torch.stack([s[name] * w for s, w in states]).sum(0) for name in states[0][0]}
+    )
+    return mixed.eval()
