@@ -8,6 +8,7 @@ continue behind it, or to repeat it bit for bit.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,6 +18,11 @@ from trainer.losses import StyleTarget, distances
 from trainer.lossnet import LossNetwork
 from trainer.schedule import Stage, learning_rate
 from worker.net import TransformNet
+
+
+#: Rows and columns (exclusive) that a step may hide from the loss network: the least common
+#: multiple of the first strides of all loss networks and of the net.
+JITTER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class StageTrainer:
         self._recipe = recipe
         self._optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
         self._batches: Iterator[Tensor] = sampler.batches(first_photo, recipe.batch)
+        self._first_photo = first_photo
         self.iteration = 0
 
     @property
@@ -76,9 +83,10 @@ class StageTrainer:
         photo = next(self._batches)  # (B, 3, S, S), 0..1
         self._set_rate()
         painted = self._net(photo)
+        top, left = self._jitter()
         with torch.no_grad():
-            seen_photo = self._loss_network(photo)
-        seen = distances(self._loss_network(painted), seen_photo, self._target)
+            seen_photo = self._loss_network(photo[..., top:, left:])
+        seen = distances(self._loss_network(painted[..., top:, left:]), seen_photo, self._target)
         loss = seen.total(self._stage.ratio)
         if self._recipe.smoothness:
             loss = loss + self._recipe.smoothness * total_variation(painted)
@@ -87,6 +95,16 @@ class StageTrainer:
         self._optimizer.step()
         self.iteration += 1
         return StepLoss(seen.content.mean().item(), seen.style.mean().item())
+
+    def _jitter(self) -> tuple[int, int]:
+        """Pick how many rows and columns the loss network does not see this time.
+
+        Loss networks take strides. Were they always to fall on the same pixels of the net's own
+        grid, the net would learn to please them with a pattern of that grid.
+        """
+        random = np.random.default_rng([self._recipe.seed, 2, self._first_photo, self.iteration])
+        top, left = random.integers(JITTER, size=2)
+        return int(top), int(left)
 
     def _set_rate(self) -> None:
         rate = learning_rate(

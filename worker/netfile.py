@@ -45,16 +45,17 @@ class NetCard:
 def pack(net: TransformNet, card: NetCard) -> bytes:
     """Return the bytes of a net file; the same net and card give the same bytes."""
     weights = {name: w.detach().cpu().half().contiguous() for name, w in net.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "config": json.dumps(asdict(card.config), sort_keys=True),
+    described = {
+        "version": FORMAT_VERSION,
+        "config": asdict(card.config),
         "style": card.style,
-        "stage": str(card.stage),
-        "ratio": repr(card.ratio),
-        "provenance": json.dumps(card.provenance, sort_keys=True),
+        "stage": card.stage,
+        "ratio": card.ratio,
+        "provenance": card.provenance,
     }
-    return safetensors.torch.save(weights, metadata)
+    # One entry, because the library writes several in no fixed order, and the same net should
+    # have the same hash.
+    return safetensors.torch.save(weights, {FORMAT: json.dumps(described, sort_keys=True)})
 
 
 def unpack(data: bytes) -> tuple[TransformNet, NetCard]:
@@ -76,30 +77,26 @@ def unpack(data: bytes) -> tuple[TransformNet, NetCard]:
 
 def read_card(data: bytes) -> NetCard:
     """Return what a net file says of itself; raises NetFileRejected."""
-    metadata = _metadata(data)
-    if metadata.get("format") != FORMAT:
+    described = _described(data)
+    if described.get("version") != FORMAT_VERSION:
         raise NetFileRejected(
-            "This is a safetensors file, but not of an Impasto net: its metadata lacks "
-            f"format={FORMAT!r}."
-        )
-    if metadata.get("format_version") != str(FORMAT_VERSION):
-        raise NetFileRejected(
-            f"The file has format version {metadata.get('format_version')!r}; this Impasto reads "
+            f"The file has format version {described.get('version')!r}; this Impasto reads "
             f"version {FORMAT_VERSION}."
         )
     try:
         return NetCard(
-            config=NetConfig(**json.loads(metadata["config"])),
-            style=metadata["style"],
-            stage=int(metadata["stage"]),
-            ratio=float(metadata["ratio"]),
-            provenance=json.loads(metadata["provenance"]),
+            config=NetConfig(**described["config"]),
+            style=str(described["style"]),
+            stage=int(described["stage"]),
+            ratio=float(described["ratio"]),
+            provenance=dict(described["provenance"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NetFileRejected(f"The file's metadata is damaged: {error}.") from error
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def _described(data: bytes) -> dict[str, Any]:
+    """Return the entry of the header's metadata in which a net file describes itself."""
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
         raise NetFileRejected(
@@ -107,13 +104,18 @@ def _metadata(data: bytes) -> dict[str, str]:
             "pickles (.pth, .pt)."
         )
     try:
-        header = json.loads(data[8 : 8 + length])
-        metadata = header.get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
-        raise NetFileRejected("This is not a safetensors file: its header is not JSON.") from error
-    if not isinstance(metadata, dict):
-        raise NetFileRejected("The file's metadata is not a table.")
-    return metadata
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        described = json.loads(metadata[FORMAT])
+    except KeyError as error:
+        raise NetFileRejected(
+            f"This is a safetensors file, but not of an Impasto net: it has no {FORMAT!r} in its "
+            "metadata."
+        ) from error
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise NetFileRejected("The file's header or metadata is damaged.") from error
+    if not isinstance(described, dict):
+        raise NetFileRejected("The file's metadata is damaged: it is not a table.")
+    return described
 
 
 def _check_weights(net: TransformNet, weights: dict[str, Tensor]) -> None:
