@@ -45,8 +45,8 @@ class WeightedNet(Value):
     weight: float = Field(ge=0, le=1)
 
 
-class JobSpec(Value):
-    """What was asked for; never changes after submission."""
+class JobDraft(Value):
+    """What a client asks for, before its photos are counted."""
 
     id: str
     tenant: str
@@ -56,9 +56,24 @@ class JobSpec(Value):
     #: The nets that the style and strength meant at submission, so that a republished style
     #: does not change a running album.
     blend: tuple[WeightedNet, ...]
+
+
+class JobSpec(JobDraft):
+    """What was asked for; never changes after submission."""
+
     total: int = Field(ge=1, description="photos in the album")
     chunk_photos: int = Field(ge=1)
     created: float
+
+    @property
+    def chunks(self) -> int:
+        """Into how many chunks the album is cut."""
+        return -(-self.total // self.chunk_photos)
+
+    def indices(self, chunk: int) -> range:
+        """Return the photos of one chunk; the last chunk may be short."""
+        start = chunk * self.chunk_photos
+        return range(start, min(start + self.chunk_photos, self.total))
 
 
 class PhotoEntry(Value):
@@ -105,6 +120,17 @@ class Chunk(Value):
     strikes: dict[int, int] = Field(default_factory=dict)
 
 
+class JobEnd(Value):
+    """How a job ended: what answers for it once its record is gone."""
+
+    state: JobState
+    done: int
+    failed: int
+    started: float | None = None
+    finished: float | None = None
+    error: Problem | None = None
+
+
 class JobRecord(Value):
     """The live record: O(window) large however many photos the job has."""
 
@@ -119,3 +145,28 @@ class JobRecord(Value):
     started: float | None = None
     finished: float | None = None
     error: Problem | None = None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether somebody asked to cancel the job."""
+        return self.state in (JobState.CANCELLING, JobState.CANCELLED)
+
+    @property
+    def end(self) -> JobEnd:
+        """What is kept of the record when the job is sealed."""
+        return JobEnd(
+            state=self.state,
+            done=self.done,
+            failed=self.failed,
+            started=self.started,
+            finished=self.finished,
+            error=self.error,
+        )
+
+
+class Attempt(Value):
+    """What one attempt at a chunk had achieved, as its outcomes file in S3 tells."""
+
+    chunk: int
+    token: int
+    outcomes: tuple[PhotoOutcome, ...]

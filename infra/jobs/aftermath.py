@@ -1,0 +1,56 @@
+"""What follows a change of a record: ring for chunks that became free, seal a job that ended.
+
+Both come after the change, so a kill before them loses only time: the sweep does them again.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from infra.errors import ServiceUnavailable
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import JobRecord
+from infra.jobs.ports import Doorbell, JobStore
+from infra.storage.port import ObjectStore
+
+log = structlog.get_logger()
+
+
+class Aftermath:
+    """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
+
+    def __init__(self, *, objects: ObjectStore, records: JobStore, doorbell: Doorbell) -> None:
+        self._objects = objects
+        self._records = records
+        self._doorbell = doorbell
+
+    def ring(self, job: str, chunks: Iterable[int]) -> None:
+        """Ring for each chunk."""
+        try:
+            for chunk in chunks:
+                self._doorbell.ring(job, chunk)
+        except ServiceUnavailable as error:
+            log.warning("doorbell is silent", job_id=job, reason=error.detail)
+
+    def seal_if_ended(self, record: JobRecord) -> bool:
+        """Write down the end of a job that has one; returns whether that was done.
+
+        S3 first: once the open marker and the listing in Redis are gone, nobody looks again.
+        """
+        if not record.state.terminal:
+            return False
+        manifest = Manifest(store=self._objects, tenant=record.spec.tenant, job=record.spec.id)
+        try:
+            manifest.seal(record.end)
+            self._records.seal(record.spec.id)
+        except ServiceUnavailable as error:
+            log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)
+            return False
+        log.info(
+            "job finished",
+            job_id=record.spec.id,
+            state=record.state,
+            done=record.done,
+            failed=record.failed,
+        )
+        return True

@@ -1,0 +1,163 @@
+"""A job's manifest in S3: what was asked for, and what became of it.
+
+JSON Lines in parts, so that 100,000 photos are never one object nor all in memory. It is enough
+to rebuild everything that Redis holds about the job.
+"""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Final
+
+from pydantic import BaseModel
+
+from infra import layout
+from infra.jobs.model import Attempt, JobEnd, JobSpec, PhotoEntry, PhotoOutcome
+from infra.storage.port import ObjectMissing, ObjectStore
+
+#: Outcome files that a rebuild reads at the same time.
+_READERS: Final = 8
+
+JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonl"
+
+
+class Manifest:
+    """One job's objects in the bucket."""
+
+    def __init__(self, *, store: ObjectStore, tenant: str, job: str) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._job = job
+
+    def open(self) -> None:
+        """Leave the markers by which the job is found from now on, whatever happens next."""
+        self._store.put(layout.open_marker(self._tenant, self._job), b"")
+
+    def write_photos(self, photos: Iterable[PhotoEntry]) -> int:
+        """Write the entries part by part and return how many there were.
+
+        Their indices must be 0, 1, 2, …; raises ValueError. Holds one part in memory.
+        """
+        entries = iter(photos)
+        total = 0
+        while part := list(islice(entries, layout.PART_PHOTOS)):
+            if [entry.index for entry in part] != list(range(total, total + len(part))):
+                raise ValueError(f"photos from {total} on are not in the order of their indices")
+            number = total // layout.PART_PHOTOS
+            key = layout.photos_part(self._tenant, self._job, number)
+            self._store.put(key, _lines(part), content_type=JSON_LINES)
+            total += len(part)
+        return total
+
+    def write_spec(self, spec: JobSpec) -> None:
+        """Commit the submission: from here on the job exists.
+
+        The entry in the list of newest jobs comes first, so that no job is missing there; an
+        entry without a job is passed over by its readers.
+        """
+        self._store.put(layout.newest_entry(self._tenant, self._job), b"")
+        key = layout.job_spec(self._tenant, self._job)
+        self._store.put(key, _json(spec), content_type=JSON)
+
+    def spec(self) -> JobSpec | None:
+        """Return what was asked for; None when the job does not exist."""
+        body = self._find(layout.job_spec(self._tenant, self._job))
+        return None if body is None else JobSpec.model_validate_json(body)
+
+    def photos(self, start: int, stop: int) -> list[PhotoEntry]:
+        """Return the entries from `start` up to `stop`, reading only the parts they lie in.
+
+        Raises ObjectMissing when a part is not there.
+        """
+        entries: list[PhotoEntry] = []
+        for number in range(start // layout.PART_PHOTOS, -(-stop // layout.PART_PHOTOS)):
+            first = number * layout.PART_PHOTOS
+            key = layout.photos_part(self._tenant, self._job, number)
+            lines = self._store.get(key).splitlines()
+            chosen = lines[max(start - first, 0) : stop - first]
+            entries += [PhotoEntry.model_validate_json(line) for line in chosen]
+        return entries
+
+    def write_outcomes(self, chunk: int, token: int, outcomes: Iterable[PhotoOutcome]) -> None:
+        """Write or replace one attempt's outcomes, all of them so far."""
+        key = layout.outcomes(self._tenant, self._job, chunk, token)
+        self._store.put(key, _lines(outcomes), content_type=JSON_LINES)
+
+    def outcomes(self, start_chunk: int, stop_chunk: int) -> dict[int, PhotoOutcome]:
+        """Return the outcomes of a run of chunks by photo, from each one's highest attempt."""
+        attempts = self.attempts(start_chunk, stop_chunk)
+        return {outcome.index: outcome for attempt in attempts for outcome in attempt.outcomes}
+
+    def attempts(self, start_chunk: int = 0, stop_chunk: int | None = None) -> Iterator[Attempt]:
+        """Yield the highest attempt of each chunk that has one, in the order of chunks."""
+        latest = list(self._latest(start_chunk, stop_chunk).items())
+        with ThreadPoolExecutor(_READERS) as readers:
+            for at in range(0, len(latest), 16 * _READERS):  # bounds what lies read but unused
+                yield from readers.map(self._attempt, latest[at : at + 16 * _READERS])
+
+    def _latest(self, start_chunk: int, stop_chunk: int | None) -> dict[int, int]:
+        prefix = layout.outcomes_prefix(self._tenant, self._job)
+        latest: dict[int, int] = {}
+        for info in self._store.list(prefix, start_after=f"{prefix}{start_chunk:06d}"):
+            chunk, token = layout.parse_outcomes(info.key)
+            if stop_chunk is not None and chunk >= stop_chunk:
+                break
+            latest[chunk] = token  # keys of one chunk come in the order of tokens
+        return latest
+
+    def _attempt(self, latest: tuple[int, int]) -> Attempt:
+        chunk, token = latest
+        body = self._store.get(layout.outcomes(self._tenant, self._job, chunk, token))
+        outcomes = tuple(PhotoOutcome.model_validate_json(line) for line in body.splitlines())
+        return Attempt(chunk=chunk, token=token, outcomes=outcomes)
+
+    def mark_cancelled(self) -> None:
+        """Note that somebody asked to cancel the job."""
+        self._store.put(layout.cancelled_marker(self._tenant, self._job), b"")
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked to cancel the job."""
+        return self._find(layout.cancelled_marker(self._tenant, self._job)) is not None
+
+    def end(self) -> JobEnd | None:
+        """Return how the job ended; None while it is not sealed."""
+        body = self._find(layout.job_outcome(self._tenant, self._job))
+        return None if body is None else JobEnd.model_validate_json(body)
+
+    def seal(self, end: JobEnd) -> None:
+        """Write how the job ended, then take its open marker away.
+
+        In this order: a job without a marker is never looked at again, so its end must be there.
+        """
+        key = layout.job_outcome(self._tenant, self._job)
+        self._store.put(key, _json(end), content_type=JSON)
+        self.close()
+
+    def close(self) -> None:
+        """Take the open marker away."""
+        self._store.delete(layout.open_marker(self._tenant, self._job))
+
+    def discard(self) -> None:
+        """Remove everything of a submission that was cut off; the marker last.
+
+        The spec goes first: without it there is no job, whatever is left behind by a crash here.
+        """
+        self._store.delete(layout.job_spec(self._tenant, self._job))
+        self._store.delete(layout.newest_entry(self._tenant, self._job))
+        self._store.delete_prefix(layout.job_prefix(self._tenant, self._job))
+        self.close()
+
+    def _find(self, key: str) -> bytes | None:
+        try:
+            return self._store.get(key)
+        except ObjectMissing:
+            return None
+
+
+def _json(value: BaseModel) -> bytes:
+    return value.model_dump_json(exclude_none=True).encode()
+
+
+def _lines(values: Iterable[BaseModel]) -> bytes:
+    return b"".join(_json(value) + b"\n" for value in values)

@@ -1,0 +1,70 @@
+"""What the job service needs of Redis and of the broker, and nothing more."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from infra.jobs.model import JobRecord
+
+T = TypeVar("T")
+
+
+class RecordMissing(LookupError):
+    """No live record has that id."""
+
+
+class JobStore(Protocol):
+    """Live job records, each changed only by compare-and-set.
+
+    Every method raises ServiceUnavailable when the store cannot be reached.
+    """
+
+    def create(self, record: JobRecord) -> None:
+        """Keep the record and list the job as open; a record that exists stays as it is."""
+        ...
+
+    def load(self, job: str) -> JobRecord | None:
+        """Return the record, None when there is none."""
+        ...
+
+    def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
+        """Apply a pure rule to the record and return the rule's second value.
+
+        The rule runs again when somebody else changed the record meanwhile. What it raises is
+        passed on and nothing is written. Raises RecordMissing.
+        """
+        ...
+
+    def open_jobs(self) -> list[str]:
+        """Return every job that is not sealed, oldest first."""
+        ...
+
+    def seal(self, job: str) -> None:
+        """Take an ended job off the open list; its record goes by itself after a day."""
+        ...
+
+    def remove(self, job: str) -> None:
+        """Forget the job at once."""
+        ...
+
+    def remembers(self) -> bool:
+        """Whether the store still holds what `remember` left: False after a flush."""
+        ...
+
+    def remember(self) -> None:
+        """Note that every open job has a record."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Tells workers that there may be something to do; what it says is never trusted.
+
+    Both methods raise ServiceUnavailable when the broker cannot be reached.
+    """
+
+    def ring(self, job: str, chunk: int) -> None:
+        """Send one message about a chunk."""
+        ...
+
+    def backlog(self) -> int:
+        """Return how many messages wait for a worker."""
+        ...

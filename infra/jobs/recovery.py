@@ -1,0 +1,96 @@
+"""What brings a job back from S3 when Redis does not know it, and clears what was cut off."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from infra import layout
+from infra.jobs import rules
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import JobEnd, JobRecord, JobSpec
+from infra.jobs.ports import JobStore
+from infra.storage.port import ObjectStore
+
+#: Seconds from a job id to its commit; a slower submission is refused.
+SUBMISSION_SECONDS: Final = 3 * 3600.0
+#: Seconds after which a submission without a commit is cleared away. Well above
+#: SUBMISSION_SECONDS, so that no clock disagrees about who may still commit.
+ABANDONED_SECONDS: Final = 4 * 3600.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A job that has ended and of which S3 alone knows."""
+
+    spec: JobSpec
+    end: JobEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one pass over the open markers did."""
+
+    rebuilt: int
+    discarded: int
+
+
+class Recovery:
+    """Rebuilds live records from manifests. Safe to run twice, or in two places at once."""
+
+    def __init__(
+        self, *, objects: ObjectStore, records: JobStore, clock: Callable[[], float]
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._clock = clock
+
+    def restore(self, tenant: str, job: str) -> JobRecord | Sealed | None:
+        """Return the job from S3, with a live record if it has not ended; None if there is none.
+
+        Somebody may create the record first: then theirs stays.
+        """
+        manifest = Manifest(store=self._objects, tenant=tenant, job=job)
+        spec = manifest.spec()
+        if spec is None:
+            return None
+        if end := manifest.end():
+            return Sealed(spec, end)
+        cancelled = manifest.cancelled()
+        record = rules.rebuild(spec, manifest.attempts(), cancelled, self._clock())
+        self._records.create(record)
+        log.info("job rebuilt", job_id=job, done=record.done, failed=record.failed)
+        return self._records.load(job) or record
+
+    def survey(self, listed: Collection[str]) -> Survey:
+        """Look at every open marker whose job is not listed in Redis, and put it right."""
+        rebuilt = discarded = 0
+        for info in self._objects.list(layout.OPEN_PREFIX):
+            tenant, job = layout.parse_open_marker(info.key)
+            if job in listed:
+                continue
+            if (found := self._relist(tenant, job)) is None:
+                discarded += self._discard_abandoned(tenant, job)
+            elif isinstance(found, Sealed):
+                # Cut off between the job's end and its marker's: finish that.
+                Manifest(store=self._objects, tenant=tenant, job=job).close()
+            else:
+                rebuilt += 1
+        return Survey(rebuilt, discarded)
+
+    def _relist(self, tenant: str, job: str) -> JobRecord | Sealed | None:
+        if record := self._records.load(job):
+            self._records.create(record)  # is there, but was missing from the open list
+            return record
+        return self.restore(tenant, job)
+
+    def _discard_abandoned(self, tenant: str, job: str) -> bool:
+        """Clear a submission that never reached its commit, once it no longer can."""
+        if self._clock() - layout.job_time(job) < ABANDONED_SECONDS:
+            return False
+        Manifest(store=self._objects, tenant=tenant, job=job).discard()
+        log.info("submission discarded", job_id=job)
+        return True

@@ -1,0 +1,249 @@
+"""The one thing that the API and the workers talk to about jobs.
+
+Every sequence here is ordered so that a kill between any two lines either shows nothing to anyone
+or is put right by the next sweep; where that is not plain, a comment says why.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from infra import layout
+from infra.errors import JobMissing
+from infra.jobs import rules
+from infra.jobs.aftermath import Aftermath
+from infra.jobs.claims import Claims
+from infra.jobs.intake import Intake
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import JobDraft, JobRecord, JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.ports import Doorbell, JobStore, RecordMissing
+from infra.jobs.progress import read_progress
+from infra.jobs.recovery import Recovery, Sealed, Survey
+from infra.jobs.views import (
+    ClaimedChunk,
+    ItemView,
+    JobView,
+    SweepReport,
+    live_view,
+    sealed_view,
+)
+from infra.settings import Settings
+from infra.storage.port import ObjectStore
+
+#: Seconds between looks at the open markers in S3, while Redis remembers.
+SURVEY_SECONDS: Final = 60.0
+#: How many times longer an unclaimed chunk waits for its next ring while the queue is not empty.
+BUSY_PATIENCE: Final = 10
+
+log = structlog.get_logger()
+
+
+class JobService:
+    """Jobs from submission to their end; Redis and S3 behind it, a doorbell beside it.
+
+    Every method raises ServiceUnavailable when Redis or S3 cannot be reached. May be used by
+    several threads at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        records: JobStore,
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._doorbell = doorbell
+        self._clock = clock
+        self._settings = settings
+        self._aftermath = Aftermath(objects=objects, records=records, doorbell=doorbell)
+        self._intake = Intake(objects=objects, records=records, clock=clock, settings=settings)
+        self._claims = Claims(
+            objects=objects,
+            records=records,
+            aftermath=self._aftermath,
+            clock=clock,
+            settings=settings,
+        )
+        self._recovery = Recovery(objects=objects, records=records, clock=clock)
+        self._surveyed = float("-inf")
+
+    # What the API calls.
+
+    def new_job_id(self) -> str:
+        """Return an id for a submission: sorts by time, unguessable, safe in a URL."""
+        return layout.new_job_id(self._clock())
+
+    def announce(self, job: str, tenant: str) -> None:
+        """Announce a submission before its uploads, so that they are cleared if it is cut off."""
+        Manifest(store=self._objects, tenant=tenant, job=job).open()
+
+    def submit(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobView:
+        """Accept an album; `photos` is streamed, its indices 0, 1, 2, ….
+
+        When this returns, the job survives any loss but S3's. Raises InvalidRequest,
+        AlbumTooLarge, ServiceUnavailable and whatever `photos` raises: then nothing was accepted,
+        and the uploads below the job's prefix are gone.
+        """
+        record, chunks = self._intake.accept(draft, photos)
+        log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
+        self._aftermath.ring(draft.id, chunks)
+        return live_view(record, self._clock())
+
+    def get(self, job: str, tenant: str) -> JobView:
+        """Return a job as it is now; raises JobMissing."""
+        return self._view(self._find(job, tenant))
+
+    def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
+        """Return up to `limit` jobs of a tenant, newest first, those older than job `after`."""
+        start_after = layout.newest_entry(tenant, after) if after else ""
+        views: list[JobView] = []
+        for info in self._objects.list(layout.newest_prefix(tenant), start_after=start_after):
+            if len(views) == limit:
+                break
+            with suppress(JobMissing):  # an entry is written just before its job
+                views.append(self.get(layout.parse_newest_entry(info.key), tenant))
+        return views
+
+    def items(self, job: str, tenant: str, offset: int, limit: int) -> list[ItemView]:
+        """Return the photos from `offset` on, at most `limit`, as they are now.
+
+        Raises JobMissing. Reads what the page needs, however large the album is.
+        """
+        found = self._find(job, tenant)
+        spec = found.spec
+        stop = min(offset + limit, spec.total)
+        if offset >= stop:
+            return []
+        manifest = self._manifest(spec)
+        record = found if isinstance(found, JobRecord) else None
+        progress = read_progress(manifest, spec, record, range(offset, stop))
+        return [progress.view(entry) for entry in manifest.photos(offset, stop)]
+
+    def cancel(self, job: str, tenant: str) -> JobView:
+        """Stop a job and keep what is done; one that has ended stays as it is.
+
+        Raises JobMissing. Workers learn of it at their next report.
+        """
+        found = self._find(job, tenant)
+        if isinstance(found, Sealed) or found.state.terminal:
+            return self._view(found)
+        # The marker first: a record rebuilt after a flush must remember that this was asked.
+        self._manifest(found.spec).mark_cancelled()
+
+        def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
+            record = rules.cancel(record, self._clock())
+            return record, record
+
+        with suppress(rules.IllegalTransition, RecordMissing):  # it ended, or Redis was flushed
+            self._aftermath.seal_if_ended(self._records.change(job, rule))
+            log.info("job cancelling", job_id=job)
+        return self.get(job, tenant)
+
+    # What a worker calls.
+
+    def claim(self, job: str, chunk: int, worker: str) -> ClaimedChunk | None:
+        """Take a chunk for `worker`; None when there is nothing to do (done, taken, cancelled).
+
+        A job that Redis lost is not looked for here: the sweep rebuilds it and rings again.
+        Photos that took their worker down too often are committed as failed, not handed out; a
+        claim may be left without photos, and must then be finished all the same.
+        """
+        return self._claims.claim(job, chunk, worker)
+
+    def report(
+        self,
+        claim: ClaimedChunk,
+        outcomes: Sequence[PhotoOutcome],
+        in_flight: Collection[int] | None = None,
+    ) -> None:
+        """Commit outcomes, say which photos are at work now (None: as before), extend the lease.
+
+        Raises StaleLease when the chunk is no longer the caller's, and JobCancelled (a
+        StaleLease) after the outcomes were kept. Only one thread at a time may report outcomes of
+        a claim; another may call with none, as the heartbeat.
+        """
+        self._claims.report(claim, outcomes, in_flight)
+
+    def finish(self, claim: ClaimedChunk) -> None:
+        """Hand in a chunk whose photos all have an outcome; the window moves on.
+
+        Raises StaleLease, and IllegalTransition when a photo has none.
+        """
+        self._claims.finish(claim)
+
+    def release(self, claim: ClaimedChunk) -> None:
+        """Give a chunk back unfinished, without a strike; one that is lost already is no error."""
+        self._claims.release(claim)
+
+    # What the sweeper calls.
+
+    def sweep(self) -> SweepReport:
+        """Put right what was lost: leases, rings, records, half-made and half-sealed jobs."""
+        survey = self._survey()
+        patience = self._settings.ring_patience_seconds
+        if self._doorbell.backlog():
+            # Chunks wait their turn; ringing again would only lengthen the queue. Not for ever:
+            # a lost message must not wait for a queue that never empties.
+            patience *= BUSY_PATIENCE
+        jobs = self._records.open_jobs()
+        swept = [self._sweep_job(job, patience) for job in jobs]
+        return SweepReport(
+            jobs=len(jobs),
+            rung=sum(rung for rung, _ in swept),
+            sealed=sum(sealed for _, sealed in swept),
+            rebuilt=survey.rebuilt,
+            discarded=survey.discarded,
+        )
+
+    def _survey(self) -> Survey:
+        now = self._clock()
+        remembers = self._records.remembers()
+        if remembers and now - self._surveyed < SURVEY_SECONDS:
+            return Survey(rebuilt=0, discarded=0)
+        survey = self._recovery.survey(set(self._records.open_jobs()))
+        # Only now: a kill in the middle of it must leave the flush to be noticed again.
+        self._records.remember()
+        self._surveyed = now
+        return survey
+
+    def _sweep_job(self, job: str, patience: float) -> tuple[int, bool]:
+        """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
+
+        def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
+            now = self._clock()
+            swept, late = rules.sweep(record, now, patience)
+            swept, fresh = rules.offer(swept, now, self._settings.job_window)
+            return swept, (swept, late + fresh, rules.lost(record, swept))
+
+        try:
+            record, chunks, lost = self._records.change(job, rule)
+        except RecordMissing:
+            return 0, False  # flushed a moment ago: the next sweep notices
+        if lost:
+            log.warning("leases expired", job_id=job, chunks=lost)
+        self._aftermath.ring(job, chunks)
+        return len(chunks), self._aftermath.seal_if_ended(record)
+
+    # Steps that the above share.
+
+    def _manifest(self, spec: JobSpec) -> Manifest:
+        return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)
+
+    def _find(self, job: str, tenant: str) -> JobRecord | Sealed:
+        found = None
+        if layout.is_job_id(job):
+            found = self._records.load(job) or self._recovery.restore(tenant, job)
+        if found is None or found.spec.tenant != tenant:
+            raise JobMissing(f"No job {job!r} is known here; check the id.")
+        return found
+
+    def _view(self, found: JobRecord | Sealed) -> JobView:
+        if isinstance(found, Sealed):
+            return sealed_view(found.spec, found.end)
+        return live_view(found, self._clock())

@@ -1,0 +1,159 @@
+"""Where everything lies in the bucket: pure functions from names to keys, and back.
+
+One bucket, one prefix a tenant. Every name that becomes a part of a key is checked here, so that
+no id or file name from outside can reach beyond its own prefix.
+"""
+
+import secrets
+from typing import Final
+
+#: Photos in one part of a manifest.
+PART_PHOTOS: Final = 1000
+
+OPEN_PREFIX: Final = "open/"
+STYLES_PREFIX: Final = "styles/"
+
+#: Crockford's base 32, lower case: sorts like the numbers it stands for, and no letter looks like
+#: a digit.
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_MIRROR: Final = str.maketrans(_ALPHABET, _ALPHABET[::-1])
+_TIME_CHARS: Final = 10  # 48 bits of milliseconds, and 2 spare
+_RANDOM_CHARS: Final = 16  # 80 bits, enough that nobody guesses one
+_ID_CHARS: Final = _TIME_CHARS + _RANDOM_CHARS
+
+
+def _base32(number: int, length: int) -> str:
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
+
+
+def new_job_id(now: float) -> str:
+    """Return a fresh job id (26 characters, a ULID in lower case): sorts by time, unguessable.
+
+    `now` is in seconds since the epoch.
+    """
+    stamp = _base32(int(now * 1000), _TIME_CHARS)
+    return stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a string from outside has the form of a job id."""
+    return len(text) == _ID_CHARS and all(char in _ALPHABET for char in text)
+
+
+def job_time(job: str) -> float:
+    """Return when a job id was made, in seconds since the epoch."""
+    milliseconds = 0
+    for char in job[:_TIME_CHARS]:
+        milliseconds = milliseconds << 5 | _ALPHABET.index(char)
+    return milliseconds / 1000
+
+
+def _part(name: str) -> str:
+    if name in ("", ".", "..") or any(char == "/" or ord(char) < ord(" ") for char in name):
+        raise ValueError(f"not one part of a key: {name!r}")
+    return name
+
+
+def tenant_prefix(tenant: str) -> str:
+    """Everything a tenant owns."""
+    return f"tenants/{_part(tenant)}/"
+
+
+def open_marker(tenant: str, job: str) -> str:
+    """Empty object: the job is not sealed yet, or its submission was cut off."""
+    return f"{OPEN_PREFIX}{_part(tenant)}/{_part(job)}"
+
+
+def parse_open_marker(key: str) -> tuple[str, str]:
+    """Return the tenant and job of an `open_marker` key."""
+    _, tenant, job = key.split("/")
+    return tenant, job
+
+
+def newest_prefix(tenant: str) -> str:
+    """Entries of a tenant's jobs, whose key order is newest first."""
+    return f"{tenant_prefix(tenant)}newest/"
+
+
+def newest_entry(tenant: str, job: str) -> str:
+    """Empty object: lets a plain listing find the newest jobs first.
+
+    S3 lists in ascending order only, so the id is mirrored digit by digit.
+    """
+    return newest_prefix(tenant) + _part(job).translate(_MIRROR)
+
+
+def parse_newest_entry(key: str) -> str:
+    """Return the job of a `newest_entry` key."""
+    return key.rpartition("/")[2].translate(_MIRROR)
+
+
+def job_prefix(tenant: str, job: str) -> str:
+    """Everything of one job but its results."""
+    return f"{tenant_prefix(tenant)}jobs/{_part(job)}/"
+
+
+def job_spec(tenant: str, job: str) -> str:
+    """The immutable JobSpec; a job exists if and only if this does."""
+    return f"{job_prefix(tenant, job)}job.json"
+
+
+def photos_part(tenant: str, job: str, part: int) -> str:
+    """One part of the manifest: PART_PHOTOS lines of JSON."""
+    return f"{job_prefix(tenant, job)}photos/{part:05d}.jsonl"
+
+
+def upload(tenant: str, job: str, index: int, name: str) -> str:
+    """A photo that came with the request."""
+    return f"{job_prefix(tenant, job)}uploads/{index:06d}/{_part(name)}"
+
+
+def outcomes_prefix(tenant: str, job: str) -> str:
+    """Every attempt's outcomes, in the order of chunks and then tokens."""
+    return f"{job_prefix(tenant, job)}outcomes/"
+
+
+def outcomes(tenant: str, job: str, chunk: int, token: int) -> str:
+    """One attempt's outcomes so far; a chunk's highest token is the authority."""
+    return f"{outcomes_prefix(tenant, job)}{chunk:06d}/{token:020d}.jsonl"
+
+
+def parse_outcomes(key: str) -> tuple[int, int]:
+    """Return the chunk and token of an `outcomes` key."""
+    chunk, name = key.split("/")[-2:]
+    return int(chunk), int(name.removesuffix(".jsonl"))
+
+
+def cancelled_marker(tenant: str, job: str) -> str:
+    """Empty object: somebody asked to cancel the job."""
+    return f"{job_prefix(tenant, job)}cancelled"
+
+
+def job_outcome(tenant: str, job: str) -> str:
+    """How the job ended; written when it is sealed."""
+    return f"{job_prefix(tenant, job)}outcome.json"
+
+
+def result(tenant: str, digest: str, suffix: str) -> str:
+    """A result by the hash (hex) of what made it; `suffix` is jpg, png or webp."""
+    return f"{tenant_prefix(tenant)}results/{_part(digest)[:2]}/{digest}.{_part(suffix)}"
+
+
+def receipt(tenant: str, digest: str) -> str:
+    """Says that the result of that hash is whole; written after it."""
+    return f"{tenant_prefix(tenant)}results/{_part(digest)[:2]}/{digest}.json"
+
+
+def style_file(style: str, name: str) -> str:
+    """A file of a published style, such as `card.json`."""
+    return f"{STYLES_PREFIX}{_part(style)}/{_part(name)}"
+
+
+def style_index(style: str) -> str:
+    """The style's list of versions; written last, so a style that has one is whole."""
+    return style_file(style, "style.json")
+
+
+def style_net(style: str, sha256: str) -> str:
+    """The net of one published stage."""
+    return f"{STYLES_PREFIX}{_part(style)}/nets/{_part(sha256)}.safetensors"
