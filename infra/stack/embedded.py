@@ -1,0 +1,267 @@
+"""A whole Impasto on one machine, as a context manager."""
+
+import ipaddress
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from infra.settings import Settings
+from infra.stack import supervision, tether
+from infra.stack.credentials import Credentials, keep_credentials
+from infra.stack.environment import program_environment
+from infra.stack.errors import StackFailed, StackRefused
+from infra.stack.folder import DataFolder, take_lock, write_private
+from infra.stack.programs import Plan, make_plan
+from infra.stack.readiness import log_tail, to_blame, waiting_for
+from infra.stack.state import StackState, read_state, write_state
+from infra.stack.supervision import Process, ProgramState
+
+#: Seconds that processes of an earlier stack, whose front was killed, get to end.
+LEFTOVER_SECONDS = 60.0
+#: Seconds until a stack must be ready. A first start imports PyTorch and publishes styles.
+READY_SECONDS = 120.0
+#: Seconds between two looks at a stack that is not ready.
+POLL_SECONDS = 0.2
+#: Log of what supervisord says before it can log.
+SUPERVISOR_ERRORS = "supervisord-errors"
+#: Seconds that supervisord itself may take to end, beyond what its programs may.
+SUPERVISOR_STOP_SECONDS = 10
+
+
+class Planner(Protocol):
+    """Decides what a stack consists of; `make_plan` is the one that is not a test's."""
+
+    def __call__(self, settings: Settings, folder: DataFolder, credentials: Credentials) -> Plan:
+        """Choose ports and programs."""
+        ...
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class EmbeddedStack:
+    """Redis, S3, API and worker as child processes over one data folder.
+
+    Entering starts them under a supervisor, which restarts whatever dies; leaving ends them all,
+    and so does the death of this process, whatever kills it. Start it from the main thread: the
+    kernel takes the end of the starting thread for the end of the process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        planner: Planner = make_plan,
+        report: Callable[[str], None] = say,
+    ) -> None:
+        self._asked = settings
+        self._planner = planner
+        self._report = report
+        self._lock: TextIO | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._state: StackState | None = None
+        self._plan: Plan | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the programs run with: every address and key is filled in."""
+        assert self._plan is not None, "the stack was not started"
+        return self._plan.settings
+
+    @property
+    def state(self) -> StackState:
+        """Where the stack runs."""
+        assert self._state is not None, "the stack was not started"
+        return self._state
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return self.state.url
+
+    def start(self) -> None:
+        """Start every program; they need a moment until they are ready.
+
+        Raises StackRefused when the settings are unsafe, or a stack runs on the data already.
+        """
+        _refuse_open_door(self._asked)
+        folder = DataFolder.prepare(self._asked.data)
+        try:
+            self._take(folder)
+            credentials = keep_credentials(folder.run / "credentials.json")
+            self._plan = self._planner(self._asked, folder, credentials)
+            self._launch(folder, self._plan)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _take(self, folder: DataFolder) -> None:
+        # A second's patience: `running_stack` of another process may hold the lock for a moment.
+        self._lock = take_lock(folder.front_lock, wait_seconds=1.0)
+        if self._lock is None:
+            raise StackRefused(_already_running(folder))
+        leftovers = take_lock(folder.programs_lock)
+        if leftovers is None:
+            self._report("Waiting for the processes of an earlier stack to end ...")
+            leftovers = take_lock(folder.programs_lock, wait_seconds=LEFTOVER_SECONDS)
+        if leftovers is None:
+            raise StackRefused(f"Processes of an earlier stack still use {folder.root}; end them.")
+        leftovers.close()
+
+    def _launch(self, folder: DataFolder, plan: Plan) -> None:
+        config, lock, socket = (
+            folder.run / "supervisord.conf",
+            folder.programs_lock,
+            folder.socket(),
+        )
+        write_private(config, supervision.configuration(plan.programs))
+        environment = {
+            **program_environment(plan.settings, os.environ),
+            **supervision.environment(plan.programs, socket, lock),
+            tether.PARENT: str(os.getpid()),
+        }
+        with folder.log(SUPERVISOR_ERRORS).open("wb") as errors:
+            self._supervisor = subprocess.Popen(  # noqa: S603 - our own command
+                supervision.command(config, lock),
+                cwd=folder.run,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                # Ctrl-C in the terminal is for the front alone, which then stops all in order.
+                start_new_session=True,
+            )
+        self._state = StackState(
+            url=plan.settings.url,
+            data=folder.root,
+            pid=os.getpid(),
+            supervisor_pid=self._supervisor.pid,
+            socket=socket,
+            ports=dict(plan.ports),
+        )
+        write_state(folder, self._state)
+
+    def stop(self) -> None:
+        """End every program, last started first, and wait until the last is gone."""
+        if self._supervisor is not None:
+            self._end(self._supervisor)
+            self._supervisor = None
+        if self._state is not None:
+            self._clear(self._state)
+            self._state = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _end(self, supervisor: "subprocess.Popen[bytes]") -> None:
+        programs = self._plan.programs if self._plan else ()
+        patience = sum(program.stop_seconds for program in programs) + SUPERVISOR_STOP_SECONDS
+        supervisor.terminate()
+        try:
+            supervisor.wait(patience)
+        except subprocess.TimeoutExpired:
+            # Its programs are tethered to it, so they end too.
+            supervisor.kill()
+            supervisor.wait()
+
+    def _clear(self, state: StackState) -> None:
+        DataFolder(state.data).state.unlink(missing_ok=True)
+        state.socket.unlink(missing_ok=True)
+        if not state.socket.is_relative_to(state.data):
+            state.socket.parent.rmdir()
+
+    def processes(self) -> dict[str, Process]:
+        """Every program by name; empty in the moment before the supervisor listens."""
+        try:
+            return self.state.processes()
+        except OSError:
+            return {}
+
+    def wait(self) -> None:
+        """Block until the supervisor ends, which it does not by itself.
+
+        Raises StackFailed when it does.
+        """
+        assert self._supervisor is not None, "the stack was not started"
+        self._supervisor.wait()
+        raise StackFailed("The supervisor of the stack was killed, and its programs with it.")
+
+    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
+        """Block until /readyz answers 200, reporting what it waits for.
+
+        Raises StackFailed, after reporting the end of the failed part's log, when a program has
+        been given up or `timeout` seconds have passed.
+        """
+        deadline = time.monotonic() + timeout
+        told = None
+        while (waits := waiting_for(self.url)) is not None:
+            if waits != told:
+                self._report(f"  waiting for {waits}")
+                told = waits
+            if (trouble := self._trouble()) is not None:
+                self._fail(trouble, waits)
+            if time.monotonic() > deadline:
+                self._fail(f"The stack was not ready after {timeout:.0f} s", waits)
+            time.sleep(POLL_SECONDS)
+
+    def _trouble(self) -> str | None:
+        """What makes further waiting useless, if anything."""
+        assert self._supervisor is not None, "the stack was not started"
+        if self._supervisor.poll() is not None:
+            return "The supervisor of the stack ended"
+        for process in self.processes().values():
+            if process.state is ProgramState.FATAL:
+                return f"{process.name} ends as soon as it starts"
+        return None
+
+    def _fail(self, trouble: str, waits: str) -> None:
+        folder = DataFolder(self.state.data)
+        processes = self.processes()
+        names = to_blame(processes.values(), waits) if processes else [SUPERVISOR_ERRORS]
+        for name in names:
+            self._report(log_tail(folder, name))
+        raise StackFailed(f"{trouble} (waited for {waits}); the logs are in {folder.logs}.")
+
+
+def _refuse_open_door(settings: Settings) -> None:
+    if settings.api_keys or _is_loopback(settings.host):
+        return
+    raise StackRefused(
+        f"Anybody who reaches {settings.host} could use this service: set IMPASTO_API_KEYS "
+        'to keys such as {"alice": "a-long-secret"}, or IMPASTO_HOST to 127.0.0.1.'
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _already_running(folder: DataFolder) -> str:
+    state = read_state(folder)
+    if state is None:
+        return f"A stack is just starting or stopping on {folder.root}."
+    return f"A stack already runs on {folder.root}: {state.url} (process {state.pid})."

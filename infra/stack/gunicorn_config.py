@@ -1,0 +1,6 @@
+"""gunicorn reads this file (`--config python:infra.stack.gunicorn_config`): logs like ours."""
+
+from infra.log import log_config
+from infra.settings import load_settings
+
+logconfig_dict = log_config(load_settings().log_level, "api")

@@ -1,0 +1,53 @@
+"""Which ports the stack listens on: the same ones again while they are free."""
+
+import json
+import socket
+from pathlib import Path
+
+from infra.stack.folder import write_private
+
+LOOPBACK = "127.0.0.1"
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are still closing counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """A port that nobody listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+class PortBook:
+    """Ports by name, remembered in a file, so that a restarted stack is where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+
+    def port(self, name: str, host: str = LOOPBACK, wish: int = 0) -> int:
+        """The first of `wish`, the remembered port of `name`, and any that is free on `host`."""
+        candidates = [wish, self._ports.get(name, 0)] if wish else [self._ports.get(name, 0)]
+        taken = {port for other, port in self._ports.items() if other != name}
+        for candidate in candidates:
+            if candidate and candidate not in taken and is_free(host, candidate):
+                return self._remember(name, candidate)
+        return self._remember(name, free_port(host))
+
+    def _remember(self, name: str, port: int) -> int:
+        self._ports = {**self._ports, name: port}
+        write_private(self._path, json.dumps(self._ports))
+        return port

@@ -1,0 +1,59 @@
+"""Is the stack ready, and if not, what does it wait for?"""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from typing import Any
+
+from infra.stack.folder import DataFolder
+from infra.stack.programs import API
+from infra.stack.supervision import Process, ProgramState
+
+#: Seconds that one look at /readyz may take.
+PROBE_TIMEOUT = 5.0
+
+#: Lines of a failed program's log that are shown.
+TAIL_LINES = 30
+#: Bytes from the end of a log file that are looked at.
+TAIL_BYTES = 16_384
+
+
+def waiting_for(url: str) -> str | None:
+    """Ask the API whether all of its parts answer: None when they do, else what is missing."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=PROBE_TIMEOUT):  # noqa: S310 - http, ours
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return _problem(error.read()) or f"{API}: HTTP {error.code}"
+    except (OSError, ValueError):
+        return f"{API}: does not answer yet"
+
+
+def _problem(body: bytes) -> str | None:
+    """The detail of an RFC 9457 problem; None when the body is something else."""
+    try:
+        problem: Any = json.loads(body)
+        return str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def to_blame(processes: Iterable[Process], waits: str) -> list[str]:
+    """Names of the programs whose logs say why the stack is not ready."""
+    known = list(processes)
+    down = [process.name for process in known if process.state is not ProgramState.RUNNING]
+    named = [process.name for process in known if process.name in waits.lower()]
+    return down or named or [API]
+
+
+def log_tail(folder: DataFolder, program: str) -> str:
+    """The end of a program's log, with its path as a headline."""
+    path = folder.log(program)
+    if not path.exists():
+        return f"{path}: nothing was logged"
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+    return "\n".join([f"The end of {path}:", *(f"  {line}" for line in lines)])

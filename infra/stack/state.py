@@ -1,0 +1,53 @@
+"""Where the stack of a data folder runs: a small file beside the data, for the CLI and tests."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from infra.stack.folder import DataFolder, take_lock, write_private
+from infra.stack.supervision import Process, Supervisor
+
+
+class StackState(BaseModel):
+    """How to reach a running stack."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str
+    data: Path
+    #: Process of the front: `impasto up`, the demo, a test.
+    pid: int
+    supervisor_pid: int
+    #: Supervisor's Unix socket.
+    socket: Path
+    ports: dict[str, int]
+
+    def processes(self) -> dict[str, Process]:
+        """Every program by name, with its process id of this moment."""
+        return Supervisor(self.socket).processes()
+
+
+def write_state(folder: DataFolder, state: StackState) -> None:
+    """Tell others where the stack runs (mode 0600)."""
+    write_private(folder.state, state.model_dump_json(indent=2) + "\n")
+
+
+def read_state(folder: DataFolder) -> StackState | None:
+    """What the last stack said of itself; it may be gone. None when nothing readable is there."""
+    try:
+        return StackState.model_validate_json(folder.state.read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def running_stack(data: Path) -> StackState | None:
+    """The stack that runs on this data folder now, else None. Creates nothing."""
+    folder = DataFolder(data.expanduser().resolve())
+    state = read_state(folder)
+    if state is None or not folder.front_lock.exists():
+        return None
+    lock = take_lock(folder.front_lock, shared=True)
+    if lock is None:
+        return state
+    lock.close()
+    return None

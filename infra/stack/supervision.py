@@ -1,0 +1,172 @@
+"""supervisord, which restarts what dies: its configuration, and how to ask it who lives."""
+
+import http.client
+import shlex
+import socket
+import sys
+import xmlrpc.client
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import cast
+
+from infra.stack import tether
+from infra.stack.programs import Program
+
+#: Name of its log file.
+SUPERVISOR = "supervisord"
+
+#: Environment variables that the configuration refers to. Commands and the socket go this way, and
+#: all other paths are relative, because nothing quotes a "%" or a " #" in the configuration.
+SOCKET_VARIABLE = "IMPASTO_SUPERVISOR_SOCKET"
+COMMAND_VARIABLE = "IMPASTO_COMMAND_{}"
+
+#: Seconds that an answer of the supervisor may take.
+RPC_TIMEOUT = 5.0
+
+_SERVER = f"""\
+[supervisord]
+nodaemon=true
+silent=true
+identifier=impasto
+pidfile=supervisord.pid
+logfile=../logs/{SUPERVISOR}.log
+logfile_maxbytes=5MB
+logfile_backups=1
+
+[unix_http_server]
+file=%(ENV_{SOCKET_VARIABLE})s
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+# A program that ends within a second counts as a failed start and is started again 1, 2, 3, ...
+# seconds later; one that ran longer is restarted at once.
+_PROGRAM = """
+[program:{name}]
+command=%(ENV_{variable})s
+priority={priority}
+autorestart=true
+startsecs=1
+startretries=20
+stopsignal=TERM
+stopwaitsecs={stop_seconds}
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stdout_logfile=../logs/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"""
+
+
+def configuration(programs: Iterable[Program]) -> str:
+    """What supervisord reads, which must be started in the data folder's `run`."""
+    sections = (
+        _PROGRAM.format(
+            name=program.name,
+            variable=COMMAND_VARIABLE.format(program.name.upper()),
+            priority=program.priority,
+            stop_seconds=program.stop_seconds,
+        )
+        for program in programs
+    )
+    return _SERVER + "".join(sections)
+
+
+def environment(programs: Iterable[Program], socket_path: Path, lock: Path) -> dict[str, str]:
+    """The variables that the configuration and the programs rely on."""
+    variables = {SOCKET_VARIABLE: str(socket_path)}
+    for program in programs:
+        name = COMMAND_VARIABLE.format(program.name.upper())
+        variables[name] = shlex.join(tethered(program.command, lock))
+        variables |= program.environment
+    return variables
+
+
+def command(config: Path, lock: Path) -> tuple[str, ...]:
+    """How to start supervisord so that it dies with us."""
+    server = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config))
+    return tethered(server, lock)
+
+
+def tethered(program: tuple[str, ...], lock: Path) -> tuple[str, ...]:
+    """The command of a program that cannot be left behind; see `tether`."""
+    # By path and isolated, so that it starts in milliseconds whatever else is installed.
+    return (sys.executable, "-I", "-S", str(Path(tether.__file__)), str(lock), *program)
+
+
+class ProgramState(StrEnum):
+    """The supervisor's word on one program."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    #: Ended too quickly; will be started again.
+    BACKOFF = "BACKOFF"
+    STOPPING = "STOPPING"
+    EXITED = "EXITED"
+    #: Given up.
+    FATAL = "FATAL"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One program as it is now; `pid` is None while it does not run."""
+
+    name: str
+    state: ProgramState
+    pid: int | None
+    description: str
+
+
+class Supervisor:
+    """A running supervisord, asked over its socket."""
+
+    def __init__(self, socket_path: Path) -> None:
+        self._rpc = xmlrpc.client.ServerProxy(
+            "http://supervisor", transport=_UnixTransport(socket_path)
+        )
+
+    def processes(self) -> dict[str, Process]:
+        """Every program by name. Raises OSError while nobody answers."""
+        try:
+            answer = self._rpc.supervisor.getAllProcessInfo()
+        except (xmlrpc.client.Fault, http.client.HTTPException) as error:
+            raise OSError(f"supervisord answered {error}") from error
+        found = map(_process, cast("list[dict[str, object]]", answer))
+        return {process.name: process for process in found}
+
+
+def _process(info: dict[str, object]) -> Process:
+    return Process(
+        name=str(info["name"]),
+        state=ProgramState(str(info["statename"])),
+        pid=cast("int", info["pid"]) or None,
+        description=str(info["spawnerr"] or info["description"]),
+    )
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: object) -> http.client.HTTPConnection:
+        # A connection a question: the supervisor is asked seldom, and may have been restarted.
+        return _UnixConnection(self._path)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("supervisor", timeout=RPC_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(RPC_TIMEOUT)
+        self.sock.connect(str(self._path))

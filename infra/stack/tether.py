@@ -1,0 +1,51 @@
+"""`python tether.py LOCK PROGRAM...`: become a program that nobody can leave behind.
+
+Two things are arranged before the program takes this process over. On Linux the kernel sends it
+SIGTERM when its parent dies, even by kill -9 (prctl, PR_SET_PDEATHSIG). And it holds a shared lock
+on the file LOCK for as long as it or a child of its lives, so that a new stack on the same data
+waits until the last process of an old one is gone. Standard library only: it starts quickly.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+
+#: Linux, sys/prctl.h.
+PR_SET_PDEATHSIG = 1
+
+#: Environment variable with the process id of whoever starts a tethered program.
+PARENT = "IMPASTO_TETHER_PARENT"
+
+
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process `number` when its parent (of that process id) is dead.
+
+    Linux only; elsewhere nothing happens. The parent must have started this process from a thread
+    that lives as long as it does: prctl(2) means the thread. Raises SystemExit when the parent is
+    dead already.
+    """
+    if sys.platform != "linux":
+        return
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:
+        raise SystemExit(f"Process {parent}, the parent, died before this one was tethered to it.")
+
+
+def main() -> None:
+    """Tether, lock, then replace this process by the program."""
+    lock, *program = sys.argv[1:]
+    die_with_parent(int(os.environ[PARENT]))
+    # The program keeps this process id, and may start tethered programs of its own.
+    os.environ[PARENT] = str(os.getpid())
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    os.set_inheritable(descriptor, True)
+    os.execvp(program[0], program)  # noqa: S606 - the stack names the program
+
+
+if __name__ == "__main__":
+    main()
