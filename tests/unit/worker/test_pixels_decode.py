@@ -1,0 +1,246 @@
+import random
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests import photos
+from tests.photos import encoded, faded, scene
+from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
+
+LIMITS = PixelLimits(max_megapixels=50)
+GOOD = photos.good_photos()
+HOSTILE = photos.hostile_photos()
+
+
+def difference(photo: Photo, picture: Image.Image) -> float:
+    """Mean absolute difference of a photo to a picture, in levels."""
+    expected = np.asarray(picture.convert("RGB"), np.float32)
+    assert photo.rgb.shape == expected.shape
+    return float(np.abs(photo.rgb - expected).mean())
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_each_kind_of_photo_decodes_to_rgb_bytes_of_its_size(name: str) -> None:
+    photo = decode(GOOD[name], LIMITS)
+    sizes = {"dot.png": (1, 1), "dot.jpg": (1, 1), "tall.jpg": (37, 911)}
+    assert (photo.width, photo.height) == sizes.get(name, (64, 48))
+    assert photo.rgb.shape == (photo.height, photo.width, 3)
+    assert photo.rgb.dtype == np.uint8
+    assert photo.rgb.flags.writeable
+    assert photo.alpha is None or photo.alpha.shape == (photo.height, photo.width)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_turned_away_with_its_reason(name: str) -> None:
+    with pytest.raises(PhotoRejected) as rejected:
+        decode(HOSTILE[name].data, LIMITS)
+    assert rejected.value.type == HOSTILE[name].reason
+    assert rejected.value.detail.endswith(".")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photo_comes_out_upright_whatever_its_orientation(orientation: int, format: str) -> None:
+    photo = decode(photos.oriented(orientation, format), LIMITS)
+    assert (photo.width, photo.height) == (64, 48)
+    assert difference(photo, scene()) < 3
+
+
+def test_broken_exif_leaves_the_photo_as_it_is() -> None:
+    """Pillow warns about it, which here is an error, and the photo is none the worse for it."""
+    broken = encoded(scene(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01" * 40)
+    assert difference(decode(broken, LIMITS), scene()) < 3
+
+
+def test_embedded_profile_is_followed() -> None:
+    data = encoded(scene(), "PNG", icc_profile=photos.swapped_profile())
+    expected = Image.fromarray(np.asarray(scene())[..., [1, 0, 2]])
+    assert difference(decode(data, LIMITS), expected) < 2
+
+
+def test_grey_photo_with_a_profile_for_colours_is_followed_too() -> None:
+    grey = scene().convert("L")
+    data = encoded(grey, "PNG", icc_profile=photos.swapped_profile())
+    assert difference(decode(data, LIMITS), grey) < 25
+
+
+@pytest.mark.parametrize("profile", [b"no profile", photos.red_cyan_profile(), b"\0" * 300])
+def test_profile_that_cannot_be_followed_is_ignored(profile: bytes) -> None:
+    data = encoded(scene(), "PNG", icc_profile=profile)
+    assert difference(decode(data, LIMITS), scene()) == 0
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_inks_are_mixed_as_their_profile_says(format: str) -> None:
+    """In this profile cyan ink is red, which no plain conversion would make of it."""
+    cyan = Image.new("CMYK", (64, 48), (255, 0, 0, 0))
+    plain = decode(encoded(cyan, format), LIMITS).rgb[20, 20]
+    profiled = encoded(cyan, format, icc_profile=photos.red_cyan_profile())
+    followed = decode(profiled, LIMITS).rgb[20, 20]
+    assert plain[0] < 60 < 180 < plain[2]
+    assert followed[0] > 180 > 100 > followed[2]
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_and_not_clipped(format: str) -> None:
+    row = decode(photos.deep_grey(format), LIMITS).rgb[0, :, 0]
+    ramp = np.linspace(0, 255, 64)
+    assert np.abs(row - ramp).max() <= 1
+
+
+def test_sixteen_bit_colours_are_scaled_and_not_clipped() -> None:
+    assert difference(decode(photos.deep_colour_png(), LIMITS), scene()) < 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-5.0, 5.0), (0.0, 4000.0), (-3e38, 3e38)])
+def test_floats_of_any_range_fill_the_bytes(low: float, high: float) -> None:
+    ramp = np.broadcast_to(np.linspace(low, high, 64, dtype=np.float32)[None], (8, 64)).copy()
+    row = decode(encoded(Image.fromarray(ramp), "TIFF"), LIMITS).rgb[0, :, 0]
+    assert np.abs(row - np.linspace(0, 255, 64)).max() <= 1
+
+
+def test_not_a_number_is_black() -> None:
+    samples = np.full((8, 8), 0.5, np.float32)
+    samples[0, 0] = np.nan
+    photo = decode(encoded(Image.fromarray(samples), "TIFF"), LIMITS)
+    assert photo.rgb[0, 0, 0] == 0
+    assert photo.rgb[4, 4, 0] == 128
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_clear_parts_are_white_and_the_alpha_is_kept(format: str) -> None:
+    lossless = {"lossless": True, "exact": True} if format == "WEBP" else {}
+    photo = decode(encoded(faded(), format, **lossless), LIMITS)
+    assert photo.alpha is not None
+    assert photo.alpha[0].tolist() == np.asarray(faded())[0, :, 3].tolist()
+    assert photo.rgb[10, 0].tolist() == [255, 255, 255]
+    assert photo.rgb[-1, -1].tolist() == [235, 235, 90]
+
+
+def test_transparent_colour_of_a_palette_becomes_alpha() -> None:
+    photo = decode(photos.palette_picture(clear=True), LIMITS)
+    assert photo.alpha is not None
+    assert photo.alpha[0, 0] == 0
+    assert photo.alpha[-1, -1] == 255
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_transparent_value_of_a_grey_photo_becomes_alpha(bits: int) -> None:
+    ramp = np.arange(64, dtype=np.uint8 if bits == 8 else np.uint16) * (4 if bits == 8 else 1024)
+    picture = Image.fromarray(np.broadcast_to(ramp[None], (8, 64)).copy())
+    photo = decode(encoded(picture, "PNG", transparency=int(ramp[5])), LIMITS)
+    assert photo.alpha is not None
+    assert np.flatnonzero(photo.alpha[0] == 0).tolist() == [5]
+
+
+def test_sixteen_bit_colours_with_a_transparent_one_decode() -> None:
+    """Pillow keeps that colour in 16 bits beside picture data of 8."""
+    plain = photos.deep_colour_png()
+    chunk = photos.png_chunk(b"tRNS", b"\xff\xff\x00\x00\xff\xff")
+    photo = decode(plain[:33] + chunk + plain[33:], LIMITS)
+    assert difference(photo, scene()) < 1
+
+
+def test_opaque_alpha_is_dropped() -> None:
+    picture = scene()
+    picture.putalpha(255)
+    assert decode(encoded(picture, "PNG"), LIMITS).alpha is None
+
+
+def test_first_picture_of_several_counts() -> None:
+    assert difference(decode(photos.two_pictures_mpo(), LIMITS), scene()) < 3
+    pages = encoded(scene(), "TIFF", save_all=True, append_images=[Image.new("RGB", (5, 5))])
+    assert difference(decode(pages, LIMITS), scene()) == 0
+
+
+def test_tiff_that_begins_with_a_thumbnail_is_not_taken_for_the_photo() -> None:
+    raw = encoded(scene(), "TIFF", tiffinfo={254: 1})
+    with pytest.raises(PhotoRejected, match="raw file"):
+        decode(raw, LIMITS)
+
+
+def test_limit_is_the_number_of_pixels() -> None:
+    limits = PixelLimits(max_megapixels=64 * 48 / 1e6)
+    assert decode(encoded(scene(64, 48), "PNG"), limits).width == 64
+    with pytest.raises(PhotoRejected) as rejected:
+        decode(encoded(scene(64, 49), "PNG"), limits)
+    assert rejected.value.type == "photo-too-large"
+    assert "64×49" in rejected.value.detail
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+def test_photo_cut_anywhere_is_turned_away_or_whole(format: str) -> None:
+    """Whatever is missing, only PhotoRejected escapes; and it says that the file is cut."""
+    whole = encoded(scene(120, 90), format)
+    types: list[str] = []
+    for end in range(0, len(whole), 97):
+        try:
+            decode(whole[:end], LIMITS)
+        except PhotoRejected as rejected:
+            types.append(rejected.type)
+    assert types[0] == "photo-empty"
+    assert set(types[1:]) <= {"truncated-photo", "not-an-image"}
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_every_kind_cut_anywhere_raises_nothing_but_its_rejection(name: str) -> None:
+    whole = GOOD[name]
+    for end in range(1, len(whole), 97):
+        decode_or_reject(whole[:end])
+
+
+@settings(deadline=None, max_examples=300)
+@given(name=st.sampled_from(sorted(GOOD)), seed=st.integers(0, 2**32), flips=st.integers(1, 40))
+def test_flipped_bytes_raise_nothing_but_a_rejection(name: str, seed: int, flips: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    data = bytearray(GOOD[name])
+    # Headers are short and matter most, so half of the flips go there.
+    for number in range(flips):
+        end = len(data) if number % 2 else min(len(data), 600)
+        data[chance.randrange(end)] = chance.randrange(256)
+    decode_or_reject(bytes(data))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    head=st.sampled_from([data[:40] for data in GOOD.values()] + [b""]),
+    tail=st.binary(max_size=400),
+)
+def test_noise_behind_a_real_header_raises_nothing_but_a_rejection(
+    head: bytes, tail: bytes
+) -> None:
+    decode_or_reject(head + tail)
+
+
+def decode_or_reject(data: bytes) -> None:
+    try:
+        photo = decode(data, PixelLimits(max_megapixels=5))
+    except PhotoRejected:
+        return
+    assert photo.rgb.ndim == 3
+
+
+def test_overlapping_decodes_leave_the_filters_of_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    broken = encoded(scene(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01" * 40)
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(20):
+                decode(broken, LIMITS)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert list(warnings.filters) == before

@@ -1,0 +1,130 @@
+"""Photo files to pixels, within limits: hostile bytes end in PhotoRejected and nothing else."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from worker.pixels.colour import split
+from worker.pixels.photo import Photo, PhotoRejected, PixelLimits, ResultFormat
+from worker.pixels.quiet import quiet_pillow
+from worker.pixels.sniff import SourceFormat, sniff, unsupported
+from worker.pixels.structure import ends_early, jpeg_scans, png_damaged, webp_canvas
+
+#: Scans a JPEG may have. Encoders write about ten; each further one costs a pass over the whole
+#: picture, so a small file of thousands would hold a worker for hours.
+MAX_JPEG_SCANS = 200
+
+_RESULT_FORMATS: dict[SourceFormat, ResultFormat] = {"JPEG": "JPEG", "WEBP": "WEBP"}
+
+#: Tags of EXIF and TIFF.
+_ORIENTATION = 0x0112
+_NEW_SUBFILE_TYPE = 0x00FE
+
+#: How each EXIF orientation is turned upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes, limits: PixelLimits) -> Photo:
+    """Decode a photo's file to upright sRGB pixels.
+
+    Of an MPO or a TIFF with several pages the first picture counts. Raises PhotoRejected with
+    type `photo-empty`, `not-an-image`, `unsupported-format`, `animated-photo`, `photo-too-large`,
+    `photo-too-large-for-memory`, `truncated-photo` or `photo-unreadable`.
+    """
+    source = sniff(data)
+    try:
+        with quiet_pillow:
+            return _decode(data, source, limits)
+    except PhotoRejected:
+        raise
+    except MemoryError as error:
+        raise PhotoRejected(
+            "photo-too-large-for-memory",
+            "The photo needs more memory than this worker has; send it smaller.",
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise limits.too_large("The photo is far too large") from error
+    except Exception as error:
+        # Decoders raise nearly every type there is when the bytes are wrong enough.
+        raise _explain(data, source, error) from error
+
+
+def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
+    _check_structure(data, source, limits)
+    with Image.open(io.BytesIO(data), formats=[source]) as image:
+        limits.check(*image.size)
+        _check_single(image, source)
+        turn = _turn(image, source)
+        image.load()
+        colour, alpha = split(image)
+    return Photo(
+        rgb=_upright(_flatten(colour, alpha), turn),
+        alpha=None if alpha is None else _upright(alpha, turn),
+        format=_RESULT_FORMATS.get(source, "PNG"),
+    )
+
+
+def _check_structure(data: bytes, source: SourceFormat, limits: PixelLimits) -> None:
+    """Turn away what Pillow would spend memory or hours on, or not notice."""
+    if source == "WEBP":
+        limits.check(*webp_canvas(data))
+    if source == "JPEG" and jpeg_scans(data) > MAX_JPEG_SCANS:
+        raise PhotoRejected(
+            "photo-unreadable",
+            f"The JPEG has more than {MAX_JPEG_SCANS} scans; save it anew and send that.",
+        )
+    if source == "PNG" and png_damaged(data):
+        raise PhotoRejected(
+            "photo-unreadable", "The PNG is damaged (wrong checksum); send the file again."
+        )
+
+
+def _check_single(image: Image.Image, source: SourceFormat) -> None:
+    if source in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
+        raise PhotoRejected(
+            "animated-photo", "The file is an animation; send one of its pictures instead."
+        )
+    # Raw files of most cameras are TIFFs whose first picture is only a thumbnail.
+    if source == "TIFF" and getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE) == 1:
+        raise unsupported("a camera's raw file or another TIFF that begins with a thumbnail")
+
+
+def _turn(image: Image.Image, source: SourceFormat) -> Image.Transpose | None:
+    """Look up how to turn the photo upright; broken EXIF leaves it as it is."""
+    if source == "TIFF":
+        return None  # Pillow turns TIFFs itself while it loads them.
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return None
+
+
+def _flatten(colour: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    if alpha is None:
+        return colour
+    return Image.composite(colour, Image.new("RGB", colour.size, "white"), alpha)
+
+
+def _upright(image: Image.Image, turn: Image.Transpose | None) -> np.ndarray:
+    # A copy: the view that Pillow hands out is read-only, and tensors do not take those.
+    return np.array(image if turn is None else image.transpose(turn))
+
+
+def _explain(data: bytes, source: SourceFormat, error: Exception) -> PhotoRejected:
+    if ends_early(data, source) or "truncated" in str(error).lower():
+        return PhotoRejected(
+            "truncated-photo", "The file ends before its picture does; send the whole file again."
+        )
+    return PhotoRejected(
+        "photo-unreadable",
+        f"The file begins like a {source} and cannot be decoded; save it anew and send that.",
+    )

@@ -1,0 +1,123 @@
+"""What a picture file's outer structure tells without decoding it: its end, its size, its scans.
+
+JPEG: ITU T.81 annex B. PNG: W3C PNG (third edition) 5.3. WebP: RFC 9649. TIFF 6.0 section 2.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+from worker.pixels.sniff import SourceFormat
+
+_START_OF_SCAN = 0xDA
+_END_OF_IMAGE = b"\xff\xd9"
+
+#: Bytes of one value of each TIFF type.
+_TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+
+
+def ends_early(data: bytes, source: SourceFormat) -> bool:
+    """Whether a file that would not decode stops before its format says that it ends."""
+    match source:
+        case "JPEG":
+            return _jpeg_ends_early(data)
+        case "PNG":
+            return _png_ends_early(data)
+        case "WEBP":
+            return int.from_bytes(data[4:8], "little") + 8 > len(data)
+        case "BMP":
+            return int.from_bytes(data[2:6], "little") > len(data)
+        case "GIF":
+            return not data.rstrip(b"\0").endswith(b";")
+        case "TIFF":
+            return _tiff_ends_early(data)
+
+
+def webp_canvas(data: bytes) -> tuple[int, int]:
+    """Return the width and height in a WebP's header, or 0×0 where there is none.
+
+    Pillow allocates the canvas as soon as it opens the file, so this is read before.
+    """
+    chunk = data[12:16]
+    if chunk == b"VP8X" and len(data) >= 30:
+        return _little(data[24:27]) + 1, _little(data[27:30]) + 1
+    if chunk == b"VP8 " and len(data) >= 30:
+        return _little(data[26:28]) & 0x3FFF, _little(data[28:30]) & 0x3FFF
+    if chunk == b"VP8L" and len(data) >= 25:
+        bits = _little(data[21:25])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return 0, 0
+
+
+def jpeg_scans(data: bytes) -> int:
+    """Count the scans of a JPEG, thumbnails' included.
+
+    Inside coded data 0xFF is always followed by 0 or a restart marker, so this finds no others.
+    """
+    return data.count(bytes((0xFF, _START_OF_SCAN)))
+
+
+def _little(data: bytes) -> int:
+    return int.from_bytes(data, "little")
+
+
+def _jpeg_ends_early(data: bytes) -> bool:
+    """Walk over the segments, so that an embedded thumbnail's end is not taken for the photo's."""
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return False
+        if data[position + 1] == _START_OF_SCAN:
+            return data.rfind(_END_OF_IMAGE, position) < 0
+        if data[position + 1] == 0xFF:
+            position += 1
+            continue
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return True
+
+
+def png_damaged(data: bytes) -> bool:
+    """Whether a chunk that pictures need has a wrong checksum.
+
+    Pillow does not check those of picture data, and gives a damaged photo back half black.
+    """
+    view = memoryview(data)
+    for kind, start, end in _png_chunks(data):
+        critical = not kind[0] & 0x20
+        checksum = int.from_bytes(view[end : end + 4], "big")
+        if critical and end + 4 <= len(data) and zlib.crc32(view[start - 4 : end]) != checksum:
+            return True
+    return False
+
+
+def _png_ends_early(data: bytes) -> bool:
+    return all(kind != b"IEND" for kind, _, _ in _png_chunks(data))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each chunk's type and the bounds of its body; the last may reach beyond the data."""
+    position = 8
+    while position + 8 <= len(data):
+        start = position + 8
+        end = start + int.from_bytes(data[position : position + 4], "big")
+        yield data[position + 4 : start], start, end
+        position = end + 4
+
+
+def _tiff_ends_early(data: bytes) -> bool:
+    """Whether the first directory, or a value that it points to, lies beyond the end."""
+    order = "little" if data.startswith(b"II") else "big"
+    big = int.from_bytes(data[2:4], order) == 43
+    directory = int.from_bytes(data[8:16] if big else data[4:8], order)
+    # A count of entries, then each one's tag (2 bytes), type (2), number of values and value.
+    head, word = (8, 8) if big else (2, 4)
+    first, size = directory + head, 4 + 2 * word
+    entries = int.from_bytes(data[directory:first], order)
+    for start in range(first, min(first + entries * size, len(data)), size):
+        kind, values, place = (
+            int.from_bytes(data[start + a : start + b], order)
+            for a, b in ((2, 4), (4, 4 + word), (4 + word, size))
+        )
+        length = values * _TIFF_TYPES.get(kind, 0)
+        if length > word and place + length > len(data):
+            return True
+    return first + entries * size > len(data) or entries == 0
