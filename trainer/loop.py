@@ -19,7 +19,6 @@ from trainer.lossnet import LossNetwork
 from trainer.schedule import Stage, learning_rate
 from worker.net import TransformNet
 
-
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
 #: multiple of the first strides of all loss networks and of the net.
 JITTER = 8

@@ -1,0 +1,50 @@
+"""Content and style distances are dimensionless and zero where nothing differs."""
+
+import pytest
+import torch
+
+from trainer.losses import content_distance, distances, gram, style_target
+from trainer.lossnet import LossNetwork
+
+
+def test_a_gram_matrix_is_the_mean_outer_product_of_positions() -> None:
+    features = torch.randn(2, 3, 4, 5)
+    expected = torch.einsum("bchw,bdhw->bcd", features, features) / 20
+    torch.testing.assert_close(gram(features), expected)
+
+
+def test_a_gram_matrix_does_not_depend_on_the_size_of_the_picture() -> None:
+    features = torch.randn(1, 3, 4, 5)
+    torch.testing.assert_close(gram(features.repeat(1, 1, 3, 2)), gram(features))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_content_distance_has_no_unit(scale: float) -> None:
+    """Features of any size give the same distance: that is what lets a ratio mean something."""
+    a, b = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(content_distance(a * scale, b * scale), content_distance(a, b))
+    torch.testing.assert_close(content_distance(torch.zeros_like(b), b), torch.ones(2))
+
+
+def test_a_painting_has_no_distance_from_itself(loss_network: LossNetwork) -> None:
+    painting = torch.rand(1, 3, 64, 64)
+    target = style_target(loss_network, painting)
+    seen = loss_network(painting)
+    measured = distances(seen, seen, target)
+    assert measured.content.item() == 0
+    assert measured.style.item() < 1e-9
+
+
+def test_style_distance_of_silence_is_one(loss_network: LossNetwork) -> None:
+    """With every feature zero the distance is the painting's own energy over itself."""
+    target = style_target(loss_network, torch.rand(1, 3, 64, 64))
+    silent = {n: torch.zeros(1, len(g), 2, 2) for n, g in target.grams.items()}
+    torch.testing.assert_close(target.distance(silent), torch.ones(1))
+
+
+def test_the_ratio_weighs_style_against_content(loss_network: LossNetwork) -> None:
+    seen = loss_network(torch.rand(2, 3, 64, 64))
+    other = loss_network(torch.rand(2, 3, 64, 64))
+    measured = distances(seen, other, style_target(loss_network, torch.rand(1, 3, 64, 64)))
+    content, style = measured.content.mean(), measured.style.mean()
+    torch.testing.assert_close(measured.total(3.0), (content + 3 * style) / 4)

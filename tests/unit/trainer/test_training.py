@@ -1,0 +1,135 @@
+"""Training a style: stages in order, resumable, repeatable bit for bit."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from trainer.card import StyleCard, weights_sha256
+from trainer.corpus import CorpusRejected
+from trainer.loop import Recipe
+from trainer.lossnet import LossNetwork
+from trainer.reproduce import repeat_stage
+from trainer.schedule import Schedule
+from trainer.training import Order, Progress, Studio, starting_net, train
+from worker.net import NetConfig
+from worker.netfile import read_card, unpack
+
+pytestmark = pytest.mark.usefixtures("_two_threads")
+
+
+@pytest.fixture
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> Callable[..., Studio]:
+    def make(schedule: str = "0.02:3,1:23", crop: int = 64, seed: int = 1) -> Studio:
+        order = Order(
+            name="stripes",
+            title="Stripes",
+            licence="CC0-1.0",
+            painting=painting,
+            photos=photos,
+            schedule=Schedule.parse(schedule),
+            net=NetConfig(2, 1),
+            recipe=Recipe(batch=2, crop=crop, seed=seed, smoothness=0.1),
+            painting_side=64,
+            code_version="0",
+            command="train",
+            reproduce="reproduce",
+        )
+        return Studio(order, loss_network)
+
+    return make
+
+
+def test_every_stage_is_a_net_file_on_the_card(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    card = train(studio(), tmp_path)
+    assert StyleCard.read(tmp_path) == card
+    assert [stage.ratio for stage in card.stages] == [0.02, 1.0]
+    for stage in card.stages:
+        described = read_card((tmp_path / stage.file).read_bytes())
+        assert (described.style, described.stage, described.ratio) == (
+            "stripes",
+            stage.stage,
+            stage.ratio,
+        )
+    with Image.open(tmp_path / "contact-sheet.jpg") as sheet:
+        assert sheet.width > sheet.height
+
+
+def test_a_low_ratio_learns_to_keep_the_photo(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """Forty steps of content alone bring results on held-out photos closer to the photos."""
+    card = train(studio("0.02:1,0.03:40"), tmp_path)
+    untrained, trained = (stage.held_out for stage in card.stages)
+    assert trained.content < 0.7 * untrained.content
+    assert trained.ssim > untrained.ssim
+
+
+def test_a_stopped_training_goes_on_to_the_same_nets(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """Stopping anywhere costs the unfinished stage and changes nothing else."""
+
+    class Stopped(Exception):
+        pass
+
+    def stop_in_the_second_stage(now: Progress) -> None:
+        if now.stage == 1 and now.iteration == 5:
+            raise Stopped
+
+    whole = train(studio(), tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(studio(), tmp_path / "stopped", stop_in_the_second_stage)
+    resumed = train(studio(), tmp_path / "stopped")
+    assert [s.sha256 for s in resumed.stages] == [s.sha256 for s in whole.stages]
+
+
+def test_another_order_does_not_continue_a_folder(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    first = train(studio("0.02:2"), tmp_path)
+    other = train(studio("0.02:2", seed=2), tmp_path)
+    assert first.stages[0].sha256 != other.stages[0].sha256
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_stage_repeats_bit_for_bit(
+    studio: Callable[..., Studio], tmp_path: Path, stage: int
+) -> None:
+    card = train(studio(), tmp_path)
+    repeated = repeat_stage(studio(), tmp_path, stage)
+    assert repeated.exact
+    assert repeated.iterations == len(card.stages[stage].first.losses) == (3, 20)[stage]
+
+
+def test_a_repetition_from_another_seed_is_seen(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    train(studio(), tmp_path)
+    repeated = repeat_stage(studio(seed=9), tmp_path, 0)
+    assert not repeated.exact
+    assert repeated.equal_losses == 0
+
+
+def test_stages_start_from_the_published_file(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """What is published is what later stages build on, rounding included."""
+    train(studio(), tmp_path)
+    (tmp_path / "card.json").unlink()
+    first = unpack((tmp_path / "stage-0.safetensors").read_bytes())[0]
+    assert weights_sha256(starting_net(studio(), tmp_path, 1)) == weights_sha256(first)
+
+
+def test_a_crop_larger_than_the_photos_is_refused(studio: Callable[..., Studio]) -> None:
+    with pytest.raises(CorpusRejected, match="at most 288"):
+        studio(crop=400)
