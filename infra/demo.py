@@ -1,0 +1,91 @@
+"""The demo: a whole Impasto for one album, used as anybody would use it, by its command line."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from infra.settings import Settings, load_settings
+from infra.stack import EmbeddedStack, StackFailed, StackRefused
+
+#: Photos that scikit-image's wheel brings: a face, fur, a table, night, machinery.
+SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
+
+#: Exit code of `impasto stylize` when the album is done and some photos failed.
+SOME_FAILED = 1
+
+#: The command line, beside the Python that runs this.
+IMPASTO = str(Path(sys.executable).with_name("impasto"))
+
+
+class Run(Protocol):
+    """Runs a program to its end and answers its exit code."""
+
+    def __call__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+        """`environment` is added to ours."""
+        ...
+
+
+def show(*, photos: Path | None, out: Path, style: str, data: Path | None, run: Run) -> int:
+    """Paint the folder `photos` (None: samples) into `out`; the exit code for the shell.
+
+    0 when every photo is done, or, for a folder of the user's, has come back with its reason.
+    The stack keeps its data in `data`; None throws it away.
+    """
+    started = time.monotonic()
+    album = samples() if photos is None else photos_in(photos)
+    if not album:
+        print(f"There are no photos in {photos or 'scikit-image'}.", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="impasto-demo-") as temporary:
+        settings = _own_settings(data or Path(temporary))
+        code = _through_stack(settings, lambda url: _stylize(album, out, style, url, run))
+    if code == SOME_FAILED and photos is not None:
+        print("Some photos failed, for the reasons above; all others are done.")
+        code = 0
+    if code == 0:
+        print(f"The paintings are in {out} ({time.monotonic() - started:.0f} s in all).")
+    return code
+
+
+def samples() -> list[Path]:
+    """Photos that are on this machine already, inside scikit-image's wheel."""
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        return []
+    folder = Path(spec.origin).parent / "data"
+    return [path for name in SAMPLES if (path := folder / name).exists()]
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Every file that is not hidden, in order: what is no photo comes back with the reason."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+
+
+def _own_settings(data: Path) -> Settings:
+    """The user's, but nothing is shared with any other stack, and nobody else may come in."""
+    alone: dict[str, object] = {"host": "127.0.0.1", "port": 0, "api_keys": {}}
+    servers = {"redis_url": None, "s3_endpoint": None}
+    return load_settings().model_copy(update={"data": data, **alone, **servers})
+
+
+def _through_stack(settings: Settings, use: Callable[[str], int]) -> int:
+    try:
+        print("Starting Redis, S3, the API and a worker ...", flush=True)
+        with EmbeddedStack(settings) as stack:
+            stack.wait_ready()
+            print(f"Impasto answers at {stack.url}.", flush=True)
+            return use(stack.url)
+    except (StackFailed, StackRefused) as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+
+
+def _stylize(album: Sequence[Path], out: Path, style: str, url: str, run: Run) -> int:
+    command = [IMPASTO, "stylize", *map(str, album), "--style", style, "--out", str(out)]
+    return run(command, environment={"IMPASTO_URL": url})
