@@ -1,0 +1,85 @@
+"""Everything that a process needs of the outside world, connected; and a first start's work."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+
+from infra.catalogue import StyleCatalogue
+from infra.counters import Counters
+from infra.doorbell import CeleryDoorbell, celery_app
+from infra.jobs.service import JobService
+from infra.jobs.store import RedisJobStore
+from infra.jobs.sweeper import Sweeper
+from infra.presence import Presence
+from infra.redis_client import RedisClient, connect_redis
+from infra.settings import Settings
+from infra.storage.s3 import S3Store, connect_s3
+
+#: The styles that come with the code.
+BUNDLED_STYLES = Path(__file__).parent / "styles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The services of one process, all over the same Redis and S3."""
+
+    settings: Settings
+    objects: S3Store
+    redis: RedisClient
+    celery: Celery
+    records: RedisJobStore
+    jobs: JobService
+    styles: StyleCatalogue
+    counters: Counters
+    presence: Presence
+
+    def sweeper(self) -> Sweeper:
+        """Return a sweeper for this process, not started."""
+        return Sweeper(
+            service=self.jobs,
+            take_turn=self.records.take_turn,
+            seconds=self.settings.sweep_seconds,
+        )
+
+
+def connect(settings: Settings) -> Deployment:
+    """Put the services together; nothing is sent yet.
+
+    Raises ServiceUnavailable when the settings name no Redis or no S3.
+    """
+    objects = connect_s3(settings)
+    redis = connect_redis(settings)
+    celery = celery_app(settings)
+    records = RedisJobStore(client=redis)
+    jobs = JobService(
+        objects=objects,
+        records=records,
+        doorbell=CeleryDoorbell(app=celery, client=redis),
+        clock=time.time,
+        settings=settings,
+    )
+    return Deployment(
+        settings=settings,
+        objects=objects,
+        redis=redis,
+        celery=celery,
+        records=records,
+        jobs=jobs,
+        styles=StyleCatalogue(objects),
+        counters=Counters(client=redis),
+        presence=Presence(client=redis),
+    )
+
+
+def prepare(settings: Settings) -> None:
+    """Make the bucket and publish the bundled styles; safe to repeat, and in two places at once.
+
+    Raises ServiceUnavailable when S3 cannot be reached.
+    """
+    objects = connect_s3(settings)
+    objects.ensure_bucket()
+    catalogue = StyleCatalogue(objects)
+    for card in sorted(BUNDLED_STYLES.glob("*/card.json")):
+        catalogue.publish(card.parent)

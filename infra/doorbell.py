@@ -1,0 +1,101 @@
+"""Celery as the doorbell: messages that say where work may be, and are never trusted.
+
+Early acknowledged, without results: a message that is lost is rung again by the sweep, one that
+comes twice finds its chunk taken.
+"""
+
+from typing import Any, Final, cast
+
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+from kombu.entity import Queue
+from kombu.exceptions import KombuError
+
+from infra.errors import ServiceUnavailable
+from infra.redis_client import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    HEALTH_CHECK_SECONDS,
+    RedisClient,
+    redis_address,
+    redis_errors,
+)
+from infra.settings import Settings
+
+#: Task of a worker: arguments are the job's id and the chunk's number.
+STYLIZE_TASK: Final = "impasto.stylize"
+STYLIZE_QUEUE: Final = "stylize"
+
+#: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
+_PUBLISH: Final = {
+    "max_retries": 3,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+
+_TRANSPORT: Final = {
+    "socket_connect_timeout": CONNECT_SECONDS,
+    # Above the second that a worker's blocking pop waits; without it, publishing to a server
+    # that vanished would wait for ever.
+    "socket_timeout": ANSWER_SECONDS,
+    "socket_keepalive": True,
+    "health_check_interval": HEALTH_CHECK_SECONDS,
+}
+
+
+def celery_app(settings: Settings) -> Celery:
+    """Return the Celery application of the API (to ring) and of the workers (to listen).
+
+    Nothing is sent yet. Raises ServiceUnavailable when no Redis is named.
+    """
+    app = Celery("impasto", broker=redis_address(settings))
+    configure = cast("Any", app).conf.update
+    configure(
+        # Messages: small, JSON alone, no answers.
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_queues=[Queue(STYLIZE_QUEUE)],
+        task_default_queue=STYLIZE_QUEUE,
+        task_create_missing_queues=False,
+        task_publish_retry=True,
+        task_publish_retry_policy=_PUBLISH,
+        # The broker may be away at any time, and for any time.
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_TRANSPORT,
+        # A worker takes one message when a child is free for it, so that chunks lie where every
+        # worker can reach them. Spawned: CUDA and thread pools do not survive a fork.
+        worker_pool_start_method="spawn",
+        worker_concurrency=1,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+class CeleryDoorbell:
+    """Rings by sending Celery messages. Threads may share it."""
+
+    def __init__(self, *, app: Celery, client: RedisClient) -> None:
+        self._app = app
+        self._client = client
+
+    def ring(self, job: str, chunk: int) -> None:
+        """Send one message about a chunk; raises ServiceUnavailable."""
+        send = cast("Any", self._app).send_task
+        try:
+            with redis_errors():
+                send(STYLIZE_TASK, args=[job, chunk], queue=STYLIZE_QUEUE)
+        except (KombuError, OSError) as error:
+            raise ServiceUnavailable(
+                f"The broker cannot be reached ({type(error).__name__}); try again soon."
+            ) from error
+
+    def backlog(self) -> int:
+        """Return how many messages wait for a worker; raises ServiceUnavailable."""
+        with redis_errors():
+            return self._client.llen(STYLIZE_QUEUE)

@@ -1,0 +1,245 @@
+"""S3 through boto3: the object store of every deployment, embedded or not."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, Protocol, cast
+
+from boto3.s3.transfer import TransferConfig  # pyright: ignore[reportMissingTypeStubs]
+from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs]
+from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
+from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    BotoCoreError,
+    ClientError,
+)
+
+from infra.errors import ServiceUnavailable
+from infra.settings import Settings
+from infra.storage.port import ObjectInfo, ObjectMissing
+
+#: Connections kept to S3 by one process; above the threads that use them at once.
+POOL_CONNECTIONS: Final = 32
+#: Seconds until a connection must stand.
+CONNECT_SECONDS: Final = 5
+#: Seconds until the server must send something.
+READ_SECONDS: Final = 30
+#: Tries of one request in all, by botocore's standard retries.
+ATTEMPTS: Final = 5
+#: Tries to read one body: botocore retries requests, not what breaks off after its headers.
+BODY_ATTEMPTS: Final = 3
+#: Keys in one delete request, S3's limit.
+DELETE_KEYS: Final = 1000
+#: Bytes from which a file goes up in parts, and the size of a part.
+PART_BYTES: Final = 8 * 1024 * 1024
+
+_MISSING: Final = {"404", "NoSuchKey", "NotFound"}
+_NO_BUCKET: Final = {"404", "NoSuchBucket", "NotFound"}
+
+#: One thread a file: a part at a time is in memory, and the callers are threads already.
+_TRANSFER: Final = TransferConfig(
+    multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False
+)
+
+
+class S3Client(Protocol):
+    """The part of boto3's client that is used here; boto3 itself has no types."""
+
+    def put_object(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def upload_fileobj(
+        self, file: BinaryIO, bucket: str, key: str, /, **kwargs: object
+    ) -> None: ...
+    def get_object(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def head_object(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def list_objects_v2(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def delete_object(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def delete_objects(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def head_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def create_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
+
+
+class S3Store:
+    """Objects of one bucket. Threads may share it.
+
+    Every method raises ServiceUnavailable when S3 cannot be reached or refuses, after botocore's
+    retries; a missing key is ObjectMissing, as the port says.
+    """
+
+    def __init__(self, *, client: S3Client, bucket: str, region: str = "us-east-1") -> None:
+        self._client = client
+        self._bucket = bucket
+        self._region = region
+
+    def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+        """Write or replace an object; a file goes up in parts from its current position."""
+        extra = {"ContentType": content_type} if content_type else {}
+        with _translated(key):
+            if isinstance(body, bytes):
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
+            else:
+                self._client.upload_fileobj(
+                    body, self._bucket, key, ExtraArgs=extra, Config=_TRANSFER
+                )
+
+    def get(self, key: str) -> bytes:
+        """Return the object's bytes; a body that breaks off is asked for again."""
+        for _ in range(BODY_ATTEMPTS - 1):
+            try:
+                return b"".join(self._read(key, PART_BYTES))
+            except BotoCoreError:
+                continue
+        return b"".join(self.stream(key, chunk_bytes=PART_BYTES))
+
+    def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """Yield the object's bytes in pieces; the request is made at once."""
+        with _translated(key):
+            pieces = self._read(key, chunk_bytes)
+
+        def guarded() -> Iterator[bytes]:
+            with _translated(key):
+                yield from pieces
+
+        return guarded()
+
+    def _read(self, key: str, chunk_bytes: int) -> Iterator[bytes]:
+        """Ask for the object now and return its pieces; botocore's own errors come through."""
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            raise _told(key, error) from error
+
+        def pieces() -> Iterator[bytes]:
+            with answer["Body"] as body:
+                # botocore compares the length with the header's: a short body raises.
+                yield from body.iter_chunks(chunk_bytes)
+
+        return pieces()
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return the object's size."""
+        with _translated(key):
+            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        return ObjectInfo(key, answer["ContentLength"])
+
+    def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Yield objects below a prefix in key order, a page (1,000) at a time."""
+        options: dict[str, object] = {"StartAfter": start_after} if start_after else {}
+        while True:
+            with _translated(prefix):
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
+            for entry in page.get("Contents", ()):
+                yield ObjectInfo(entry["Key"], entry["Size"])
+            if not page.get("IsTruncated"):
+                return
+            options = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+        with _translated(key):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove every object below a prefix, a thousand a request."""
+        keys: list[str] = []
+        for info in self.list(prefix):
+            keys.append(info.key)
+            if len(keys) == DELETE_KEYS:
+                self._delete_many(keys)
+                keys = []
+        if keys:
+            self._delete_many(keys)
+
+    def _delete_many(self, keys: Sequence[str]) -> None:
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        with _translated(keys[0]):
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
+        if errors := answer.get("Errors"):
+            first = errors[0]
+            raise ServiceUnavailable(f"S3 did not delete {first['Key']!r}: {first.get('Code')}.")
+
+    def ping(self) -> None:
+        """Raise ServiceUnavailable when S3 or the bucket cannot be reached."""
+        with _translated(self._bucket):
+            self._client.head_bucket(Bucket=self._bucket)
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket unless it is there. Safe to repeat, and in two places at once."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if _code(error) not in _NO_BUCKET:
+                raise _told(self._bucket, error) from error
+            self._create_bucket()
+        except BotoCoreError as error:
+            raise _unreachable(error) from error
+
+    def _create_bucket(self) -> None:
+        place = {"LocationConstraint": self._region}
+        # S3 refuses the name of its first region as a constraint.
+        extra = {} if self._region == "us-east-1" else {"CreateBucketConfiguration": place}
+        try:
+            with _translated(self._bucket):
+                self._client.create_bucket(Bucket=self._bucket, **extra)
+        except ServiceUnavailable:
+            self.ping()  # somebody else made it meanwhile; else this says what is wrong
+
+
+def connect_s3(settings: Settings) -> S3Store:
+    """Return the store that the settings name; nothing is sent yet.
+
+    Without keys in the settings boto3 looks for them where it always does. Raises
+    ServiceUnavailable when no S3 is named.
+    """
+    if settings.s3_endpoint is None:
+        raise ServiceUnavailable(
+            "No S3 is named: set IMPASTO_S3_ENDPOINT, or start everything with `impasto up`."
+        )
+    access, secret = settings.s3_access_key, settings.s3_secret_key
+    client = cast("Any", Session()).client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=access.get_secret_value() if access else None,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=_config(),
+    )
+    return S3Store(client=client, bucket=settings.s3_bucket, region=settings.s3_region)
+
+
+def _config() -> Config:
+    return Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=POOL_CONNECTIONS,
+        # Newer checksums than the request needs are not known to every server.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        tcp_keepalive=True,
+    )
+
+
+@contextmanager
+def _translated(key: str) -> Generator[None]:
+    """Turn botocore's errors into the port's."""
+    try:
+        yield
+    except ClientError as error:
+        raise _told(key, error) from error
+    except BotoCoreError as error:
+        raise _unreachable(error) from error
+
+
+def _told(key: str, error: ClientError) -> Exception:
+    if (code := _code(error)) in _MISSING:
+        return ObjectMissing(key)
+    return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
+
+
+def _unreachable(error: BotoCoreError) -> ServiceUnavailable:
+    return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
+
+
+def _code(error: ClientError) -> str:
+    response = cast("dict[str, dict[str, str]]", error.response)
+    return response.get("Error", {}).get("Code", "")
