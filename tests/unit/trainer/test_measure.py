@@ -16,7 +16,7 @@ def test_ssim_is_that_of_scikit_image() -> None:
     b = (a + 0.2 * torch.randn_like(a)).clamp(0, 1)
     luma = np.array([0.299, 0.587, 0.114])
     grey = [(p[0].permute(1, 2, 0).double().numpy() * luma).sum(-1) for p in (a, b)]
-    _, full = structural_similarity(
+    _, full = structural_similarity(  # type: ignore[reportAssignmentType]
         *grey,
         gaussian_weights=True,
         sigma=1.5,

@@ -1,0 +1,46 @@
+"""The reference engine: bytes in, bytes out."""
+
+import numpy as np
+import pytest
+import torch
+
+from worker.engine import TorchEngine, choose_device, to_batch, to_pixels
+from worker.net import NetConfig, TransformNet
+
+CPU = torch.device("cpu")
+
+
+def test_pixels_survive_the_way_to_a_tensor_and_back() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    batch = to_batch(rgb, CPU)
+    assert batch.shape == (1, 3, 5, 7)
+    assert batch.max() <= 1
+    assert np.array_equal(to_pixels(batch), rgb)
+
+
+def test_an_engine_paints_what_the_net_paints() -> None:
+    torch.manual_seed(0)
+    net = TransformNet(NetConfig(2, 1)).eval()
+    rgb = np.random.default_rng(0).integers(0, 256, (37, 91, 3), dtype=np.uint8)
+    painted = TorchEngine(net, device=CPU).stylize(rgb)
+    with torch.inference_mode():
+        expected = net(torch.tensor(rgb).permute(2, 0, 1)[None] / 255)
+    assert painted.dtype == np.uint8
+    assert painted.shape == rgb.shape
+    assert np.abs(painted / 255 - expected[0].permute(1, 2, 0).numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_the_photo_is_not_changed() -> None:
+    rgb = np.full((16, 16, 3), 200, np.uint8)
+    TorchEngine(TransformNet(NetConfig(2, 1)), device=CPU).stylize(rgb)
+    assert (rgb == 200).all()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    assert choose_device("cpu") == CPU
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == CPU
+        with pytest.raises(ValueError, match="finds no CUDA"):
+            choose_device("cuda")

@@ -1,0 +1,101 @@
+"""Nets are loaded once, checked, blended and bounded."""
+
+import hashlib
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from infra.jobs.model import WeightedNet
+from infra.storage.port import ObjectMissing
+from tests.fakes.storage import MemoryStore
+from worker.engine import Engine, Pixels
+from worker.net import NetConfig, TransformNet
+from worker.netfile import NetCard, NetFileRejected, pack
+from worker.nets import NetCache
+
+CONFIG = NetConfig(2, 1)
+
+
+@dataclass
+class Named(Engine):
+    """An engine that only keeps its net."""
+
+    net: TransformNet
+
+    def stylize(self, rgb: Pixels) -> Pixels:
+        return rgb
+
+
+class Shelf:
+    """A store of nets, a cache over it, and a count of loads."""
+
+    def __init__(self, *, limit_bytes: int = 1 << 30) -> None:
+        self.objects = MemoryStore()
+        self.loads = 0
+        self.cache = NetCache(
+            objects=self.objects, make_engine=Named, limit_bytes=limit_bytes, on_load=self._count
+        )
+
+    def _count(self) -> None:
+        self.loads += 1
+
+    def net(self, seed: int, weight: float = 1.0) -> WeightedNet:
+        torch.manual_seed(seed)
+        data = pack(TransformNet(CONFIG), NetCard(CONFIG, "test", seed, 1.0))
+        self.objects.put(f"nets/{seed}", data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        return WeightedNet(key=f"nets/{seed}", sha256=sha256, weight=weight)
+
+
+def test_a_net_is_loaded_once() -> None:
+    shelf = Shelf()
+    net = shelf.net(1)
+    assert shelf.cache.engine([net]) is shelf.cache.engine([net])
+    assert shelf.loads == 1
+
+
+def test_a_blend_is_an_engine_of_its_own() -> None:
+    shelf = Shelf()
+    shelf.cache.engine([shelf.net(1)])
+    engine = shelf.cache.engine([shelf.net(1, 0.5), shelf.net(2, 0.5)])
+    assert shelf.loads == 2
+    assert isinstance(engine, Named)
+    ends = [shelf.cache.engine([shelf.net(n)]) for n in (1, 2)]
+    weight = [end.net.paint.weight for end in ends if isinstance(end, Named)]
+    torch.testing.assert_close(engine.net.paint.weight, (weight[0] + weight[1]) / 2)
+
+
+def test_the_least_recently_used_net_goes_when_bytes_run_out() -> None:
+    size = sum(w.nbytes for w in TransformNet(CONFIG).state_dict().values())
+    shelf = Shelf(limit_bytes=2 * size)
+    nets = [shelf.net(n) for n in (1, 2, 3)]
+    for index in (0, 1, 0, 2):  # 1 is the least recently used when 2 comes
+        shelf.cache.engine([nets[index]])
+    assert shelf.cache.bytes == 2 * size
+    shelf.cache.engine([nets[0]])
+    assert shelf.loads == 3
+    shelf.cache.engine([nets[1]])
+    assert shelf.loads == 4
+
+
+def test_a_net_larger_than_the_limit_still_works() -> None:
+    shelf = Shelf(limit_bytes=1)
+    net = shelf.net(1)
+    assert shelf.cache.engine([net]) is shelf.cache.engine([net])
+
+
+def test_a_replaced_file_is_not_the_net_that_was_promised() -> None:
+    shelf = Shelf()
+    net = shelf.net(1)
+    shelf.objects.put(net.key, b"something else")
+    with pytest.raises(NetFileRejected, match="not the file"):
+        shelf.cache.engine([net])
+
+
+def test_a_net_that_is_gone_says_so() -> None:
+    shelf = Shelf()
+    net = shelf.net(1)
+    shelf.objects.delete(net.key)
+    with pytest.raises(ObjectMissing):
+        shelf.cache.engine([net])
