@@ -1,7 +1,7 @@
 """S3 through boto3: the object store of every deployment, embedded or not."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from boto3.s3.transfer import TransferConfig  # pyright: ignore[reportMissingTypeStubs]
@@ -107,7 +107,7 @@ class S3Store:
             raise _told(key, error) from error
 
         def pieces() -> Iterator[bytes]:
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 # botocore compares the length with the header's: a short body raises.
                 yield from body.iter_chunks(chunk_bytes)
 

@@ -1,0 +1,146 @@
+"""What every job store must do: the memory fake, and Redis."""
+
+import threading
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from infra.jobs.model import JobRecord, JobSpec, JobState
+from infra.jobs.ports import JobStore, RecordMissing
+from infra.jobs.store import SEALED_SECONDS, RedisJobStore, record_key
+from infra.redis_client import RedisClient
+
+
+def record(job: str = "job-1", created: float = 1.0) -> JobRecord:
+    spec = JobSpec(
+        id=job, tenant="t", style="s", blend=(), total=10, chunk_photos=2, created=created
+    )
+    return JobRecord(spec=spec)
+
+
+def count(before: JobRecord) -> tuple[JobRecord, int]:
+    """A rule: one more photo is done."""
+    return before.model_copy(update={"done": before.done + 1}), before.done + 1
+
+
+def test_created_record_is_loaded_as_it_was(records: JobStore) -> None:
+    records.create(record())
+    assert records.load("job-1") == record()
+    assert records.load("job-2") is None
+
+
+def test_creating_again_changes_nothing(records: JobStore) -> None:
+    """A rebuild must never overwrite a record that moved on."""
+    records.create(record())
+    records.change("job-1", count)
+    records.create(record())
+    loaded = records.load("job-1")
+    assert loaded
+    assert loaded.done == 1
+    assert records.open_jobs() == ["job-1"]
+
+
+def test_rule_decides_what_is_written_and_answered(records: JobStore) -> None:
+    records.create(record())
+    assert records.change("job-1", count) == 1
+    assert records.change("job-1", count) == 2
+
+
+def test_rule_that_raises_writes_nothing(records: JobStore) -> None:
+    def refuse(before: JobRecord) -> tuple[JobRecord, None]:
+        raise ValueError(before.state)
+
+    records.create(record())
+    with pytest.raises(ValueError, match="queued"):
+        records.change("job-1", refuse)
+    assert records.load("job-1") == record()
+
+
+def test_change_of_a_missing_record_is_record_missing(records: JobStore) -> None:
+    with pytest.raises(RecordMissing):
+        records.change("job-1", count)
+
+
+def test_open_jobs_come_oldest_first(records: JobStore) -> None:
+    for job, created in [("b", 2.0), ("c", 3.0), ("a", 1.0)]:
+        records.create(record(job, created))
+    assert records.open_jobs() == ["a", "b", "c"]
+
+
+def test_sealed_job_is_not_open_but_known(records: JobStore) -> None:
+    records.create(record())
+    records.seal("job-1")
+    records.seal("job-1")
+    assert records.open_jobs() == []
+    assert records.load("job-1") == record()
+
+
+def test_removed_job_is_forgotten(records: JobStore) -> None:
+    records.create(record())
+    records.remove("job-1")
+    assert records.load("job-1") is None
+    assert records.open_jobs() == []
+
+
+def test_store_remembers_until_it_is_flushed(records: JobStore) -> None:
+    assert not records.remembers()
+    records.remember()
+    assert records.remembers()
+
+
+@pytest.fixture
+def redis_store(redis_client: RedisClient) -> RedisJobStore:
+    cast("Redis", redis_client).flushall()
+    return RedisJobStore(client=redis_client)
+
+
+def test_sealed_record_goes_after_a_day(
+    redis_store: RedisJobStore, redis_client: RedisClient
+) -> None:
+    redis_store.create(record())
+    redis_store.seal("job-1")
+    left = cast("int", cast("Redis", redis_client).ttl(record_key("job-1")))
+    assert SEALED_SECONDS - 60 < left <= SEALED_SECONDS
+
+
+def test_changes_of_many_threads_all_count(redis_store: RedisJobStore) -> None:
+    """Nothing is lost between reading and writing."""
+    redis_store.create(record())
+    threads = [
+        threading.Thread(target=lambda: [redis_store.change("job-1", count) for _ in range(25)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    loaded = redis_store.load("job-1")
+    assert loaded
+    assert loaded.done == 200
+
+
+def test_record_rebuilt_meanwhile_is_not_taken_for_the_one_read(
+    redis_store: RedisJobStore,
+) -> None:
+    """A flush and a rebuild between read and write: the rule must see the new record."""
+    redis_store.create(record())
+    seen: list[JobState] = []
+
+    def rule(before: JobRecord) -> tuple[JobRecord, None]:
+        if not seen:
+            redis_store.remove("job-1")
+            redis_store.create(record().model_copy(update={"state": JobState.RUNNING}))
+        seen.append(before.state)
+        return before.model_copy(update={"done": 1}), None
+
+    redis_store.change("job-1", rule)
+    assert seen == [JobState.QUEUED, JobState.RUNNING]
+    loaded = redis_store.load("job-1")
+    assert loaded
+    assert (loaded.state, loaded.done) == (JobState.RUNNING, 1)
+
+
+def test_one_turn_to_sweep_at_a_time(redis_store: RedisJobStore) -> None:
+    assert redis_store.take_turn(60)
+    assert not redis_store.take_turn(60)

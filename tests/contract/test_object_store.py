@@ -1,0 +1,134 @@
+"""What every object store must do: the memory fake, and S3 over a real server."""
+
+import io
+import os
+
+import pytest
+
+from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.s3 import S3Store
+
+
+def keys(store: ObjectStore, prefix: str, start_after: str = "") -> list[str]:
+    return [info.key for info in store.list(prefix, start_after=start_after)]
+
+
+def test_what_was_put_is_read_back(objects: ObjectStore, prefix: str) -> None:
+    body = bytes(range(256))
+    objects.put(prefix + "a/b.bin", body, content_type="application/octet-stream")
+    assert objects.get(prefix + "a/b.bin") == body
+    assert objects.head(prefix + "a/b.bin").size == 256
+    assert b"".join(objects.stream(prefix + "a/b.bin", chunk_bytes=100)) == body
+
+
+def test_empty_object_is_an_object(objects: ObjectStore, prefix: str) -> None:
+    """Markers are empty."""
+    objects.put(prefix + "marker", b"")
+    assert objects.get(prefix + "marker") == b""
+    assert objects.head(prefix + "marker").size == 0
+    assert keys(objects, prefix) == [prefix + "marker"]
+
+
+def test_put_replaces(objects: ObjectStore, prefix: str) -> None:
+    objects.put(prefix + "a", b"long enough to see a rest")
+    objects.put(prefix + "a", b"new")
+    assert objects.get(prefix + "a") == b"new"
+    assert objects.head(prefix + "a").size == 3
+
+
+@pytest.mark.parametrize("size", [0, 1, 9 * 1024 * 1024])
+def test_file_is_streamed_from_where_it_stands(
+    objects: ObjectStore, prefix: str, size: int
+) -> None:
+    """Small files go up whole, large ones in parts."""
+    body = os.urandom(size)
+    file = io.BytesIO(b"skipped" + body)
+    file.seek(len(b"skipped"))
+    objects.put(prefix + "file", file)
+    assert objects.get(prefix + "file") == body
+
+
+def test_missing_key_is_object_missing(objects: ObjectStore, prefix: str) -> None:
+    for ask in (objects.get, objects.head, objects.stream):
+        with pytest.raises(ObjectMissing) as caught:
+            ask(prefix + "nothing")
+        assert caught.value.key == prefix + "nothing"
+
+
+def test_keys_are_listed_in_the_order_of_their_bytes(objects: ObjectStore, prefix: str) -> None:
+    """Also where that is not the order of a walk through folders."""
+    names = [
+        "a.txt",
+        "a/b",
+        "a0",
+        "A",
+        "a/b.c/d",
+        "a/b-c",
+        "a b",
+        "ä",
+        "a+b",
+        "a%20b",
+        "z/1",
+        "z/10",
+    ]
+    for name in names:
+        objects.put(prefix + name, name.encode())
+    expected = [prefix + name for name in sorted(names, key=str.encode)]
+    assert keys(objects, prefix) == expected
+    for name in names:
+        assert objects.get(prefix + name) == name.encode()
+
+
+def test_listing_takes_the_prefix_as_text(objects: ObjectStore, prefix: str) -> None:
+    for name in ["job-1/x", "job-10/x", "other"]:
+        objects.put(prefix + name, b"")
+    assert keys(objects, prefix + "job-1") == [prefix + "job-1/x", prefix + "job-10/x"]
+    assert keys(objects, prefix + "job-1/") == [prefix + "job-1/x"]
+    assert keys(objects, prefix + "nothing/") == []
+
+
+def test_listing_starts_after_a_key(objects: ObjectStore, prefix: str) -> None:
+    """Whether there is such a key or not."""
+    for chunk in range(3):
+        for token in (5, 7):
+            objects.put(f"{prefix}o/{chunk:06d}/{token:020d}.jsonl", b"x")
+    after = keys(objects, f"{prefix}o/", start_after=f"{prefix}o/000001")
+    assert [key.split("/")[-2] for key in after] == ["000001", "000001", "000002", "000002"]
+    exact = f"{prefix}o/000001/{5:020d}.jsonl"
+    assert len(keys(objects, f"{prefix}o/", start_after=exact)) == 3
+
+
+def test_listing_goes_beyond_a_page(objects: ObjectStore, prefix: str) -> None:
+    """S3 answers a thousand keys at a time."""
+    for number in range(1005):
+        objects.put(f"{prefix}many/{number:04d}", b"")
+    assert keys(objects, f"{prefix}many/") == [f"{prefix}many/{n:04d}" for n in range(1005)]
+    after = keys(objects, f"{prefix}many/", start_after=f"{prefix}many/0003")
+    assert after == [f"{prefix}many/{n:04d}" for n in range(4, 1005)]
+    objects.delete_prefix(f"{prefix}many/")
+    assert keys(objects, f"{prefix}many/") == []
+
+
+def test_deleting_is_safe_to_repeat(objects: ObjectStore, prefix: str) -> None:
+    objects.put(prefix + "a", b"1")
+    objects.delete(prefix + "a")
+    objects.delete(prefix + "a")
+    objects.delete_prefix(prefix)
+    with pytest.raises(ObjectMissing):
+        objects.get(prefix + "a")
+
+
+def test_deleting_a_prefix_spares_its_neighbours(objects: ObjectStore, prefix: str) -> None:
+    for name in ["job-1/a", "job-1/b/c", "job-10/a"]:
+        objects.put(prefix + name, b"")
+    objects.delete_prefix(prefix + "job-1/")
+    assert keys(objects, prefix) == [prefix + "job-10/a"]
+
+
+def test_ping_of_a_store_that_is_there(objects: ObjectStore) -> None:
+    objects.ping()
+
+
+def test_bucket_is_made_once(s3_store: S3Store) -> None:
+    s3_store.ensure_bucket()
+    s3_store.ping()
