@@ -1,0 +1,117 @@
+"""Albums on their way in: what was asked for, checked, and photos that lie in S3 already."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from pydantic import ValidationError
+
+from api.photo_names import UniqueNames, safe_name
+from api.problems import (
+    MAX_LISTED_ERRORS,
+    FieldError,
+    InvalidFields,
+    UnknownStyle,
+    invalid_fields,
+)
+from api.schemas import AlbumByKeys, AlbumOptions, PhotoSource
+from api.services import Services
+from infra import layout
+from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
+from infra.jobs.model import JobDraft, PhotoEntry
+from infra.jobs.views import JobView
+from infra.storage.port import ObjectStore
+
+
+def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
+    """Submit an album whose photos lie in the bucket; `body` is the request's JSON.
+
+    Raises InvalidRequest, AlbumTooLarge and what the job service raises.
+    """
+    try:
+        album = AlbumByKeys.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise invalid_fields(error) from error
+    draft = make_draft(album, services.jobs.new_job_id(), services=services, tenant=tenant)
+    allowed = layout.tenant_prefix(tenant) if services.settings.api_keys else ""
+    limit = services.settings.max_album_photos
+    keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
+    return services.jobs.submit(draft, name_photos(keys))
+
+
+def parse_options(fields: Mapping[str, str]) -> AlbumOptions:
+    """Check the form fields of an upload; raises InvalidFields."""
+    try:
+        return AlbumOptions.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_fields(error) from error
+
+
+def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: str) -> JobDraft:
+    """Settle which nets a style and strength mean today; raises UnknownStyle."""
+    try:
+        blend = services.styles.resolve(options.style, options.strength)
+    except StyleMissing as error:
+        raise UnknownStyle(error.detail) from error
+    return JobDraft(
+        id=job,
+        tenant=tenant,
+        kind=options.kind,
+        style=options.style,
+        strength=options.strength,
+        blend=blend,
+    )
+
+
+def name_photos(keys: Iterable[str]) -> Iterator[PhotoEntry]:
+    """Number the photos and name each after its key; no two names are equal."""
+    names = UniqueNames()
+    for index, key in enumerate(keys):
+        yield PhotoEntry(index=index, name=names.take(safe_name(key)), key=key)
+
+
+def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int) -> Iterable[str]:
+    """Return the album's keys; below a prefix they are listed page by page, as they are used."""
+    if source.prefix is not None:
+        if fault := _fault(source.prefix.removesuffix("/"), allowed, source.prefix):
+            raise InvalidFields([FieldError(pointer="/photos/prefix", detail=fault)])
+        return _below(source.prefix, objects)
+    keys = source.keys or []
+    if len(keys) > limit:
+        raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
+    _check_keys(keys, allowed)
+    return keys
+
+
+def _check_keys(keys: list[str], allowed: str) -> None:
+    errors = [
+        FieldError(pointer=f"/photos/keys/{index}", detail=fault)
+        for index, key in enumerate(keys)
+        if (fault := _fault(key, allowed, key))
+    ]
+    if errors:
+        raise InvalidFields(errors[:MAX_LISTED_ERRORS])
+
+
+def _fault(path: str, allowed: str, key: str) -> str | None:
+    """Say what is wrong with a key, if anything.
+
+    Empty parts and dots are refused because a store over a folder would follow them, out of the
+    tenant's prefix.
+    """
+    if not key.startswith(allowed):
+        return f"only keys below {allowed} may be named"
+    if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")):
+        return "no usable key: it has an empty part, a part of dots, or an unprintable character"
+    return None
+
+
+def _below(prefix: str, objects: ObjectStore) -> Iterator[str]:
+    """List the photos below a prefix; the empty objects that stand for folders are no photos."""
+    keys = (info.key for info in objects.list(prefix) if not info.key.endswith("/"))
+    first = next(keys, None)
+    if first is None:
+        raise InvalidRequest(
+            f"No object lies below the prefix {prefix!r}. Check its spelling, and that the "
+            "photos were uploaded to this service's bucket."
+        )
+    return chain([first], keys)

@@ -1,0 +1,62 @@
+"""The Flask app, put together from its views and what it is handed."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response
+from flask_openapi3.openapi import OpenAPI
+
+from api import (
+    health_views,
+    index_views,
+    job_views,
+    metrics,
+    metrics_views,
+    problems,
+    result_views,
+    style_views,
+)
+from api.documentation import INFO, SECURITY_SCHEMES
+from api.health import HealthCheck
+from api.problems import ProblemDetails, invalid_fields
+from api.services import EXTENSION, Services
+
+#: Bytes of a JSON body: room for 100,000 keys of some 600 bytes.
+MAX_JSON_BYTES = 64 * 1024 * 1024
+
+
+def create_app(services: Services) -> OpenAPI:
+    """Build the app over the services it is handed; talks to none of them."""
+    app = OpenAPI(
+        "api",
+        info=INFO,
+        security_schemes=SECURITY_SCHEMES,
+        validation_error_status=HTTPStatus.UNPROCESSABLE_ENTITY.value,
+        validation_error_model=ProblemDetails,
+        validation_error_callback=_refuse,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
+    app.extensions[EXTENSION] = services
+    app.extensions[health_views.HEALTH_CHECK] = HealthCheck(services.probes)
+    app.extensions[metrics_views.REGISTRY] = metrics.install(app, services)
+    for module in (job_views, result_views, style_views, health_views, metrics_views):
+        app.register_api(module.views.blueprint)
+    app.register_blueprint(index_views.blueprint)
+    problems.install(app)
+    _install_headers(app)
+    return app
+
+
+def _refuse(error: problems.ValidationError) -> Response:
+    raise invalid_fields(error) from error
+
+
+def _install_headers(app: Flask) -> None:
+    def add_headers(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.mimetype in ("application/json", problems.MEDIA_TYPE):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    app.after_request(add_headers)

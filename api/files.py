@@ -1,0 +1,35 @@
+"""Objects on their way out as files: streamed, named, and never taken for something else."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from flask import Response
+
+from infra.storage.port import ObjectStore
+
+_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+
+
+def stream_file(objects: ObjectStore, key: str, size: int) -> Response:
+    """Return an object of `size` bytes as a response that reads it piece by piece."""
+
+    def pieces() -> Iterator[bytes]:
+        # Opened when the first piece is wanted: never, where a HEAD or a 304 wants none.
+        yield from objects.stream(key)
+
+    response = Response(pieces(), content_type=content_type(key))
+    response.content_length = size
+    return response
+
+
+def content_type(key: str) -> str:
+    """Return the media type of a result or a contact sheet by its key."""
+    return _TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")
+
+
+def attachment(name: str, *, inline: bool = False) -> str:
+    """Return a Content-Disposition (RFC 6266): the name in UTF-8, and in ASCII for old clients."""
+    plain = name.encode("ascii", "replace").decode().translate({ord(c): "_" for c in '?"\\%'})
+    disposition = "inline" if inline else "attachment"
+    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,32 @@
+"""Where to begin: the index of the service, and its OpenAPI document."""
+
+from typing import Any, cast
+
+from flask import Blueprint, Response, current_app, jsonify
+
+DOCUMENT = "/openapi/openapi.json"
+
+blueprint = Blueprint("index", __name__)
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """Say what this is and where its parts are."""
+    return jsonify(
+        name="Impasto",
+        links={
+            "openapi": DOCUMENT,
+            "styles": "/v1/styles",
+            "jobs": "/v1/jobs",
+            "health": "/healthz",
+            "readiness": "/readyz",
+            "metrics": "/metrics",
+        },
+    )
+
+
+@blueprint.get(DOCUMENT)
+def openapi() -> Response:
+    """Describe the API (OpenAPI 3.1)."""
+    document = cast("dict[str, Any]", cast("Any", current_app).api_doc)
+    return jsonify(document)

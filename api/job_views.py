@@ -1,0 +1,92 @@
+"""Jobs over HTTP: submit, list, watch, cancel."""
+
+from flask import Response, request
+
+from api import render
+from api.albums import submit_keys
+from api.documentation import JOB_MISSING, problem, submission_body
+from api.multipart import read_parts
+from api.problems import MalformedRequest, UnsupportedMediaType
+from api.render import json_response
+from api.routing import Views
+from api.schemas import ItemPage, ItemQuery, Job, JobPage, JobPath, JobQuery
+from api.services import services, tenant
+from api.uploads import submit_upload
+from infra.jobs.views import JobView
+
+views = Views("jobs", "Albums being worked through.", prefix="/v1/jobs")
+
+
+@views.post(
+    "",
+    "submitJob",
+    {
+        202: Job,
+        413: problem("`album-too-large`: more photos, or larger ones, than allowed."),
+        415: problem("`unsupported-media-type`: neither form data nor JSON."),
+    },
+    body=submission_body(),
+)
+def submit_job() -> Response:
+    """Submit an album.
+
+    Send the photos themselves as form data, or name photos that lie in the service's bucket.
+    The job is answered before any photo is worked on; `Location` says where to watch it.
+    """
+    view = _submit()
+    return json_response(render.job(view), 202, Location=render.job_address(view.id))
+
+
+@views.get("", "listJobs", {200: JobPage})
+def list_jobs(query: JobQuery) -> Response:
+    """List jobs, newest first."""
+    found = services().jobs.recent(tenant(), limit=query.limit, after=query.after or "")
+    more = len(found) == query.limit
+    following = f"/v1/jobs?limit={query.limit}&after={found[-1].id}" if more else None
+    return json_response(JobPage(jobs=[render.job(view) for view in found], next=following))
+
+
+@views.get("/<job_id>", "getJob", {200: Job, **JOB_MISSING})
+def get_job(path: JobPath) -> Response:
+    """Look at a job: its state, counts, progress and time left."""
+    return json_response(render.job(services().jobs.get(path.job_id, tenant())))
+
+
+@views.get("/<job_id>/items", "listItems", {200: ItemPage, **JOB_MISSING})
+def list_items(path: JobPath, query: ItemQuery) -> Response:
+    """List the photos of a job, in the order of the album."""
+    job = services().jobs.get(path.job_id, tenant())
+    found = services().jobs.items(job.id, tenant(), query.offset, query.limit)
+    end = query.offset + len(found)
+    address = render.job_address(job.id)
+    following = f"{address}/items?offset={end}&limit={query.limit}"
+    page = ItemPage(
+        items=[render.item(job.id, view) for view in found],
+        offset=query.offset,
+        total=job.total,
+        next=following if found and end < job.total else None,
+    )
+    return json_response(page)
+
+
+@views.post("/<job_id>/cancel", "cancelJob", {200: Job, **JOB_MISSING})
+def cancel_job(path: JobPath) -> Response:
+    """Stop a job. Results that are there stay; a job that has ended stays as it is."""
+    return json_response(render.job(services().jobs.cancel(path.job_id, tenant())))
+
+
+def _submit() -> JobView:
+    if request.mimetype == "application/json":
+        return submit_keys(request.get_data(cache=False), services=services(), tenant=tenant())
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType(
+            "Send an album as multipart/form-data with its photos, or as application/json."
+        )
+    boundary = request.mimetype_params.get("boundary")
+    if not boundary:
+        raise MalformedRequest("The Content-Type of the form data names no boundary.")
+    settings = services().settings
+    # Beyond the limit on JSON bodies: what bounds an upload are its photos, and they are counted.
+    request.max_content_length = settings.max_photo_bytes * (settings.max_album_photos + 1)
+    parts = read_parts(request.stream, boundary, max_file_bytes=settings.max_photo_bytes)
+    return submit_upload(parts, services=services(), tenant=tenant())

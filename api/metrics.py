@@ -1,0 +1,100 @@
+"""What Prometheus reads: the service's counters, numbers of the moment, and the API's requests."""
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.services import Services
+from infra.counters import Count
+from infra.errors import ServiceUnavailable
+
+log = structlog.get_logger(__name__)
+
+
+def install(app: Flask, services: Services) -> CollectorRegistry:
+    """Count and log the app's requests; return what /metrics reads."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(ServiceCollector(services))
+    _Requests(registry).install(app)
+    return registry
+
+
+class ServiceCollector(Collector):
+    """Reads what all processes have counted, and asks for numbers of this moment."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def describe(self) -> list[Metric]:
+        """Name nothing beforehand: the counters are known when they are read."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric; those of a server that is away are left out."""
+        try:
+            yield from self._counters()
+            for name, read in self._services.gauges.items():
+                yield GaugeMetricFamily(f"impasto_{name}", name.replace("_", " "), read())
+        except ServiceUnavailable as error:
+            log.warning("metrics are incomplete", reason=error.detail)
+
+    def _counters(self) -> Iterator[Metric]:
+        for name, counts in groupby(self._services.counters.read(), attrgetter("name")):
+            yield _family(name, list(counts))
+
+
+def _family(name: str, counts: Sequence[Count]) -> Metric:
+    labels = sorted({label for count in counts for label, _ in count.labels})
+    family = CounterMetricFamily(f"impasto_{name}", name.replace("_", " "), labels=labels)
+    for count in counts:
+        known = dict(count.labels)
+        family.add_metric([known.get(label, "") for label in labels], count.value)
+    return family
+
+
+class _Requests:
+    """The API's own requests."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._count = Counter(
+            "impasto_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "impasto_http_request_seconds",
+            "Seconds from a request to the head of its response.",
+            ["method", "route"],
+            registry=registry,
+        )
+
+    def install(self, app: Flask) -> None:
+        app.before_request(self._begin)
+        app.after_request(self._end)
+
+    def _begin(self) -> None:
+        g.began = time.perf_counter()
+
+    def _end(self, response: Response) -> Response:
+        seconds = time.perf_counter() - g.began
+        # The rule, not the path: a label for every job would never end.
+        route = request.url_rule.rule if request.url_rule else "none"
+        self._count.labels(request.method, route, response.status_code).inc()
+        self._seconds.labels(request.method, route).observe(seconds)
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            seconds=round(seconds, 4),
+        )
+        return response

@@ -1,0 +1,163 @@
+"""A multipart/form-data body (RFC 7578) as a stream: one part at a time, never more than one photo.
+
+Werkzeug's form parser would keep every photo of the album in an open temporary file until the
+last one is there, and its decoder (3.1) adds a stray CR to a part where a read ends inside the
+boundary's own line. This one hands a photo over, whole, and forgets it before it reads the next.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import IO, BinaryIO, Protocol, cast
+
+from werkzeug.http import parse_options_header
+
+from api.problems import MalformedRequest
+from infra.errors import AlbumTooLarge
+
+#: Bytes read from the client at a time.
+READ_BYTES = 256 * 1024
+#: Bytes of a photo that stay in memory; the rest of a larger one goes to a temporary file.
+SPOOL_BYTES = 4 * 1024 * 1024
+#: Bytes that a text field, and a part's headers, may have.
+MAX_FIELD_BYTES = 64 * 1024
+
+_DAMAGED = "The multipart body is damaged, or broke off before its end. Send it again."
+
+
+class Readable(Protocol):
+    """Where the bytes come from: a WSGI input stream."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return some bytes, none at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A form field."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file; `file` stands at its start and lives until the next part is asked for."""
+
+    name: str
+    filename: str
+    file: BinaryIO
+
+
+def read_parts(
+    stream: Readable, boundary: str, *, max_file_bytes: int
+) -> Iterator[TextPart | FilePart]:
+    """Yield the parts of a body in the order they come.
+
+    Raises MalformedRequest where the body breaks the format or breaks off, AlbumTooLarge (naming
+    the file) when a file has more than `max_file_bytes`.
+    """
+    body = _Body(stream, boundary)
+    for _ in body.content():  # a preamble means nothing
+        pass
+    while body.has_part():
+        headers = _parse_headers(body.head())
+        disposition, fields = parse_options_header(headers.get("content-disposition"))
+        name = fields.get("name")
+        if disposition != "form-data" or name is None:
+            raise MalformedRequest(_DAMAGED)
+        if "filename" not in fields:
+            yield TextPart(name, _text(name, body.content()))
+            continue
+        with SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
+            _spool(fields["filename"], body.content(), file, max_file_bytes)
+            yield FilePart(name, fields["filename"], cast("BinaryIO", file))
+
+
+class _Body:
+    """What has been read of a body and not used yet, and where the rest comes from."""
+
+    def __init__(self, stream: Readable, boundary: str) -> None:
+        self._stream = stream
+        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
+        # The first boundary may stand at the very start, without a line break before it.
+        self._unused = bytearray(b"\r\n")
+
+    def content(self) -> Iterator[bytes]:
+        """Yield everything up to the next boundary, and pass that."""
+        held = len(self._delimiter) - 1  # may be the beginning of a boundary
+        while (end := self._unused.find(self._delimiter)) < 0:
+            if piece := bytes(self._unused[:-held]):
+                del self._unused[:-held]
+                yield piece
+            self._read()
+        yield bytes(self._unused[:end])
+        del self._unused[: end + len(self._delimiter)]
+
+    def has_part(self) -> bool:
+        """Whether the boundary just passed begins a part; two dashes say that it ends the body."""
+        while len(self._unused) < 2:
+            self._read()
+        if self._unused.startswith(b"--"):
+            return False
+        if self._line_up_to(b"\r\n").strip(b" \t"):
+            raise MalformedRequest(_DAMAGED)
+        self._unused[:0] = b"\r\n"  # so that headers, none or some, end with an empty line
+        return True
+
+    def head(self) -> bytes:
+        """Return the part's headers."""
+        return self._line_up_to(b"\r\n\r\n")
+
+    def _line_up_to(self, end: bytes) -> bytes:
+        while (at := self._unused.find(end)) < 0:
+            if len(self._unused) > MAX_FIELD_BYTES:
+                raise MalformedRequest("The headers of a part in the multipart body are too long.")
+            self._read()
+        line = bytes(self._unused[:at])
+        del self._unused[: at + len(end)]
+        return line
+
+    def _read(self) -> None:
+        try:
+            piece = self._stream.read(READ_BYTES)
+        except OSError as error:
+            raise MalformedRequest(_DAMAGED) from error
+        if not piece:
+            raise MalformedRequest(_DAMAGED)
+        self._unused += piece
+
+
+def _parse_headers(head: bytes) -> dict[str, str]:
+    try:
+        lines = head.decode().split("\r\n")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest("A header in the multipart body is not UTF-8.") from error
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _text(name: str, content: Iterator[bytes]) -> str:
+    value = bytearray()
+    for piece in content:
+        value += piece
+        if len(value) > MAX_FIELD_BYTES:
+            raise MalformedRequest(f"The form field {name!r} is too long.")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"The form field {name!r} is not UTF-8.") from error
+
+
+def _spool(name: str, content: Iterator[bytes], file: IO[bytes], max_bytes: int) -> None:
+    size = 0
+    for piece in content:
+        size += len(piece)
+        if size > max_bytes:
+            raise AlbumTooLarge(
+                f"The photo {name!r} has more than {max_bytes} bytes, "
+                "the most that this service takes. Leave it out, or send it smaller."
+            )
+        file.write(piece)
+    file.seek(0)

@@ -1,0 +1,72 @@
+"""From the views of the job service to the JSON of the API."""
+
+from typing import Any
+
+from flask import Response
+from pydantic import BaseModel
+
+from api import schemas
+from infra.jobs.model import Problem
+from infra.jobs.views import ItemState, ItemView, JobView
+
+
+def json_response(body: BaseModel, status: int = 200, **headers: str) -> Response:
+    """Return a model as the response."""
+    text = body.model_dump_json()
+    return Response(text, status=status, headers=headers, content_type="application/json")
+
+
+def job(view: JobView) -> schemas.Job:
+    """Render a job."""
+    address = job_address(view.id)
+    return schemas.Job(
+        id=view.id,
+        kind=view.kind,
+        state=view.state,
+        style=view.style,
+        strength=view.strength,
+        counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
+        progress=view.progress,
+        eta_seconds=view.eta_seconds,
+        created=schemas.timestamp(view.created),
+        started=None if view.started is None else schemas.timestamp(view.started),
+        finished=None if view.finished is None else schemas.timestamp(view.finished),
+        error=_reason(view.error),
+        links=schemas.JobLinks.model_validate(
+            {
+                "self": address,
+                "items": f"{address}/items",
+                "results_zip": f"{address}/results.zip",
+                "cancel": f"{address}/cancel",
+            }
+        ),
+    )
+
+
+def item(job_id: str, view: ItemView) -> schemas.Item:
+    """Render one photo of a job."""
+    done = view.state is ItemState.DONE
+    return schemas.Item(
+        index=view.index,
+        name=view.name,
+        state=view.state,
+        result=f"{job_address(job_id)}/results/{view.index}" if done else None,
+        **_outcome(view),
+    )
+
+
+def job_address(job_id: str) -> str:
+    """Return where a job is found."""
+    return f"/v1/jobs/{job_id}"
+
+
+def _outcome(view: ItemView) -> dict[str, Any]:
+    names = ("width", "height", "bytes", "seconds", "result_name")
+    if view.outcome is None:
+        return {**dict.fromkeys(names), "error": None}
+    known = {name: getattr(view.outcome, name) for name in names}
+    return {**known, "error": _reason(view.outcome.error)}
+
+
+def _reason(problem: Problem | None) -> schemas.Reason | None:
+    return None if problem is None else schemas.Reason(type=problem.type, detail=problem.detail)

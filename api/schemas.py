@@ -1,0 +1,252 @@
+"""The JSON that goes over the wire, as pydantic models: what is checked, and what OpenAPI shows."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from infra.jobs.model import JobState
+from infra.jobs.views import ItemState
+
+JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"
+
+#: S3's own limit on the length of a key, in bytes; characters are never more.
+MAX_KEY_LENGTH = 1024
+
+ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH)]
+StyleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+def example(value: Any) -> dict[str, Any]:  # noqa: ANN401  (an example may be any JSON)
+    """Return the schema extra that shows an example."""
+    return {"example": value}
+
+
+class Request(BaseModel):
+    """A request body; a field that nobody knows is a mistake, not a wish to be ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PhotoSource(Request):
+    """Photos that lie in the bucket already: their keys, or a prefix. Exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["keys"]}, {"required": ["prefix"]}]}
+    )
+
+    keys: Annotated[list[ObjectKey], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Object keys, in the order of the album.",
+        json_schema_extra=example(["holiday/1.jpg", "holiday/2.jpg"]),
+    )
+    prefix: ObjectKey | None = Field(
+        default=None,
+        description="Every object below this prefix, in key order.",
+        json_schema_extra=example("holiday/"),
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.keys is None) == (self.prefix is None):
+            raise ValueError("give either `keys` or `prefix`")
+        return self
+
+
+class AlbumOptions(Request):
+    """What is to be done with an album; the form fields of an upload."""
+
+    kind: Literal["stylize"] = Field(default="stylize", description="The kind of job.")
+    style: StyleName = Field(
+        description="Name of a published style, from `GET /v1/styles`.",
+        json_schema_extra=example("water-lilies"),
+    )
+    strength: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How strong the style is: 0 is almost the photo, 1 the whole style.",
+        json_schema_extra=example(0.8),
+    )
+
+
+class AlbumByKeys(AlbumOptions):
+    """An album of photos that lie in the bucket already."""
+
+    photos: PhotoSource
+
+
+class Reason(BaseModel):
+    """Why a photo or a job failed."""
+
+    type: str = Field(description="Stable slug.", json_schema_extra=example("truncated-photo"))
+    detail: str = Field(description="What happened, and what to do about it, in one sentence.")
+
+
+class Counts(BaseModel):
+    """Photos of a job."""
+
+    total: int
+    done: int
+    failed: int
+
+
+class JobLinks(BaseModel):
+    """Addresses that belong to a job, relative to the service."""
+
+    self: str
+    items: str
+    results_zip: str
+    cancel: str
+
+
+class Job(BaseModel):
+    """A job at one moment."""
+
+    id: str = Field(json_schema_extra=example(JOB_ID_EXAMPLE))
+    kind: str = Field(json_schema_extra=example("stylize"))
+    state: JobState
+    style: str = Field(json_schema_extra=example("water-lilies"))
+    strength: float
+    counts: Counts
+    progress: float = Field(
+        ge=0,
+        le=1,
+        description="Photos done or failed, as a part of all.",
+    )
+    eta_seconds: float | None = Field(
+        description="Seconds left at the pace so far; null when nobody can know.",
+    )
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    error: Reason | None = Field(description="Why the whole job failed.")
+    links: JobLinks
+
+
+class JobPage(BaseModel):
+    """Some jobs, newest first."""
+
+    jobs: list[Job]
+    next: str | None = Field(description="Address of the next page; null on the last one.")
+
+
+class Item(BaseModel):
+    """One photo of a job at one moment."""
+
+    index: int = Field(ge=0, description="Place of the photo in the album, from 0.")
+    name: str = Field(json_schema_extra=example("beach.jpg"))
+    state: ItemState
+    width: int | None = Field(description="Width of the result in pixels.")
+    height: int | None = Field(description="Height of the result in pixels.")
+    bytes: int | None = Field(description="Size of the result in bytes.")
+    seconds: float | None = Field(
+        description="Seconds of work; 0 when the result was there already."
+    )
+    result: str | None = Field(description="Address of the result, once it is done.")
+    result_name: str | None = Field(description="File name of the result.")
+    error: Reason | None = Field(description="Why the photo failed.")
+
+
+class ItemPage(BaseModel):
+    """Some photos of a job, in the order of the album."""
+
+    items: list[Item]
+    offset: int
+    total: int
+    next: str | None = Field(description="Address of the next page; null on the last one.")
+
+
+class StageSummary(BaseModel):
+    """One published version of a style."""
+
+    stage: int = Field(ge=0, description="0 is the base, the last is the strongest.")
+    ratio: float = Field(description="Ratio of style to content that it was trained with.")
+
+
+class StyleLinks(BaseModel):
+    """Addresses that belong to a style."""
+
+    self: str
+    contact_sheet: str
+
+
+class Style(BaseModel):
+    """A published style."""
+
+    name: str = Field(json_schema_extra=example("water-lilies"))
+    title: str
+    licence: str | None
+    stages: list[StageSummary]
+    published: datetime
+    links: StyleLinks
+
+
+class StyleList(BaseModel):
+    """Every published style, by name."""
+
+    styles: list[Style]
+
+
+class StyleWithCard(Style):
+    """A published style with its style card: painting, command, losses, provenance."""
+
+    card: dict[str, Any]
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Every part of the service answers."""
+
+    status: Literal["ready"] = "ready"
+    parts: dict[str, str] = Field(
+        json_schema_extra=example({"redis": "ok", "s3": "ok", "styles": "ok", "workers": "ok"})
+    )
+
+
+class JobPath(BaseModel):
+    """The job in an address."""
+
+    job_id: str = Field(description="Id of the job.", json_schema_extra=example(JOB_ID_EXAMPLE))
+
+
+class ResultPath(JobPath):
+    """The photo in an address."""
+
+    index: int = Field(ge=0, description="Place of the photo in the album, from 0.")
+
+
+class StylePath(BaseModel):
+    """The style in an address."""
+
+    name: str = Field(description="Name of the style.", json_schema_extra=example("water-lilies"))
+
+
+class JobQuery(Request):
+    """Which jobs to list."""
+
+    limit: int = Field(default=20, ge=1, le=100, description="Jobs on a page.")
+    after: str | None = Field(
+        default=None,
+        pattern="^[0-9a-z]{26}$",
+        description="Id of the last job of the page before.",
+        json_schema_extra=example(JOB_ID_EXAMPLE),
+    )
+
+
+class ItemQuery(Request):
+    """Which photos to list."""
+
+    offset: int = Field(default=0, ge=0, description="Photos to pass over.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Photos on a page.")
+
+
+def timestamp(seconds: float) -> datetime:
+    """Return a time since the epoch as UTC."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,47 @@
+"""What the API is handed to do its work with, and how a view gets at it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app, g, request
+
+from api.tenants import tenant_of
+from infra.catalogue import StyleCatalogue
+from infra.counters import Counters
+from infra.jobs.service import JobService
+from infra.settings import Settings
+from infra.storage.port import ObjectStore
+
+#: Where the app keeps its services.
+EXTENSION = "impasto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything outside the API, behind its ports."""
+
+    settings: Settings
+    jobs: JobService
+    styles: StyleCatalogue
+    objects: ObjectStore
+    counters: Counters
+    #: Numbers of this moment, by metric name: open jobs, waiting messages.
+    gauges: Mapping[str, Callable[[], float]]
+    #: Name of a part to a call that raises an exception while that part is not there.
+    probes: Mapping[str, Callable[[], None]]
+
+
+def services() -> Services:
+    """Return the services of the app that handles this request."""
+    return cast("Services", current_app.extensions[EXTENSION])
+
+
+def authenticate() -> None:
+    """Note which tenant sent this request; raises Unauthorized or Forbidden."""
+    g.tenant = tenant_of(request, services().settings.api_keys)
+
+
+def tenant() -> str:
+    """Return the tenant that sent this request."""
+    return cast("str", g.tenant)

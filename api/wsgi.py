@@ -1,0 +1,106 @@
+"""What gunicorn runs: the app over the servers that the settings name."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from flask import Flask
+
+from api.app import create_app
+from api.health import Waiting
+from api.services import Services
+from api.tenants import is_loopback
+from infra import layout
+from infra.deployment import Deployment, connect, prepare
+from infra.doorbell import CeleryDoorbell
+from infra.errors import ImpastoError
+from infra.log import configure_logging
+from infra.presence import Presence
+from infra.settings import Settings, load_settings
+
+#: Seconds between attempts to prepare the bucket.
+PREPARE_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+def application() -> Flask:
+    """Build the app from the environment; it answers /healthz before any server is there."""
+    settings = load_settings()
+    configure_logging(settings.log_level, "api")
+    _check(settings)
+    preparation = Preparation(lambda: prepare(settings))
+    preparation.start()
+    return create_app(make_services(connect(settings), preparation))
+
+
+def make_services(deployment: Deployment, preparation: "Preparation") -> Services:
+    """Pick what the API needs of a deployment."""
+    doorbell = CeleryDoorbell(app=deployment.celery, client=deployment.redis)
+    return Services(
+        settings=deployment.settings,
+        jobs=deployment.jobs,
+        styles=deployment.styles,
+        objects=deployment.objects,
+        counters=deployment.counters,
+        gauges={
+            "jobs_open": lambda: len(deployment.records.open_jobs()),
+            "queue_messages": doorbell.backlog,
+            "workers": lambda: len(deployment.presence.workers()),
+        },
+        probes={
+            "redis": lambda: _ignore(deployment.redis.ping()),
+            "s3": deployment.objects.ping,
+            "styles": preparation.check,
+            "workers": lambda: _require_workers(deployment.presence),
+        },
+    )
+
+
+class Preparation:
+    """Makes the bucket and publishes the bundled styles, as soon as S3 lets it."""
+
+    def __init__(self, work: Callable[[], None], *, pause: float = PREPARE_SECONDS) -> None:
+        self._work = work
+        self._pause = pause
+        self._missing: str | None = "the bundled styles are being published"
+
+    def start(self) -> None:
+        """Begin in the background, and go on until it is done."""
+        threading.Thread(target=self.run, name="preparation", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise Waiting, with the reason, until everything is prepared."""
+        if self._missing is not None:
+            raise Waiting(self._missing)
+
+    def run(self) -> None:
+        """Try until it is done; what is in the way now may be repaired."""
+        while self._missing is not None:
+            try:
+                self._work()
+                self._missing = None
+            except ImpastoError as error:
+                self._missing = error.detail
+                log.warning("not prepared yet", reason=error.detail)
+                time.sleep(self._pause)
+
+
+def _require_workers(presence: Presence) -> None:
+    if not presence.workers():
+        raise Waiting("no worker has announced itself")
+
+
+def _check(settings: Settings) -> None:
+    """Refuse settings that would open the service to strangers; raises ValueError."""
+    for tenant in settings.api_keys:
+        layout.tenant_prefix(tenant)
+    if not settings.api_keys and not is_loopback(settings.host):
+        raise ValueError(
+            f"IMPASTO_HOST={settings.host} lets other machines in: set IMPASTO_API_KEYS as well."
+        )
+
+
+def _ignore(_answer: object) -> None:
+    """Take an answer that says nothing but that there is one."""

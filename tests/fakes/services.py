@@ -1,0 +1,109 @@
+"""The API's services in memory, a style to name, and a worker that paints nothing."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+from api.services import Services
+from infra import layout
+from infra.catalogue import Stage, Style, StyleCatalogue
+from infra.counters import Counters
+from infra.jobs.model import PhotoEntry, PhotoOutcome
+from infra.jobs.service import JobService
+from infra.redis_client import RedisClient
+from infra.settings import Settings
+from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
+from tests.fakes.storage import MemoryStore
+
+STYLE = "water-lilies"
+CARD = {"name": STYLE, "title": "Water Lilies", "licence": "CC0-1.0"}
+
+
+class MemoryHashes:
+    """The two commands of Redis that counters need."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def hincrby(self, name: str, key: str, amount: int) -> int:
+        self._hashes[name][key] = self._hashes[name].get(key, 0) + amount
+        return self._hashes[name][key]
+
+    def hgetall(self, name: str) -> dict[str, str]:
+        return {key: str(value) for key, value in self._hashes[name].items()}
+
+
+@dataclass
+class World:
+    """Everything outside the API, in memory."""
+
+    settings: Settings = field(default_factory=Settings)
+    objects: MemoryStore = field(default_factory=MemoryStore)
+    records: MemoryJobStore = field(default_factory=MemoryJobStore)
+    doorbell: RecordingDoorbell = field(default_factory=RecordingDoorbell)
+    clock: Clock = field(default_factory=Clock)
+    probes: dict[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
+
+    def __post_init__(self) -> None:
+        self.jobs = JobService(
+            objects=self.objects,
+            records=self.records,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            settings=self.settings,
+        )
+        self.counters = Counters(client=cast("RedisClient", MemoryHashes()))
+        publish(self.objects)
+
+    def services(self) -> Services:
+        """Hand everything over, as the app wants it."""
+        return Services(
+            settings=self.settings,
+            jobs=self.jobs,
+            styles=StyleCatalogue(self.objects),
+            objects=self.objects,
+            counters=self.counters,
+            gauges={"jobs_open": lambda: len(self.records.open_jobs())},
+            probes=self.probes,
+        )
+
+    def work(self, paint: Callable[[str, PhotoEntry], PhotoOutcome]) -> None:
+        """Answer every ring until nothing is left to do; `paint` is given the tenant too."""
+        while self.doorbell.rings:
+            claim = self.jobs.claim(*self.doorbell.rings.pop(0), "worker")
+            if claim is not None:
+                outcomes = [paint(claim.spec.tenant, photo) for photo in claim.photos]
+                self.jobs.report(claim, outcomes)
+                self.jobs.finish(claim)
+
+    def paint(self, tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+        """Make a result that says which photo it was."""
+        key = layout.result(tenant, f"{photo.index:064x}", "jpg")
+        body = f"painted {photo.name}".encode()
+        self.objects.put(key, body)
+        return PhotoOutcome(
+            index=photo.index,
+            result=key,
+            result_name=photo.name,
+            width=4,
+            height=3,
+            bytes=len(body),
+            seconds=0.5,
+        )
+
+
+def publish(objects: MemoryStore, name: str = STYLE) -> None:
+    """Put a style of two stages into the bucket."""
+    stages = tuple(
+        Stage(stage=number, ratio=ratio, sha256=f"{number:064x}", key=f"nets/{number}")
+        for number, ratio in enumerate((0.02, 15.0))
+    )
+    style = Style(
+        name=name, title="Water Lilies", stages=stages, published=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    objects.put(layout.style_file(name, "card.json"), json.dumps({**CARD, "name": name}).encode())
+    objects.put(layout.style_file(name, "contact-sheet.jpg"), b"sheet")
+    objects.put(layout.style_index(name), style.model_dump_json().encode())
