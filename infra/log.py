@@ -27,7 +27,10 @@ _SECRET_TEXT = re.compile(
 )
 
 #: Loggers whose owners give them handlers of their own; their lines go to the root's instead.
-_TAKEN_OVER = ("celery", "celery.task", "celery.redirected", "gunicorn.error", "gunicorn.access")
+_TAKEN_OVER = ("celery", "celery.task", "celery.redirected", "gunicorn.error")
+
+#: Loggers with a line for every request, some with its signature; only their warnings are shown.
+_QUIET = ("boto3", "botocore", "s3transfer", "urllib3", "gunicorn.access")
 
 
 def configure_logging(level: str, process: str) -> None:
@@ -64,7 +67,10 @@ def log_config(level: str, process: str) -> dict[str, Any]:
         "formatters": {"json": formatter},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {name: {"handlers": [], "propagate": True} for name in _TAKEN_OVER},
+        "loggers": {
+            **{name: {"handlers": [], "propagate": True} for name in _TAKEN_OVER},
+            **{name: {"level": "WARNING"} for name in _QUIET},
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,8 +10,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from infra import tether
 from infra.settings import Settings
-from infra.stack import supervision, tether
+from infra.stack import supervision
 from infra.stack.credentials import Credentials, keep_credentials
 from infra.stack.environment import program_environment
 from infra.stack.errors import StackFailed, StackRefused
@@ -64,6 +66,7 @@ class EmbeddedStack:
         self._asked = settings
         self._planner = planner
         self._report = report
+        self._folder: DataFolder | None = None
         self._lock: TextIO | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._state: StackState | None = None
@@ -104,7 +107,7 @@ class EmbeddedStack:
         Raises StackRefused when the settings are unsafe, or a stack runs on the data already.
         """
         _refuse_open_door(self._asked)
-        folder = DataFolder.prepare(self._asked.data)
+        folder = self._folder = DataFolder.prepare(self._asked.data)
         try:
             self._take(folder)
             credentials = keep_credentials(folder.run / "credentials.json")
@@ -162,32 +165,31 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End every program, last started first, and wait until the last is gone."""
-        if self._supervisor is not None:
-            self._end(self._supervisor)
+        if self._supervisor is not None and self._folder is not None:
+            self._end(self._supervisor, self._folder)
             self._supervisor = None
         if self._state is not None:
-            self._clear(self._state)
+            _clear(self._state)
             self._state = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def _end(self, supervisor: "subprocess.Popen[bytes]") -> None:
+    def _end(self, supervisor: "subprocess.Popen[bytes]", folder: DataFolder) -> None:
         programs = self._plan.programs if self._plan else ()
         patience = sum(program.stop_seconds for program in programs) + SUPERVISOR_STOP_SECONDS
         supervisor.terminate()
         try:
             supervisor.wait(patience)
         except subprocess.TimeoutExpired:
-            # Its programs are tethered to it, so they end too.
             supervisor.kill()
             supervisor.wait()
-
-    def _clear(self, state: StackState) -> None:
-        DataFolder(state.data).state.unlink(missing_ok=True)
-        state.socket.unlink(missing_ok=True)
-        if not state.socket.is_relative_to(state.data):
-            state.socket.parent.rmdir()
+        # If it was killed, by us or others, its programs are ending by their tether.
+        last = take_lock(folder.programs_lock, wait_seconds=patience)
+        if last is None:
+            self._report(f"Some processes that use {folder.root} do not end.")
+        else:
+            last.close()
 
     def processes(self) -> dict[str, Process]:
         """Every program by name; empty in the moment before the supervisor listens."""
@@ -240,6 +242,13 @@ class EmbeddedStack:
         for name in names:
             self._report(log_tail(folder, name))
         raise StackFailed(f"{trouble} (waited for {waits}); the logs are in {folder.logs}.")
+
+
+def _clear(state: StackState) -> None:
+    DataFolder(state.data).state.unlink(missing_ok=True)
+    state.socket.unlink(missing_ok=True)
+    if not state.socket.is_relative_to(state.data):
+        shutil.rmtree(state.socket.parent, ignore_errors=True)
 
 
 def _refuse_open_door(settings: Settings) -> None:

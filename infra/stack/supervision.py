@@ -6,12 +6,13 @@ import socket
 import sys
 import xmlrpc.client
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-from infra.stack import tether
+from infra import tether
 from infra.stack.programs import Program
 
 #: Name of its log file.
@@ -128,18 +129,24 @@ class Supervisor:
     """A running supervisord, asked over its socket."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._rpc = xmlrpc.client.ServerProxy(
-            "http://supervisor", transport=_UnixTransport(socket_path)
-        )
+        self._path = socket_path
 
     def processes(self) -> dict[str, Process]:
         """Every program by name. Raises OSError while nobody answers."""
         try:
-            answer = self._rpc.supervisor.getAllProcessInfo()
-        except (xmlrpc.client.Fault, http.client.HTTPException) as error:
+            answer = self._ask("supervisor.getAllProcessInfo")
+        except (xmlrpc.client.Error, http.client.HTTPException) as error:
             raise OSError(f"supervisord answered {error}") from error
         found = map(_process, cast("list[dict[str, object]]", answer))
         return {process.name: process for process in found}
+
+    def _ask(self, method: str) -> object:
+        with closing(_UnixConnection(self._path)) as connection:
+            question = xmlrpc.client.dumps((), method)
+            connection.request("POST", "/RPC2", question, {"Content-Type": "text/xml"})
+            answer = connection.getresponse().read()
+        values, _ = xmlrpc.client.loads(answer.decode())
+        return values[0]
 
 
 def _process(info: dict[str, object]) -> Process:
@@ -149,16 +156,6 @@ def _process(info: dict[str, object]) -> Process:
         pid=cast("int", info["pid"]) or None,
         description=str(info["spawnerr"] or info["description"]),
     )
-
-
-class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: object) -> http.client.HTTPConnection:
-        # A connection a question: the supervisor is asked seldom, and may have been restarted.
-        return _UnixConnection(self._path)
 
 
 class _UnixConnection(http.client.HTTPConnection):

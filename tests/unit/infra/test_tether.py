@@ -1,0 +1,56 @@
+"""A tethered program: it dies with its parent, and its lock lives as long as it."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import tether
+from infra.stack.supervision import tethered
+
+
+def _start(lock: Path, parent: int, *program: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, tether.PARENT: str(parent)}
+    return subprocess.Popen(
+        tethered(program, lock), env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_program_keeps_its_process_id_and_becomes_the_parent_of_the_next(tmp_path: Path) -> None:
+    """The tether is replaced by the program; pids are the programs' own."""
+    script = f"import os; print(os.getpid(), os.environ[{tether.PARENT!r}])"
+    with _start(tmp_path / "lock", os.getpid(), sys.executable, "-c", script) as child:
+        answer, _ = child.communicate(timeout=10)
+    assert answer.split() == [str(child.pid), str(child.pid)]
+
+
+def test_a_program_holds_the_lock_while_it_lives(tmp_path: Path) -> None:
+    """A new stack can wait for the last process of an old one."""
+    lock = tmp_path / "lock"
+    script = "print('up', flush=True); input()"
+    with subprocess.Popen(
+        tethered((sys.executable, "-c", script), lock),
+        env={**os.environ, tether.PARENT: str(os.getpid())},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "up\n"
+        with lock.open("a") as file:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            child.communicate("\n", timeout=10)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_program_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:
+    """The parent may die between the fork and the tether."""
+    started = tmp_path / "started"
+    with _start(tmp_path / "lock", 1, "touch", str(started)) as child:
+        assert child.wait(10) == 1
+    assert not started.exists()
