@@ -1,0 +1,165 @@
+"""A worker's surroundings in memory: a real job service over fakes, and an engine to watch."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from infra import layout
+from infra.errors import ServiceUnavailable
+from infra.jobs.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, WeightedNet
+from infra.jobs.service import JobService
+from infra.jobs.views import ClaimedChunk
+from infra.settings import Settings
+from infra.storage.port import ObjectInfo
+from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
+from tests.fakes.storage import MemoryStore
+from worker.album import AlbumPipeline
+from worker.pixels import PixelLimits
+from worker.pixels.photo import Pixels
+
+BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
+
+
+class WatchedStore(MemoryStore):
+    """Objects in memory that tell `watch` (operation, key) before each access.
+
+    Whatever `watch` raises, the caller gets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watch: Callable[[str, str], None] = lambda _operation, _key: None
+
+    def get(self, key: str) -> bytes:
+        self.watch("get", key)
+        return super().get(key)
+
+    def head(self, key: str) -> ObjectInfo:
+        self.watch("head", key)
+        return super().head(key)
+
+    def put(self, key: str, body: object, *, content_type: str | None = None) -> None:
+        self.watch("put", key)
+        super().put(key, body, content_type=content_type)  # pyright: ignore[reportArgumentType]
+
+
+class InvertingEngine:
+    """Turns light into dark; tells `watch` how many photos came before, on the caller's thread."""
+
+    def __init__(self) -> None:
+        self.watch: Callable[[int], None] = lambda _number: None
+        self.photos = 0
+
+    def stylize(self, rgb: Pixels) -> Pixels:
+        number, self.photos = self.photos, self.photos + 1
+        self.watch(number)
+        return 255 - rgb
+
+
+class FakeNets:
+    """One engine for every blend; `error` is raised instead where it is set."""
+
+    def __init__(self, engine: InvertingEngine) -> None:
+        self._engine = engine
+        self.asked = 0
+        self.error: Exception | None = None
+
+    def engine(self, nets: Sequence[WeightedNet]) -> InvertingEngine:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self._engine
+
+
+class RecordingTally:
+    """Counters in a dict, by name and the value of the `outcome` label."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def increment(self, name: str, by: int = 1, **labels: str) -> None:
+        key = (name, labels.get("outcome", ""))
+        self.counts[key] = self.counts.get(key, 0) + by
+
+
+class Studio:
+    """A pipeline, the service it reports to, and everything both keep."""
+
+    def __init__(self, *, chunk_photos: int = 8, heartbeat_seconds: float = 3600) -> None:
+        self.clock = Clock()
+        self.objects = WatchedStore()
+        self.records = MemoryJobStore()
+        self.doorbell = RecordingDoorbell()
+        self.settings = Settings(chunk_photos=chunk_photos)
+        self.jobs = JobService(
+            objects=self.objects,
+            records=self.records,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            settings=self.settings,
+        )
+        self.engine = InvertingEngine()
+        self.nets = FakeNets(self.engine)
+        self.tally = RecordingTally()
+        self.stop = threading.Event()
+        self.pipeline = AlbumPipeline(
+            service=self.jobs,
+            objects=self.objects,
+            nets=self.nets,
+            tally=self.tally,
+            stop=self.stop,
+            limits=PixelLimits(max_megapixels=50),
+            max_photo_bytes=1_000_000,
+            lease_seconds=self.settings.lease_seconds,
+            heartbeat_seconds=heartbeat_seconds,
+            clock=self.clock,
+        )
+
+    def submit(self, photos: dict[str, bytes | None]) -> str:
+        """Upload photos (None: leave one out) and submit them as one album; returns its id."""
+        for name, data in photos.items():
+            if data is not None:
+                self.objects.put(f"photos/{name}", data)
+        job = self.jobs.new_job_id()
+        draft = JobDraft(id=job, tenant="default", style="test", blend=BLEND)
+        entries = [
+            PhotoEntry(index=index, name=name, key=f"photos/{name}")
+            for index, name in enumerate(photos)
+        ]
+        self.jobs.submit(draft, entries)
+        return job
+
+    def claim(self, job: str, chunk: int = 0) -> ClaimedChunk:
+        """Take a chunk that must be there to take."""
+        claim = self.jobs.claim(job, chunk, "worker-1")
+        assert claim is not None
+        return claim
+
+    def work(self, job: str, chunk: int = 0) -> None:
+        """Take a chunk and run it through the pipeline."""
+        self.pipeline.run(self.claim(job, chunk))
+
+    def record(self, job: str) -> JobRecord:
+        """The live record of a job."""
+        record = self.records.load(job)
+        assert record is not None
+        return record
+
+    def outcomes(self, job: str) -> dict[str, PhotoOutcome | None]:
+        """What became of each photo, by its name."""
+        items = self.jobs.items(job, "default", 0, 1000)
+        return {item.name: item.outcome for item in items}
+
+    def results(self) -> list[str]:
+        """Keys of every result and receipt in the bucket."""
+        prefix = f"{layout.tenant_prefix('default')}results/"
+        return [info.key for info in self.objects.list(prefix)]
+
+    def lose_lease(self, job: str) -> None:
+        """Let so much time pass that the sweeper takes the chunk back."""
+        self.clock.advance(self.settings.lease_seconds + 1)
+        self.jobs.sweep()
+
+
+def away() -> ServiceUnavailable:
+    """The error of a server that cannot be reached."""
+    return ServiceUnavailable("S3 is away (in this test).")

@@ -1,0 +1,246 @@
+"""Commits, heartbeats, outages and stops of one claimed chunk."""
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from infra.errors import ServiceUnavailable
+from infra.jobs.model import JobSpec, PhotoOutcome
+from infra.jobs.rules import JobCancelled, StaleLease
+from infra.jobs.views import ClaimedChunk
+from tests.fakes.jobs import Clock
+from tests.fakes.studio import BLEND
+from worker.ledger import OUTAGE_PATIENCE, Halted, Ledger
+
+#: Seconds after which a test that waits for another thread gives up.
+PATIENCE = 10
+
+SPEC = JobSpec(
+    id="job", tenant="t", style="s", blend=BLEND, total=3, chunk_photos=3, created=1_800_000_000.0
+)
+CLAIM = ClaimedChunk(spec=SPEC, number=0, token=7, worker="w", photos=(), solo=False)
+
+
+class Service:
+    """Keeps what it is told; `on_call` may raise, by the call's name."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.in_flight: Collection[int] | None = None
+        self.on_call: Callable[[str], None] = lambda _name: None
+        self.beaten = threading.Event()
+        self.released = threading.Event()
+
+    def report(
+        self,
+        claim: ClaimedChunk,
+        outcomes: Sequence[PhotoOutcome],
+        in_flight: Collection[int] | None = None,
+    ) -> None:
+        if in_flight is None:
+            self.on_call("beat")
+            self.beaten.set()
+            return
+        self.calls.append(f"report {[outcome.index for outcome in outcomes]}")
+        self.on_call("report")
+        self.in_flight = in_flight
+
+    def finish(self, claim: ClaimedChunk) -> None:
+        self.calls.append("finish")
+        self.on_call("finish")
+
+    def release(self, claim: ClaimedChunk) -> None:
+        self.calls.append("release")
+        self.on_call("release")
+        self.released.set()
+
+
+class Desk:
+    """A ledger over a recording service, with a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.service = Service()
+        self.clock = Clock()
+        self.stop = threading.Event()
+
+    @contextmanager
+    def ledger(self, *, beats: bool = False, stop_grace: float = 0) -> Iterator[Ledger]:
+        ledger = Ledger(
+            service=self.service,
+            claim=CLAIM,
+            stop=self.stop,
+            lease_seconds=20,
+            heartbeat_seconds=0.001 if beats else 3600,
+            clock=self.clock,
+            first_pause=0.001,
+            stop_grace=stop_grace,
+        )
+        with ledger:
+            yield ledger
+
+    def down_for(self, times: int, seconds: float) -> None:
+        """Let the next so many calls fail, each taking some time."""
+        left = [times]
+
+        def on_call(_name: str) -> None:
+            if left[0]:
+                left[0] -= 1
+                self.clock.advance(seconds)
+                raise ServiceUnavailable("away")
+
+        self.service.on_call = on_call
+
+
+def test_photos_are_named_before_and_with_each_commit() -> None:
+    desk = Desk()
+    with desk.ledger() as ledger:
+        ledger.admit([0, 1])
+        assert desk.service.in_flight == [0, 1]
+        ledger.commit(PhotoOutcome(index=0, result="r"), [2])
+        assert desk.service.in_flight == [1, 2]
+        ledger.commit(PhotoOutcome(index=2, result="r"), [])
+        assert desk.service.in_flight == [1]
+    assert desk.service.calls == ["report []", "report [0]", "report [2]"]
+
+
+def test_heart_beats_while_a_photo_is_at_work() -> None:
+    desk = Desk()
+
+    def tick(_name: str) -> None:
+        desk.clock.advance(1)
+
+    desk.service.on_call = tick
+    with desk.ledger(beats=True):
+        for _ in range(3):
+            desk.clock.advance(1)
+            assert desk.service.beaten.wait(PATIENCE)
+            desk.service.beaten.clear()
+
+
+def test_heart_stops_with_the_chunk() -> None:
+    desk = Desk()
+    with desk.ledger(beats=True) as ledger:
+        ledger.finish()
+    desk.clock.advance(100)
+    desk.service.beaten.clear()
+    assert not desk.service.beaten.wait(0.05)
+    assert not [t for t in threading.enumerate() if t.name == "heartbeat"]
+
+
+@pytest.mark.parametrize("error", [StaleLease("gone"), JobCancelled("asked")])
+def test_heartbeat_learns_that_the_chunk_is_lost(error: Exception) -> None:
+    desk = Desk()
+
+    def on_call(name: str) -> None:
+        if name == "beat":
+            raise error
+
+    desk.service.on_call = on_call
+    with desk.ledger(beats=True) as ledger:
+        desk.clock.advance(1)
+        assert wait_until(lambda: ledger.halted)
+        with pytest.raises(Halted):
+            ledger.commit(PhotoOutcome(index=0, result="r"), [])
+    assert desk.service.calls == []
+
+
+def test_refused_commit_halts_everything_after_it() -> None:
+    desk = Desk()
+
+    def on_call(_name: str) -> None:
+        raise StaleLease("gone")
+
+    desk.service.on_call = on_call
+    with desk.ledger() as ledger:
+        with pytest.raises(Halted):
+            ledger.admit([0])
+        with pytest.raises(Halted):
+            ledger.persist(lambda: pytest.fail("nothing may be done any more"))
+        with pytest.raises(Halted):
+            ledger.finish()
+        ledger.release()
+    assert desk.service.calls == ["report []"]
+
+
+def test_commit_is_repeated_through_an_outage() -> None:
+    desk = Desk()
+    desk.down_for(times=3, seconds=5)
+    with desk.ledger() as ledger:
+        ledger.commit(PhotoOutcome(index=0, result="r"), [1])
+    assert desk.service.calls == ["report [0]"] * 4
+    assert desk.service.in_flight == [1]
+
+
+def test_outage_longer_than_the_lease_leaves_the_chunk() -> None:
+    desk = Desk()
+    desk.down_for(times=100, seconds=6)
+    with desk.ledger() as ledger:
+        with pytest.raises(Halted):
+            ledger.admit([0])
+        assert ledger.halted
+    assert desk.service.calls == ["report []"] * 4
+
+
+def test_each_report_makes_the_lease_live_longer() -> None:
+    desk = Desk()
+    with desk.ledger() as ledger:
+        for number in range(5):
+            desk.clock.advance(15)
+            desk.down_for(times=2, seconds=1)
+            ledger.commit(PhotoOutcome(index=number, result="r"), [])
+    assert len(desk.service.calls) == 15
+
+
+def test_photos_out_of_reach_for_long_give_the_chunk_back_although_the_heart_beats() -> None:
+    """The bucket may refuse this job's photos alone; other jobs must not wait for it."""
+    desk = Desk()
+
+    def action() -> None:
+        desk.clock.advance(OUTAGE_PATIENCE / 6)
+        ledger.admit([0])  # the lease itself is well
+        raise ServiceUnavailable("refused")
+
+    with desk.ledger() as ledger, pytest.raises(Halted):
+        ledger.persist(action)
+    assert desk.service.calls == ["report []"] * 6 + ["release"]
+
+
+def test_other_errors_are_the_callers() -> None:
+    def action() -> None:
+        raise ZeroDivisionError
+
+    with Desk().ledger() as ledger:
+        with pytest.raises(ZeroDivisionError):
+            ledger.persist(action)
+        assert not ledger.halted
+
+
+def test_stop_gives_the_chunk_back_when_a_photo_takes_too_long() -> None:
+    desk = Desk()
+    with desk.ledger(stop_grace=7) as ledger:
+        desk.stop.set()
+        # The caller's thread is in a photo and sees nothing of this.
+        assert not desk.service.released.wait(0.8)
+        desk.clock.advance(7)
+        assert desk.service.released.wait(PATIENCE)
+        with pytest.raises(Halted):
+            ledger.check()
+
+
+def test_chunk_that_nobody_can_be_told_about_is_left_to_its_lease() -> None:
+    desk = Desk()
+    desk.down_for(times=1, seconds=0)
+    with desk.ledger() as ledger:
+        ledger.release()
+        assert ledger.halted
+
+
+def wait_until(true: Callable[[], bool]) -> bool:
+    """Wait for another thread to make something true."""
+    for _ in range(PATIENCE * 1000):
+        if true():
+            return True
+        threading.Event().wait(0.001)
+    return False

@@ -1,0 +1,62 @@
+import json
+
+import numpy as np
+import pytest
+
+from tests.fakes.storage import MemoryStore
+from worker.pixels import Photo
+from worker.results import Receipt, ResultShelf
+
+DIGEST = "ab" + "0" * 62
+PHOTO = Photo(rgb=np.zeros((4, 6, 3), np.uint8), alpha=None, format="JPEG")
+RECEIPT_KEY = f"tenants/alice/results/ab/{DIGEST}.json"
+RESULT_KEY = f"tenants/alice/results/ab/{DIGEST}.jpg"
+
+
+def shelf() -> ResultShelf:
+    return ResultShelf(objects=MemoryStore(), tenant="alice")
+
+
+def test_kept_result_is_found_by_its_digest() -> None:
+    results = shelf()
+    kept = results.keep(DIGEST, b"a painting", PHOTO)
+    assert kept == Receipt(key=RESULT_KEY, bytes=10, width=6, height=4, format="JPEG")
+    assert results.find(DIGEST) == kept
+    assert results.objects.get(RESULT_KEY) == b"a painting"
+
+
+def test_result_is_written_before_its_receipt() -> None:
+    """A worker killed between the two leaves a result that nobody relies on."""
+    results = shelf()
+    order: list[str] = []
+
+    class Ordered(MemoryStore):
+        def put(self, key: str, body: object, *, content_type: str | None = None) -> None:
+            order.append(key)
+
+    ResultShelf(objects=Ordered(), tenant="alice").keep(DIGEST, b"x", PHOTO)
+    assert order == [RESULT_KEY, RECEIPT_KEY]
+    assert results.find(DIGEST) is None
+
+
+def test_result_of_another_tenant_is_not_found() -> None:
+    results = shelf()
+    results.keep(DIGEST, b"a painting", PHOTO)
+    assert ResultShelf(objects=results.objects, tenant="bob").find(DIGEST) is None
+
+
+@pytest.mark.parametrize("result", [b"cut", b"a painting and more", None])
+def test_result_that_is_not_what_its_receipt_says_is_not_used(result: bytes | None) -> None:
+    results = shelf()
+    results.keep(DIGEST, b"a painting", PHOTO)
+    results.objects.delete(RESULT_KEY)
+    if result is not None:
+        results.objects.put(RESULT_KEY, result)
+    assert results.find(DIGEST) is None
+
+
+@pytest.mark.parametrize("receipt", [b"", b"{}", b"\xff", json.dumps({"key": 3}).encode()])
+def test_broken_receipt_is_as_good_as_none(receipt: bytes) -> None:
+    results = shelf()
+    results.objects.put(RECEIPT_KEY, receipt)
+    assert results.find(DIGEST) is None

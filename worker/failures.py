@@ -1,0 +1,64 @@
+"""What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
+
+import secrets
+
+import structlog
+
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from worker.pixels import PhotoRejected
+
+log = structlog.get_logger()
+
+
+class StyleUnusable(Exception):
+    """The nets of the job's style are gone from the bucket or are not what they were."""
+
+
+def failed(spec: JobSpec, entry: PhotoEntry, error: Exception) -> PhotoOutcome:
+    """Return the outcome of a photo that `error` ended."""
+    return PhotoOutcome(index=entry.index, error=_problem(spec, entry, error))
+
+
+def _problem(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+    if isinstance(error, PhotoRejected):
+        return Problem(type=error.type, detail=error.detail)
+    if isinstance(error, StyleUnusable):
+        return Problem(
+            type="style-unusable",
+            detail=f"The nets of style {spec.style!r} cannot be used ({error}); publish it again.",
+        )
+    if is_out_of_memory(error):
+        return Problem(
+            type="photo-too-large-for-memory",
+            detail="The photo needs more memory than this worker has; send it smaller.",
+        )
+    return _incident(spec, entry, error)
+
+
+def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+    """A mistake of ours: the person gets a number, the log what happened."""
+    incident = secrets.token_hex(4)
+    log.error(
+        "photo failed by a bug",
+        incident=incident,
+        job_id=spec.id,
+        photo=entry.index,
+        key=entry.key,
+        exc_info=error,
+    )
+    return Problem(
+        type="internal",
+        detail=f"Something went wrong inside the worker; its log says more at {incident}.",
+    )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, on the host or on the device.
+
+    PyTorch says so on CUDA with a class of its own and on the CPU with a plain RuntimeError.
+    """
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )

@@ -1,0 +1,111 @@
+"""The steps of one photo before and after the device: fetch, look up, decode; encode, store."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
+from infra.storage.port import ObjectMissing, ObjectStore
+from worker.digest import result_digest
+from worker.pixels import Photo, PhotoRejected, PixelLimits, decode, encode, result_name
+from worker.pixels.photo import Pixels
+from worker.results import Receipt, ResultShelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPhoto:
+    """A decoded photo on its way to the device; `seconds` of work went into it so far."""
+
+    entry: PhotoEntry
+    digest: str
+    photo: Photo
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintedPhoto:
+    """An encoded result on its way to the bucket."""
+
+    prepared: PreparedPhoto
+    data: bytes
+    seconds: float
+
+
+class PhotoSteps:
+    """Fetch to decode, encode to store, for the photos of one job.
+
+    The steps that talk to the bucket let its outages go by and are safe to repeat. `clock`
+    counts seconds of work.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: JobSpec,
+        objects: ObjectStore,
+        limits: PixelLimits,
+        max_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec = spec
+        self._objects = objects
+        self._limits = limits
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._shelf = ResultShelf(objects=objects, tenant=spec.tenant)
+
+    def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
+        """Fetch and decode a photo; the outcome right away where its result is there already.
+
+        Raises PhotoRejected, also as `photo-missing` and `photo-too-many-bytes`.
+        """
+        data = self._fetch(entry)
+        digest = result_digest(hashlib.sha256(data).hexdigest(), self._spec.blend)
+        if receipt := self._shelf.find(digest):
+            return _outcome(entry, receipt, seconds=0.0, cached=True)
+        started = self._clock()
+        photo = decode(data, self._limits)
+        seconds = self._clock() - started
+        return PreparedPhoto(entry=entry, digest=digest, photo=photo, seconds=seconds)
+
+    def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
+        """Encode a painting, (H, W, 3) of exactly its photo's size, that took `seconds`."""
+        started = self._clock()
+        data = encode(painting, prepared.photo)
+        seconds += prepared.seconds + self._clock() - started
+        return PaintedPhoto(prepared=prepared, data=data, seconds=seconds)
+
+    def store(self, painted: PaintedPhoto) -> PhotoOutcome:
+        """Store a result and return the outcome that commits it."""
+        prepared = painted.prepared
+        receipt = self._shelf.keep(prepared.digest, painted.data, prepared.photo)
+        return _outcome(prepared.entry, receipt, seconds=painted.seconds, cached=False)
+
+    def _fetch(self, entry: PhotoEntry) -> bytes:
+        try:
+            size = self._objects.head(entry.key).size
+            if size > self._max_bytes:
+                raise PhotoRejected(
+                    "photo-too-many-bytes",
+                    f"The file has {size:,} bytes; the most this service takes is "
+                    f"{self._max_bytes:,}, so send it smaller.",
+                )
+            return self._objects.get(entry.key)
+        except ObjectMissing as error:
+            raise PhotoRejected(
+                "photo-missing", f"There is no object {entry.key!r} in the bucket; upload it first."
+            ) from error
+
+
+def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:
+    return PhotoOutcome(
+        index=entry.index,
+        result=receipt.key,
+        result_name=result_name(entry.name, receipt.format),
+        width=receipt.width,
+        height=receipt.height,
+        bytes=receipt.bytes,
+        seconds=seconds,
+        cached=cached,
+    )
