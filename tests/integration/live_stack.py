@@ -1,0 +1,86 @@
+"""A real stack, and what tests do to it: find its processes, kill them, wait for their return."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from infra.settings import Settings
+from infra.stack import EmbeddedStack
+from infra.stack.supervision import ProgramState
+
+#: Seconds that a killed program gets to be back; the worker imports PyTorch on its way.
+BACK_SECONDS = 60.0
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = BACK_SECONDS) -> None:
+    """Poll until something holds; fail with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.1)
+
+
+class LiveStack:
+    """The embedded stack under test."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self.stack = stack
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return self.stack.url
+
+    @property
+    def settings(self) -> Settings:
+        """What its programs run with: addresses and keys of its Redis and S3 included."""
+        return self.stack.settings
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self.stack.state.data
+
+    def pid(self, name: str) -> int:
+        """Process id of a program (redis, s3, api, worker), once it runs."""
+        wait_until(lambda: self._running(name) is not None, f"{name} to run")
+        found = self._running(name)
+        assert found is not None
+        return found
+
+    def _running(self, name: str) -> int | None:
+        process = self.stack.processes().get(name)
+        running = process is not None and process.state is ProgramState.RUNNING
+        return process.pid if process and running else None
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """What a program started, recursively."""
+        return psutil.Process(self.pid(name)).children(recursive=True)
+
+    def pool_child(self) -> psutil.Process:
+        """The worker's child that does the work (Celery prefork), once it is there."""
+        wait_until(lambda: bool(self._pool_children()), "a child of the worker")
+        return self._pool_children()[0]
+
+    def _pool_children(self) -> list[psutil.Process]:
+        # billiard also starts a tracker of semaphores; the pool's children are spawned by name.
+        return [child for child in self.children("worker") if "--billiard-fork" in child.cmdline()]
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Kill a program, children not included; its process id of before."""
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def wait_back(self, name: str, before: int, seconds: float = BACK_SECONDS) -> int:
+        """Wait until a program runs as another process than `before`; its process id."""
+        wait_until(lambda: self._running(name) not in (None, before), f"{name} to be back", seconds)
+        return self.pid(name)
+
+    def wait_ready(self, seconds: float = BACK_SECONDS) -> None:
+        """Wait until every part answers."""
+        self.stack.wait_ready(seconds)
