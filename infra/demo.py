@@ -36,10 +36,10 @@ def show(*, photos: Path | None, out: Path, style: str, data: Path | None, run: 
     The stack keeps its data in `data`; None throws it away.
     """
     started = time.monotonic()
-    album = samples() if photos is None else photos_in(photos)
-    if not album:
-        print(f"There are no photos in {photos or 'scikit-image'}.", file=sys.stderr)
+    if photos is not None and not photos.is_dir():
+        print(f"{photos} is not a folder; --photos wants a folder of photos.", file=sys.stderr)
         return 2
+    album = samples() if photos is None else [photos]
     with tempfile.TemporaryDirectory(prefix="impasto-demo-") as temporary:
         settings = _own_settings(data or Path(temporary))
         code = _through_stack(settings, lambda url: _stylize(album, out, style, url, run))
@@ -58,13 +58,6 @@ def samples() -> list[Path]:
         return []
     folder = Path(spec.origin).parent / "data"
     return [path for name in SAMPLES if (path := folder / name).exists()]
-
-
-def photos_in(folder: Path) -> list[Path]:
-    """Every file that is not hidden, in order: what is no photo comes back with the reason."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
 
 
 def _own_settings(data: Path) -> Settings:

@@ -27,7 +27,7 @@ LEFTOVER_SECONDS = 60.0
 #: Seconds until a stack must be ready. A first start imports PyTorch and publishes styles.
 READY_SECONDS = 120.0
 #: Seconds between two looks at a stack that is not ready.
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.3
 #: Log of what supervisord says before it can log.
 SUPERVISOR_ERRORS = "supervisord-errors"
 #: Seconds that supervisord itself may take to end, beyond what its programs may.

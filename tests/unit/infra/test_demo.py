@@ -1,8 +1,11 @@
 """Which photos the demo paints."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.demo import SAMPLES, photos_in, samples
+import pytest
+
+from infra.demo import SAMPLES, samples, show
 
 
 def test_the_samples_are_on_this_machine() -> None:
@@ -10,10 +13,15 @@ def test_the_samples_are_on_this_machine() -> None:
     assert [path.name for path in samples()] == list(SAMPLES)
 
 
-def test_a_folder_gives_every_file_but_hidden_ones(tmp_path: Path) -> None:
-    """What is no photo is sent too: it comes back with the reason."""
-    for name in ("b.jpg", "a.PNG", "notes.svg", ".DS_Store"):
-        (tmp_path / name).touch()
-    (tmp_path / "folder").mkdir()
-    assert [path.name for path in photos_in(tmp_path)] == ["a.PNG", "b.jpg", "notes.svg"]
-    assert photos_in(tmp_path / "missing") == []
+def test_photos_that_are_not_there_are_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typing error costs no waiting."""
+
+    def run(_command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+        pytest.fail(f"nothing should run, {environment}")
+
+    missing = tmp_path / "missing"
+    assert show(photos=missing, out=tmp_path, style="none", data=tmp_path / "data", run=run) == 2
+    assert str(missing) in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
