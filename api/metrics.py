@@ -15,6 +15,9 @@ from api.services import Services
 from infra.counters import Count
 from infra.errors import ServiceUnavailable
 
+#: Routes that machines ask for every few seconds.
+QUIET = {"/healthz", "/readyz", "/metrics"}
+
 log = structlog.get_logger(__name__)
 
 
@@ -90,7 +93,9 @@ class _Requests:
         route = request.url_rule.rule if request.url_rule else "none"
         self._count.labels(request.method, route, response.status_code).inc()
         self._seconds.labels(request.method, route).observe(seconds)
-        log.info(
+        # What machines ask every few seconds would drown the rest.
+        speak = log.debug if route in QUIET and response.status_code < 300 else log.info
+        speak(
             "request",
             method=request.method,
             path=request.path,

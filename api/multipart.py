@@ -85,7 +85,11 @@ class _Body:
         self._unused = bytearray(b"\r\n")
 
     def content(self) -> Iterator[bytes]:
-        """Yield everything up to the next boundary, and pass that."""
+        """Yield everything from the line break here up to the next boundary, and pass that."""
+        while len(self._unused) < len(self._delimiter):
+            self._read()
+        if not self._unused.startswith(self._delimiter):  # it does where there is no content
+            del self._unused[:2]
         held = len(self._delimiter) - 1  # may be the beginning of a boundary
         while (end := self._unused.find(self._delimiter)) < 0:
             if piece := bytes(self._unused[:-held]):
@@ -108,7 +112,9 @@ class _Body:
 
     def head(self) -> bytes:
         """Return the part's headers."""
-        return self._line_up_to(b"\r\n\r\n")
+        head = self._line_up_to(b"\r\n\r\n")
+        self._unused[:0] = b"\r\n"  # may be a boundary's: a part need not have content (RFC 2046)
+        return head
 
     def _line_up_to(self, end: bytes) -> bytes:
         while (at := self._unused.find(end)) < 0:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from infra.jobs.model import JobState
 from infra.jobs.views import ItemState
@@ -49,7 +50,7 @@ class PhotoSource(Request):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.keys is None) == (self.prefix is None):
-            raise ValueError("give either `keys` or `prefix`")
+            raise PydanticCustomError("photo_source", "Give either `keys` or `prefix`")
         return self
 
 

@@ -4,11 +4,11 @@ import hmac
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from ipaddress import ip_address
 
 from flask import Request
 from pydantic import SecretStr
 
+from api.loopback import is_loopback
 from api.problems import Forbidden, Unauthorized
 
 #: The one tenant of a service without keys.
@@ -25,14 +25,6 @@ def tenant_of(request: Request, keys: Mapping[str, SecretStr]) -> str:
         return _tenant_of_key(request.headers.get("Authorization", ""), keys)
     _refuse_strangers(request)
     return DEFAULT_TENANT
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _tenant_of_key(authorization: str, keys: Mapping[str, SecretStr]) -> str:

@@ -9,8 +9,8 @@ from flask import Flask
 
 from api.app import create_app
 from api.health import Waiting
+from api.loopback import is_loopback
 from api.services import Services
-from api.tenants import is_loopback
 from infra import layout
 from infra.deployment import Deployment, connect, prepare
 from infra.doorbell import CeleryDoorbell

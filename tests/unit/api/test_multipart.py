@@ -128,6 +128,16 @@ def test_connection_that_breaks_is_a_malformed_request() -> None:
         next(read_parts(Broken(), BOUNDARY, max_file_bytes=1))
 
 
+def test_part_may_end_with_its_headers() -> None:
+    """RFC 2046 lets a part without content leave out the empty line after its headers."""
+    head = b'--xYzZY\r\nContent-Disposition: form-data; name="photos"; filename="a"\r\n\r\n'
+    assert list(parse(head + b"--xYzZY--\r\n")) == [("photos", "a", b"")]
+
+
+def test_preamble_means_nothing() -> None:
+    assert list(parse(b"hello\r\n" + body(("a", None, b"b")))) == [("a", "b")]
+
+
 def test_text_fields_may_follow_the_photos() -> None:
     data = body(("photos", "a", b"1"), ("style", None, b"waves"))
     parts = read_parts(io.BytesIO(data), BOUNDARY, max_file_bytes=9)

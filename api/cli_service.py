@@ -1,0 +1,62 @@
+"""The service that the command line talks to: where it is, and what to say when it is not there."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from api.client import Client, ClientError, ServiceUnreachable
+from infra.errors import ImpastoError
+from infra.settings import Settings, load_settings
+from infra.stack.state import running_stack
+
+#: Exit codes: some photos failed, or the job did; wrong usage, or the service does not work.
+FAILED, TROUBLE, INTERRUPTED = 1, 2, 130
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given; one line says why."""
+
+
+def read_settings() -> Settings:
+    """Read the environment; raises UsageError with every wrong variable named."""
+    try:
+        return load_settings()
+    except ValidationError as error:
+        wrong = ", ".join(
+            f"IMPASTO_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise UsageError(f"The environment is not valid: {wrong}") from error
+
+
+def find_url(asked: str | None, settings: Settings) -> str:
+    """Return the service's address: asked for, set, of the running stack, or the default."""
+    if asked:
+        return asked
+    if "url" not in settings.model_fields_set and (stack := running_stack(settings.data)):
+        return stack.url
+    return settings.url
+
+
+@contextmanager
+def connect(url: str | None) -> Generator[Client]:
+    """Open the client for one command, and end the process with one line where it fails."""
+    try:
+        settings = read_settings()
+        key = settings.api_key.get_secret_value() if settings.api_key else None
+        with Client(find_url(url, settings), key) as client:
+            yield client
+    except ServiceUnreachable as error:
+        hint = "" if error.status else " Is it running? Start it with `impasto up`."
+        fail(f"{error}{hint}")
+    except (ClientError, UsageError, ImpastoError, OSError) as error:
+        fail(str(error))
+
+
+def fail(line: str) -> NoReturn:
+    """Say in one line what is wrong, and end with TROUBLE."""
+    sys.stderr.write(f"impasto: {' '.join(line.split())}\n")
+    raise SystemExit(TROUBLE)

@@ -1,0 +1,82 @@
+"""What the command line answers, as tables."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.cli_album import Painted
+from api.cli_progress import note
+from api.schemas import Job, Style
+
+#: Rows of a table before it is cut short.
+MAX_ROWS = 200
+#: Columns of a table where no terminal says how many there are.
+PIPE_COLUMNS = 160
+
+
+def show_results(photos: Sequence[Painted]) -> None:
+    """Print what became of each photo, and then why some of them failed."""
+    done = [photo for photo in photos if photo.path is not None]
+    failed = [photo for photo in photos if photo.item.error is not None]
+    if done:
+        rows = (
+            (photo.source, _size(photo), f"{photo.item.seconds or 0:.2f}", str(photo.path))
+            for photo in done
+        )
+        _print(("photo", "size", "seconds", "result"), rows, len(done))
+    if failed:
+        rows = (
+            (photo.source, photo.item.error.type, photo.item.error.detail)
+            for photo in failed
+            if photo.item.error is not None
+        )
+        _print(("failed", "reason", "what happened"), rows, len(failed))
+
+
+def show_styles(styles: Sequence[Style]) -> None:
+    """Print the published styles."""
+    rows = (
+        (
+            style.name,
+            style.title,
+            str(len(style.stages)),
+            style.licence or "unknown",
+            f"{style.published:%Y-%m-%d}",
+        )
+        for style in styles
+    )
+    _print(("style", "title", "stages", "licence", "published"), rows, len(styles))
+
+
+def show_jobs(jobs: Sequence[Job]) -> None:
+    """Print jobs."""
+    rows = (
+        (
+            job.id,
+            f"{job.created.astimezone():%Y-%m-%d %H:%M}",
+            job.style,
+            f"{job.counts.done + job.counts.failed}/{job.counts.total}",
+            note(job),
+        )
+        for job in jobs
+    )
+    _print(("job", "sent", "style", "photos", "state"), rows, len(jobs))
+
+
+def _size(photo: Painted) -> str:
+    return f"{photo.item.width}×{photo.item.height}"
+
+
+def _print(headings: Iterable[str], rows: Iterable[tuple[str, ...]], count: int) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row, _ in zip(rows, range(MAX_ROWS), strict=False):
+        table.add_row(*map(Text, row))  # as texts: a name in brackets is no markup
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
+    console.print(table)
+    if count > MAX_ROWS:
+        console.print(f"… and {count - MAX_ROWS} more")

@@ -1,0 +1,331 @@
+"""Jobs over HTTP, from submission to the end."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from infra import layout
+from infra.errors import ServiceUnavailable
+from infra.jobs.model import PhotoEntry, PhotoOutcome, Problem
+from infra.settings import Settings
+from tests.fakes.services import STYLE, World
+from tests.fakes.storage import MemoryStore
+
+Photo = tuple[io.BytesIO, str]
+
+
+def photos(*names: str) -> list[Photo]:
+    return [(io.BytesIO(name.encode()), name) for name in names]
+
+
+def send(client: FlaskClient, album: Sequence[Photo], **fields: str) -> TestResponse:
+    data = {"style": STYLE, **fields, "photos": list(album)}
+    return client.post("/v1/jobs", data=data, content_type="multipart/form-data")
+
+
+def send_keys(client: FlaskClient, source: Mapping[str, Any], **album: object) -> TestResponse:
+    return client.post("/v1/jobs", json={"style": STYLE, "photos": source, **album})
+
+
+def problem(response: TestResponse, status: int) -> dict[str, Any]:
+    """Check that a response is a whole problem detail, and return it."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    details = response.get_json()
+    assert set(details) >= {"type", "title", "status", "detail", "instance"}
+    assert details["status"] == status
+    return details
+
+
+def slug(response: TestResponse, status: int) -> str:
+    return problem(response, status)["type"].removeprefix("urn:impasto:problem:")
+
+
+def test_uploaded_album_is_answered_at_once_with_a_job(client: FlaskClient, world: World) -> None:
+    response = send(client, photos("a.jpg", "b.png"), strength="0.5")
+    job = response.get_json()
+    assert response.status_code == 202
+    assert response.headers["Location"] == job["links"]["self"] == f"/v1/jobs/{job['id']}"
+    assert job["state"] == "queued"
+    assert job["strength"] == 0.5
+    assert job["counts"] == {"total": 2, "done": 0, "failed": 0}
+    assert world.doorbell.rings == [(job["id"], 0)]
+
+
+def test_uploads_lie_below_the_job_as_they_were_sent(client: FlaskClient, world: World) -> None:
+    job = send(client, photos("a.jpg", "dir/../A.JPG")).get_json()["id"]
+    first, second = (
+        layout.upload("default", job, index, name)
+        for index, name in enumerate(("a.jpg", "A-2.JPG"))
+    )
+    assert world.objects.get(first) == b"a.jpg"
+    assert world.objects.get(second) == b"dir/../A.JPG"
+
+
+def test_fields_may_come_after_the_photos(client: FlaskClient) -> None:
+    response = client.post("/v1/jobs", data={"photos": photos("a.jpg"), "style": STYLE})
+    assert response.status_code == 202
+
+
+def test_job_shows_its_photos_one_by_one(client: FlaskClient, world: World) -> None:
+    job = send(client, photos("good.jpg", "bad.jpg")).get_json()
+
+    def paint(tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+        if photo.name == "bad.jpg":
+            error = Problem(type="truncated-photo", detail="The photo ends early.")
+            return PhotoOutcome(index=photo.index, error=error)
+        return world.paint(tenant, photo)
+
+    world.work(paint)
+    after = client.get(job["links"]["self"]).get_json()
+    assert (after["state"], after["progress"]) == ("succeeded", 1.0)
+    assert after["counts"] == {"total": 2, "done": 1, "failed": 1}
+    good, bad = client.get(job["links"]["items"]).get_json()["items"]
+    assert good["result"] == f"{job['links']['self']}/results/0"
+    assert (good["width"], good["height"], good["error"]) == (4, 3, None)
+    assert (bad["state"], bad["result"]) == ("failed", None)
+    assert bad["error"] == {"type": "truncated-photo", "detail": "The photo ends early."}
+
+
+def test_items_come_in_pages(client: FlaskClient) -> None:
+    job = send(client, photos("0.jpg", "1.jpg", "2.jpg")).get_json()
+    first = client.get(f"{job['links']['items']}?limit=2").get_json()
+    second = client.get(first["next"]).get_json()
+    assert [item["index"] for item in first["items"] + second["items"]] == [0, 1, 2]
+    assert (first["total"], second["next"]) == (3, None)
+
+
+def test_jobs_are_listed_newest_first_in_pages(client: FlaskClient, world: World) -> None:
+    sent: list[str] = []
+    for _ in range(3):
+        world.clock.advance(1)
+        sent.append(send(client, photos("a.jpg")).get_json()["id"])
+    first = client.get("/v1/jobs?limit=2").get_json()
+    second = client.get(first["next"]).get_json()
+    assert [job["id"] for job in first["jobs"] + second["jobs"]] == sent[::-1]
+
+
+def test_job_can_be_cancelled(client: FlaskClient) -> None:
+    job = send(client, photos("a.jpg")).get_json()
+    assert client.post(job["links"]["cancel"]).get_json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("job", ["nope", "0" * 26, "%2e%2e"])
+def test_unknown_job_is_a_problem(client: FlaskClient, job: str) -> None:
+    assert slug(client.get(f"/v1/jobs/{job}"), 404) == "job-missing"
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"strength": "2"}, "/strength"),
+        ({"strength": "nan"}, "/strength"),
+        ({"kind": "train"}, "/kind"),
+        ({"stile": "x"}, "/stile"),
+        ({"style": ""}, "/style"),
+    ],
+)
+def test_wrong_field_of_an_upload_is_named(
+    client: FlaskClient, world: World, fields: dict[str, str], pointer: str
+) -> None:
+    before = set(world.objects.objects)
+    details = problem(send(client, photos("a.jpg"), **fields), 422)
+    assert [error["pointer"] for error in details["errors"]] == [pointer]
+    assert set(world.objects.objects) == before
+
+
+def test_unknown_style_is_refused_before_a_photo_is_stored(world: World) -> None:
+    class Refusing(MemoryStore):
+        def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+            assert "uploads" not in key
+            super().put(key, body, content_type=content_type)
+
+    world = World(objects=Refusing())
+    client = create_app(world.services()).test_client()
+    assert slug(send(client, photos("a.jpg"), style="cubism"), 422) == "style-missing"
+
+
+def test_upload_without_photos_says_how_to_send_them(client: FlaskClient) -> None:
+    assert "`photos`" in problem(send(client, []), 422)["detail"]
+
+
+def test_form_sent_without_choosing_a_file_has_no_photos(client: FlaskClient) -> None:
+    assert slug(send(client, [(io.BytesIO(), "")]), 422) == "invalid-request"
+
+
+def test_empty_photo_is_an_item_that_can_fail_by_itself(client: FlaskClient) -> None:
+    assert send(client, [(io.BytesIO(), "empty.jpg")]).status_code == 202
+
+
+def test_file_in_another_field_is_refused(client: FlaskClient) -> None:
+    response = client.post("/v1/jobs", data={"style": STYLE, "photo": photos("a.jpg")})
+    assert problem(response, 422)["errors"][0]["pointer"] == "/photo"
+
+
+def test_photos_as_text_are_refused(client: FlaskClient) -> None:
+    data = {"style": STYLE, "photos": "a.jpg"}
+    response = client.post("/v1/jobs", data=data, content_type="multipart/form-data")
+    assert "must be a file" in problem(response, 422)["detail"]
+
+
+@pytest.mark.parametrize("limit", [{"max_album_photos": 1}, {"max_photo_bytes": 4}])
+def test_album_beyond_the_limits_leaves_nothing_behind(limit: dict[str, int]) -> None:
+    world = World(settings=Settings.model_validate(limit))
+    before = set(world.objects.objects)
+    client = create_app(world.services()).test_client()
+    assert slug(send(client, photos("a.jpg", "b.jpg")), 413) == "album-too-large"
+    assert set(world.objects.objects) == before
+
+
+def test_storage_that_fails_midway_leaves_nothing_behind() -> None:
+    class Failing(MemoryStore):
+        def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+            if key.endswith("b.jpg"):
+                raise ServiceUnavailable("S3 cannot be reached.")
+            super().put(key, body, content_type=content_type)
+
+    world = World(objects=Failing())
+    before = set(world.objects.objects)
+    client = create_app(world.services()).test_client()
+    response = send(client, photos("a.jpg", "b.jpg"))
+    assert slug(response, 503) == "service-unavailable"
+    assert response.headers["Retry-After"]
+    assert set(world.objects.objects) == before
+
+
+def test_redis_that_is_down_is_a_problem_and_leaves_nothing_behind(
+    client: FlaskClient, world: World
+) -> None:
+    before = set(world.objects.objects)
+    world.records.down = True
+    assert slug(send(client, photos("a.jpg")), 503) == "service-unavailable"
+    world.records.down = False
+    assert {key for key in world.objects.objects if "uploads" in key} == before - before
+
+
+def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: World) -> None:
+    before = set(world.objects.objects)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="photos"; filename="1.jpg"\r\n\r\n1\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="photos"; filename="2.jpg"\r\n\r\nhal'
+    )
+    response = client.post("/v1/jobs", data=body, content_type="multipart/form-data; boundary=x")
+    assert slug(response, 400) == "malformed-request"
+    assert set(world.objects.objects) == before
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_form_data_without_a_boundary_is_refused(client: FlaskClient, kind: str) -> None:
+    assert slug(client.post("/v1/jobs", data=b"x", content_type=kind), 400) == "malformed-request"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_other_bodies_are_refused(client: FlaskClient, kind: str) -> None:
+    response = client.post("/v1/jobs", data=b"style=x", content_type=kind)
+    assert slug(response, 415) == "unsupported-media-type"
+
+
+def test_photos_in_the_bucket_are_named_by_their_keys(client: FlaskClient, world: World) -> None:
+    keys = ["trip/1/sea.jpg", "trip/2/sea.jpg", "straße.png"]
+    job = send_keys(client, {"keys": keys}, strength=0).get_json()
+    items = client.get(job["links"]["items"]).get_json()["items"]
+    assert [item["name"] for item in items] == ["sea.jpg", "sea-2.jpg", "straße.png"]
+    claim = world.jobs.claim(job["id"], 0, "worker")
+    assert claim is not None
+    assert [photo.key for photo in claim.photos] == keys
+
+
+def test_prefix_names_every_object_below_it_but_folders(client: FlaskClient, world: World) -> None:
+    for key in ("trip/", "trip/1.jpg", "trip/more/", "trip/more/2.jpg", "tripod.jpg"):
+        world.objects.put(key, b"photo")
+    job = send_keys(client, {"prefix": "trip/"}).get_json()
+    items = client.get(job["links"]["items"]).get_json()["items"]
+    assert [item["name"] for item in items] == ["1.jpg", "2.jpg"]
+
+
+def test_empty_prefix_says_what_to_do(client: FlaskClient) -> None:
+    assert "Check its spelling" in problem(send_keys(client, {"prefix": "nothing/"}), 422)["detail"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{}, {"keys": ["a"], "prefix": "a/"}, {"keys": []}, {"prefix": ""}, {"keys": [1]}],
+)
+def test_photos_are_either_keys_or_a_prefix(client: FlaskClient, source: dict[str, Any]) -> None:
+    pointers = [error["pointer"] for error in problem(send_keys(client, source), 422)["errors"]]
+    assert all(pointer.startswith("/photos") for pointer in pointers)
+
+
+@pytest.mark.parametrize("key", ["../up.jpg", "/a.jpg", "a//b.jpg", "a/./b", "a\n.jpg", "a/.."])
+def test_key_that_a_folder_would_follow_elsewhere_is_refused(client: FlaskClient, key: str) -> None:
+    details = problem(send_keys(client, {"keys": ["fine.jpg", key]}), 422)
+    assert [error["pointer"] for error in details["errors"]] == ["/photos/keys/1"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"keys": ["tenants/bob/a.jpg"]},
+        {"keys": ["tenants/alice/../bob/a.jpg"]},
+        {"keys": ["a.jpg"]},
+        {"prefix": "tenants/"},
+        {"prefix": "tenants/alice"},
+        {"prefix": "tenants/alice/../bob/"},
+    ],
+)
+def test_a_tenant_reaches_only_its_own_photos(source: dict[str, Any]) -> None:
+    world = World(settings=Settings(api_keys={"alice": SecretStr("wonderland")}))
+    world.objects.put("tenants/bob/a.jpg", b"bob's")
+    client = create_app(world.services()).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = "Bearer wonderland"
+    details = problem(send_keys(client, source), 422)
+    assert details["errors"][0]["pointer"].startswith("/photos/")
+
+
+def test_a_tenant_sees_only_its_own_jobs() -> None:
+    keys = {"alice": SecretStr("a"), "bob": SecretStr("b")}
+    client = create_app(World(settings=Settings(api_keys=keys)).services()).test_client()
+    alice, bob = ({"Authorization": f"Bearer {key}"} for key in "ab")
+    data = {"style": STYLE, "photos": photos("a.jpg")}
+    job = client.post("/v1/jobs", data=data, headers=alice).get_json()
+    assert client.get(job["links"]["self"], headers=alice).status_code == 200
+    assert slug(client.get(job["links"]["self"], headers=bob), 404) == "job-missing"
+    assert slug(client.get(f"{job['links']['self']}/results/0", headers=bob), 404) == "job-missing"
+    assert slug(client.post(job["links"]["cancel"], headers=bob), 404) == "job-missing"
+    assert client.get("/v1/jobs", headers=bob).get_json()["jobs"] == []
+    refused = client.get(job["links"]["self"])
+    assert slug(refused, 401) == "unauthorized"
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_ten_thousand_keys_are_a_job(client: FlaskClient, world: World) -> None:
+    keys = [f"album/{number}.jpg" for number in range(10_000)]
+    job = send_keys(client, {"keys": keys}).get_json()
+    assert job["counts"]["total"] == 10_000
+    assert len(world.doorbell.rings) == world.settings.job_window
+
+
+def test_json_that_is_too_long_is_refused(client: FlaskClient) -> None:
+    declared = {"CONTENT_LENGTH": str(65 * 1024 * 1024), "CONTENT_TYPE": "application/json"}
+    response = client.post("/v1/jobs", environ_overrides=declared)
+    assert slug(response, 413) == "request-entity-too-large"
+
+
+def test_list_of_mistakes_is_bounded(client: FlaskClient) -> None:
+    details = problem(send_keys(client, {"keys": [1] * 1000}), 422)
+    assert len(details["errors"]) == 50
+
+
+@given(body=st.binary(max_size=200))
+def test_noise_as_json_is_a_problem(body: bytes) -> None:
+    client = create_app(World().services()).test_client()
+    response = client.post("/v1/jobs", data=body, content_type="application/json")
+    assert slug(response, 422) == "invalid-request"
