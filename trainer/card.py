@@ -44,6 +44,7 @@ class TrainingCard(CardPart):
     peak_rate: float
     floor_rate: float
     smoothness: float
+    identity: float
     seed: int
     threads: int
     #: Name and size of the corpus, and a SHA-256 over its photos' file names and bytes.

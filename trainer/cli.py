@@ -13,18 +13,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from infra.errors import ImpastoError
 from infra.settings import load_settings
 from trainer.card import StyleCard
-from trainer.corpus import CorpusRejected
+from trainer.corpus import CorpusRejected, read_picture
 from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.reproduce import repeat_stage
 from trainer.schedule import Schedule
-from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, train
+from trainer.sheet import save_sheet, triptych
+from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, to_tensor, train
 from trainer.training import Progress as TrainingProgress
 from trainer.weights import WeightsSource
 from worker.net import NetConfig
+from worker.netfile import unpack
 
 #: From near-identity to a full painting in six stages.
 DEFAULT_SCHEDULE = "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700"
+#: Short side (px) of the photo in a `picture`.
+PICTURE_SIDE = 400
 console = Console(stderr=True)
 app = typer.Typer(
     help="Train transform nets on this machine, stage by stage.",
@@ -67,7 +71,10 @@ def train_command(
     crop: Annotated[int, typer.Option(help="Side (px) of the square crops.")] = 192,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3,
     floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 1e-4,
-    smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.0,
+    smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.2,
+    identity: Annotated[
+        float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides first weights, crops and flips.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; part of what repeats.")] = 2,
 ) -> None:
@@ -87,7 +94,7 @@ def train_command(
         photos=photos,
         schedule=Schedule.parse(schedule),
         net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
-        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, seed),
+        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed),
         painting_side=painting_side,
         code_version=version("impasto"),
         command=command_line(painting, photos, loss_weights),
@@ -158,6 +165,21 @@ def reproduce_command(
     raise typer.Exit(0 if outcome.exact else 1)
 
 
+@app.command("picture")
+def picture_command(
+    style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
+    painting: Painting,
+    photo: Annotated[Path, typer.Option(help="A photo to show the style on.")],
+    out: Annotated[Path, typer.Option(help="JPEG to write.")],
+) -> None:
+    """Draw the painting, a photo, and the photo in the strongest stage, side by side."""
+    card = StyleCard.read(style)
+    net, _ = unpack((style / card.stages[-1].file).read_bytes())
+    pictures = [to_tensor(read_picture(path, PICTURE_SIDE)) for path in (painting, photo)]
+    save_sheet(triptych(pictures[0], pictures[1], net), out)
+    console.print(f"Wrote {out}.")
+
+
 def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
     """Return the order that a card stands for; raises CorpusRejected for another painting."""
     if file_sha256(painting) != card.painting.sha256:
@@ -177,6 +199,7 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
             training.peak_rate,
             training.floor_rate,
             training.smoothness,
+            training.identity,
             training.seed,
         ),
         painting_side=card.painting.side,

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.corpus import CropSampler
-from trainer.losses import StyleTarget, distances
+from trainer.losses import StyleTarget, distances, pixel_distance
 from trainer.lossnet import LossNetwork
 from trainer.schedule import Stage, learning_rate
 from worker.net import TransformNet
@@ -37,6 +37,9 @@ class Recipe:
     floor_rate: float = 1e-4
     #: Weight of total variation, the mean absolute step between neighbouring pixels (0..1).
     smoothness: float = 0.0
+    #: Weight of pixel distance beside content distance at the schedule's lowest ratio. It makes
+    #: the first stage a true identity, and fades as the ratio rises: it would hold back colour.
+    identity: float = 1.0
     seed: int = 1
 
 
@@ -60,6 +63,7 @@ class StageTrainer:
         sampler: CropSampler,
         stage: Stage,
         recipe: Recipe,
+        lowest_ratio: float,
         first_photo: int,
     ) -> None:
         self._net = net.train()
@@ -67,6 +71,7 @@ class StageTrainer:
         self._target = target
         self._stage = stage
         self._recipe = recipe
+        self._identity = recipe.identity * lowest_ratio / stage.ratio / (1 + stage.ratio)
         self._optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
         self._batches: Iterator[Tensor] = sampler.batches(first_photo, recipe.batch)
         self._first_photo = first_photo
@@ -87,8 +92,8 @@ class StageTrainer:
             seen_photo = self._loss_network(photo[..., top:, left:])
         seen = distances(self._loss_network(painted[..., top:, left:]), seen_photo, self._target)
         loss = seen.total(self._stage.ratio)
-        if self._recipe.smoothness:
-            loss = loss + self._recipe.smoothness * total_variation(painted)
+        loss = loss + self._identity * pixel_distance(painted, photo).mean()
+        loss = loss + self._recipe.smoothness * total_variation(painted)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()

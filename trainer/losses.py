@@ -27,6 +27,13 @@ def content_distance(painted: Tensor, photo: Tensor) -> Tensor:
     return difference / photo.square().flatten(1).sum(1)
 
 
+def pixel_distance(painted: Tensor, photo: Tensor) -> Tensor:
+    """Squared distance of pixels over the photo's own variance: (B, 3, H, W)² → (B,)."""
+    difference = (painted - photo).square().flatten(1).mean(1)
+    # A photo of one colour has no variance; a step of 1/255 then counts as much as its square.
+    return difference / (photo.flatten(2).var(2, unbiased=False).mean(1) + 1e-3)
+
+
 @dataclass(frozen=True, slots=True)
 class StyleTarget:
     """A painting as style losses see it: a Gram matrix (C, C) a style layer."""

@@ -13,6 +13,8 @@ CELL = (200, 260)
 #: Height of the line of captions, pixels.
 CAPTION = 26
 GAP = 4
+#: Height of a triptych, pixels.
+TRIPTYCH_HEIGHT = 300
 
 
 @torch.no_grad()
@@ -28,7 +30,7 @@ def contact_sheet(
     font = ImageFont.load_default(16)
     sheet.paste(cell(painting), (GAP, GAP))
     draw.text(
-        (CELL[1] + 4 * GAP, CELL[0] // 2), "← the painting; below: photo by stage", "black", font
+        (CELL[1] + 4 * GAP, CELL[0] // 2), "the painting; below, photos by stage", "black", font
     )
     for column, caption in enumerate(columns):
         draw.text((GAP + column * (CELL[1] + GAP), CELL[0] + 2 * GAP), caption, "black", font)
@@ -39,16 +41,34 @@ def contact_sheet(
     return sheet
 
 
+def triptych(painting: Tensor, photo: Tensor, net: TransformNet) -> Image.Image:
+    """Draw painting, photo and result side by side, one height; pictures (1, 3, H, W) 0..1."""
+    with torch.no_grad():
+        result = net.eval()(photo)
+    pictures = [_fit(picture, TRIPTYCH_HEIGHT) for picture in (painting, photo, result)]
+    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
+    canvas = Image.new("RGB", (width, TRIPTYCH_HEIGHT), "white")
+    left = 0
+    for picture in pictures:
+        canvas.paste(picture, (left, 0))
+        left += picture.width + GAP
+    return canvas
+
+
 def cell(picture: Tensor) -> Image.Image:
     """Return the middle of a picture, (1, 3, H, W) 0..1, filling one cell."""
-    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-    image = Image.fromarray(pixels)
-    scale = max(CELL[0] / image.height, CELL[1] / image.width)
-    image = image.resize(
-        (round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS
-    )
+    image = _fit(picture, CELL[0], CELL[1])
     left, top = (image.width - CELL[1]) // 2, (image.height - CELL[0]) // 2
     return image.crop((left, top, left + CELL[1], top + CELL[0]))
+
+
+def _fit(picture: Tensor, height: int, width: int = 0) -> Image.Image:
+    """Return a picture scaled so that it covers `height` and `width` pixels."""
+    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    image = Image.fromarray(pixels)
+    scale = max(height / image.height, width / image.width)
+    size = (round(image.width * scale), round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:

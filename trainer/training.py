@@ -101,6 +101,7 @@ class Studio:
             sampler=self.sampler,
             stage=self.order.schedule.stages[stage],
             recipe=self.order.recipe,
+            lowest_ratio=self.order.schedule.stages[0].ratio,
             first_photo=before * self.order.recipe.batch,
         )
 

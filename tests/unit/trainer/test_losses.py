@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainer.losses import content_distance, distances, gram, style_target
+from trainer.losses import content_distance, distances, gram, pixel_distance, style_target
 from trainer.lossnet import LossNetwork
 
 
@@ -48,3 +48,16 @@ def test_the_ratio_weighs_style_against_content(loss_network: LossNetwork) -> No
     measured = distances(seen, other, style_target(loss_network, torch.rand(1, 3, 64, 64)))
     content, style = measured.content.mean(), measured.style.mean()
     torch.testing.assert_close(measured.total(3.0), (content + 3 * style) / 4)
+
+
+def test_pixel_distance_is_measured_in_the_photos_own_variance() -> None:
+    photo = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(pixel_distance(photo, photo), torch.zeros(2))
+    flat = photo.mean((2, 3), keepdim=True).expand_as(photo)
+    distance = pixel_distance(flat, photo)
+    assert ((distance > 0.95) & (distance < 1)).all()
+
+
+def test_a_photo_of_one_colour_has_finite_pixel_distances() -> None:
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    assert torch.isfinite(pixel_distance(grey + 0.1, grey)).all()
