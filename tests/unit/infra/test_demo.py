@@ -18,8 +18,8 @@ def test_photos_that_are_not_there_are_told_before_anything_starts(
 ) -> None:
     """A typing error costs no waiting."""
 
-    def run(_command: Sequence[str], *, environment: Mapping[str, str]) -> int:
-        pytest.fail(f"nothing should run, {environment}")
+    def run(command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+        pytest.fail(f"nothing should run: {command} with {environment}")
 
     missing = tmp_path / "missing"
     assert show(photos=missing, out=tmp_path, style="none", data=tmp_path / "data", run=run) == 2
