@@ -71,17 +71,13 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/")
         self._sleep = sleep
-        try:
-            host = httpx2.URL(self.url).host
-            self._http = httpx2.Client(
-                base_url=self.url,
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                timeout=TIMEOUT,
-                transport=transport,
-                trust_env=not is_loopback(host),  # no proxy leads to this machine
-            )
-        except httpx2.InvalidURL as error:
-            raise ClientError(f"{url!r} is not the address of a service: {error}") from error
+        self._http = httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(_host(self.url)),  # no proxy leads to this machine
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -226,6 +222,16 @@ class Client:
         except httpx2.TransportError as error:
             what = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise ServiceUnreachable(f"The connection to {self.url} failed ({what}).") from error
+
+
+def _host(url: str) -> str:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        parsed = httpx2.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ClientError(f"{url!r} is no service's address, such as http://127.0.0.1:8000.")
+    return parsed.host
 
 
 def _own(address: str) -> str:

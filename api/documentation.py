@@ -42,13 +42,18 @@ def file(description: str, *media_types: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-#: What any address under /v1 may answer.
+#: What any address may answer.
+ANYWHERE: dict[str | int, Any] = {
+    500: problem("`internal`: the service's log tells more under the incident's number."),
+}
+
+#: What any address that is not open to everyone may answer.
 PROBLEMS: dict[str | int, Any] = {
+    **ANYWHERE,
     400: problem("The request cannot be read."),
     401: problem("`unauthorized`: the key is missing or wrong."),
     403: problem("`forbidden`: the service has no keys and was not asked by its own machine."),
     422: problem("`invalid-request`: `errors` says where."),
-    500: problem("`internal`: the service's log tells more under the incident's number."),
     503: problem("`service-unavailable`: Redis or S3 does not answer; try again."),
 }
 

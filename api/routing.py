@@ -7,7 +7,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from api.documentation import PROBLEMS, SECURED
+from api.documentation import ANYWHERE, PROBLEMS, SECURED
 from api.services import authenticate
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -24,7 +24,7 @@ class Views:
             url_prefix=prefix or None,
             abp_tags=[Tag(name=name, description=about)],
             abp_security=SECURED if secured else None,
-            abp_responses=dict(PROBLEMS) if secured else None,
+            abp_responses=dict(PROBLEMS if secured else ANYWHERE),
         )
         if secured:
             self.blueprint.before_request(authenticate)

@@ -1,0 +1,186 @@
+"""The command line against the app."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from api.cli_album import Harvest
+from api.cli_photos import check_out, collect_photos
+from api.cli_progress import duration
+from api.cli_service import UsageError, find_url
+from api.client import Client
+from infra.jobs.model import PhotoEntry, PhotoOutcome, Problem
+from infra.settings import Settings
+from tests.fakes.services import STYLE, World
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("b.jpg", "a.png", "sub/a.png", "notes.txt", ".hidden.jpg"):
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_folder_comes_back_as_paintings(service: str, album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["stylize", str(album), "--style", STYLE, "--out", str(out), "--url", service]
+    result = run(*command)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a-2.png",
+        "a.png",
+        "b.jpg",
+        "notes.txt",
+    ]
+    assert (out / "b.jpg").read_bytes() == b"painted b.jpg"
+    assert f"{out}/b.jpg" in result.stdout
+    assert "4×3" in result.stdout
+
+
+def test_failed_photo_is_told_with_its_reason(
+    service: str, album: Path, tmp_path: Path, world: World
+) -> None:
+    def paint(tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+        if photo.name == "notes.txt":
+            error = Problem(type="not-an-image", detail="The file is no image.")
+            return PhotoOutcome(index=photo.index, error=error)
+        return World.paint(world, tenant, photo)
+
+    world.paint = paint
+    out = tmp_path / "out"
+    result = run("stylize", str(album), "--style", STYLE, "--out", str(out), "--url", service)
+    assert result.exit_code == 1
+    assert "not-an-image" in result.stdout
+    assert str(album / "notes.txt") in result.stdout
+    assert "3 of 4 photos are painted, 1 failed" in result.stderr
+    assert len(list(out.iterdir())) == 3
+
+
+def test_answer_for_scripts_is_json_and_nothing_else(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    result = run(
+        "stylize", str(album), "--style", STYLE, "--out", str(out), "--json", "--url", service
+    )
+    answer = json.loads(result.stdout)
+    assert answer["job"]["state"] == "succeeded"
+    assert [photo["photo"] for photo in answer["photos"]] == [
+        str(album / name) for name in ("a.png", "b.jpg", "notes.txt", "sub/a.png")
+    ]
+    assert all(Path(photo["path"]).is_file() for photo in answer["photos"])
+
+
+def test_watch_fetches_what_an_interrupted_command_left(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    with Client(service) as client:
+        job = client.submit([album / "b.jpg"], style=STYLE)
+    result = run("watch", job.id, "--out", str(tmp_path / "later"), "--url", service)
+    assert result.exit_code == 0
+    assert (tmp_path / "later" / "b.jpg").is_file()
+
+
+def test_styles_and_jobs_are_listed(service: str, album: Path) -> None:
+    assert "water-lilies" in run("styles", "--url", service).stdout
+    assert json.loads(run("styles", "--json", "--url", service).stdout)[0]["name"] == STYLE
+    assert "no jobs" in run("jobs", "--url", service).stdout
+    with Client(service) as client:
+        job = client.submit([album / "b.jpg"], style=STYLE)
+    assert job.id in run("jobs", "--url", service).stdout
+    assert job.id in run("cancel", job.id, "--url", service).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["styles"], "impasto up"),
+        (["watch", "0" * 26], "impasto up"),
+        (["styles", "--url", "nonsense"], "nonsense"),
+    ],
+)
+def test_no_service_is_one_line_and_exit_code_2(
+    arguments: list[str], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPASTO_URL", "http://127.0.0.1:9")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert line in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> None:
+    for arguments, line in (
+        ([str(album), "--style", "cubism"], "cubism"),
+        ([str(album / "gone.jpg"), "--style", STYLE], "is not there"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album)], "another folder"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album / "a.png")], "is a file"),
+    ):
+        result = run("stylize", *arguments, "--url", service)
+        assert result.exit_code == 2
+        assert line in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_PORT", "many")
+    result = run("styles")
+    assert result.exit_code == 2
+    assert "IMPASTO_PORT" in result.stderr
+
+
+def test_help_teaches_by_example() -> None:
+    assert "impasto up" in run("--help").stdout
+    assert "impasto stylize holiday/ --style water-lilies" in run("stylize", "--help").stdout
+
+
+def test_folder_is_taken_whole_but_for_hidden_files(album: Path) -> None:
+    names = [str(path.relative_to(album)) for path in collect_photos([album / "b.jpg", album])]
+    assert names == ["b.jpg", "a.png", "notes.txt", "sub/a.png"]
+
+
+def test_folder_without_files_is_no_album(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no photos"):
+        collect_photos([tmp_path])
+
+
+def test_photos_are_never_replaced_by_their_results(album: Path) -> None:
+    with pytest.raises(UsageError, match="replace"):
+        check_out(album / "sub" / "..", [album / "b.jpg"])
+
+
+def test_address_is_asked_for_or_set_or_the_default(tmp_path: Path) -> None:
+    nowhere = Settings(data=tmp_path)
+    assert find_url("http://a", nowhere) == "http://a"
+    assert find_url(None, Settings(data=tmp_path, url="http://b")) == "http://b"
+    assert find_url(None, nowhere) == "http://127.0.0.1:8000"
+
+
+def test_time_left_is_written_for_people() -> None:
+    assert [duration(seconds) for seconds in (0.4, 42, 200, 7500)] == [
+        "0 s",
+        "42 s",
+        "3 min 20 s",
+        "2 h 5 min",
+    ]
+
+
+def test_results_are_gathered_while_the_job_runs(service: str, album: Path, tmp_path: Path) -> None:
+    with Client(service) as client:
+        photos = [album / "b.jpg"] * 150
+        job = client.submit(photos, style=STYLE)
+        *_, last = client.watch(job.id)
+        harvest = Harvest(client, job.id, tmp_path / "out")
+        harvest.gather(last)
+        assert len(list((tmp_path / "out").iterdir())) == 150
+        harvest.finish()
+        assert len(harvest.photos()) == 150

@@ -1,0 +1,173 @@
+"""The Python client against the app: over a socket, and against a service that comes and goes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from api.client import Client, ClientError, ServiceUnreachable
+from api.schemas import Item
+from api.upload_body import UploadBody
+from infra.jobs.model import JobState
+from infra.jobs.views import ItemState
+from tests.fakes.services import STYLE, World
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def client_of(handler: Handler, url: str = "http://impasto.example") -> Client:
+    return Client(url, transport=httpx2.MockTransport(handler), sleep=lambda _: None)
+
+
+def item(**changes: object) -> Item:
+    known = {"index": 0, "name": "a.jpg", "state": ItemState.DONE, "result": "/v1/jobs/j/results/0"}
+    unknown = dict.fromkeys(("width", "height", "bytes", "seconds", "result_name", "error"))
+    return Item.model_validate({**unknown, **known, **changes})
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("sea.jpg", 'quo"te.png', "Übung.webp"):
+        (folder / name).write_bytes(name.encode() * 100)
+    return sorted(folder.iterdir())
+
+
+def test_album_goes_there_and_back(service: str, album: list[Path], tmp_path: Path) -> None:
+    sent: list[int] = []
+    with Client(service) as client:
+        job = client.submit(album, style=STYLE, strength=0.5, sent=sent.append)
+        states = [seen.state for seen in client.watch(job.id)]
+        items = list(client.items(job.id))
+        paths = [client.download(item, tmp_path / "out") for item in items]
+    assert states[-1] is JobState.SUCCEEDED
+    assert sum(sent) == sum(path.stat().st_size for path in album)
+    assert [path.read_bytes() for path in paths] == [
+        f"painted {item.name}".encode() for item in items
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        path.name for path in paths
+    )
+
+
+def test_photos_arrive_byte_for_byte(service: str, album: list[Path], world: World) -> None:
+    with Client(service) as client:
+        client.submit(album, style=STYLE)
+    stored = [body for key, body in world.objects.objects.items() if "/uploads/" in key]
+    assert stored == [path.read_bytes() for path in album]
+
+
+def test_stored_photos_are_submitted_by_prefix(service: str, world: World) -> None:
+    world.objects.put("trip/1.jpg", b"1")
+    with Client(service) as client:
+        job = client.submit_stored({"prefix": "trip/"}, style=STYLE)
+        assert client.jobs()[0].id == job.id
+        assert client.cancel(job.id).state.terminal
+
+
+def test_problem_becomes_an_error_that_says_what_to_do(service: str) -> None:
+    with Client(service) as client, pytest.raises(ClientError, match="water-lilies") as caught:
+        client.style("cubism")
+    assert (caught.value.type, caught.value.status) == ("style-missing", 404)
+
+
+def test_nobody_at_the_address_is_told_apart() -> None:
+    with Client("http://127.0.0.1:9") as client, pytest.raises(ServiceUnreachable) as caught:
+        client.styles()
+    assert caught.value.status == 0
+
+
+def test_other_service_is_recognised() -> None:
+    client = client_of(lambda _: httpx2.Response(200, text="<html>"))
+    with pytest.raises(ClientError, match="is not Impasto"):
+        client.styles()
+
+
+def test_answer_without_a_problem_still_says_its_status() -> None:
+    client = client_of(lambda _: httpx2.Response(404, text="<html>"))
+    with pytest.raises(ClientError, match="HTTP 404"):
+        client.styles()
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://", "ftp://x.example", "http://a\nb"])
+def test_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ClientError, match="no service's address"):
+        Client(url)
+
+
+def test_watching_bears_a_service_that_is_away_for_a_while() -> None:
+    answers: list[Exception | httpx2.Response] = [
+        httpx2.ConnectError("refused"),
+        httpx2.Response(503, json={"detail": "Redis cannot be used now."}),
+        httpx2.Response(404, json={"type": "urn:impasto:problem:job-missing", "detail": "Gone."}),
+    ]
+
+    def handle(_: httpx2.Request) -> httpx2.Response:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(ClientError, match="Gone") as caught:
+        list(client_of(handle).watch("j"))
+    assert (caught.value.type, answers) == ("job-missing", [])
+
+
+def test_submission_is_never_sent_twice(album: list[Path]) -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.method)
+        raise httpx2.ReadTimeout("no answer")
+
+    with pytest.raises(ServiceUnreachable):
+        client_of(handle).submit(album, style=STYLE)
+    assert asked == ["POST"]
+
+
+def test_download_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    class Broken(httpx2.SyncByteStream):
+        def __iter__(self):  # noqa: ANN204
+            yield b"half"
+            raise httpx2.DecodingError("cut")
+
+    client = client_of(lambda _: httpx2.Response(200, stream=Broken()))
+    with pytest.raises(httpx2.DecodingError):
+        client.download(item(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_result_names_of_the_service_stay_inside_the_folder(tmp_path: Path) -> None:
+    client = client_of(lambda _: httpx2.Response(200, content=b"x"))
+    path = client.download(item(result_name="../../evil.sh"), tmp_path)
+    assert path == tmp_path / "evil.sh"
+
+
+@pytest.mark.parametrize("address", ["http://evil.example/x", "//evil.example/x"])
+def test_key_is_never_taken_to_another_server(address: str, tmp_path: Path) -> None:
+    client = client_of(lambda _: pytest.fail("was asked"))
+    with pytest.raises(ClientError, match="not its own"):
+        client.download(item(result=address), tmp_path)
+
+
+def test_key_goes_with_every_request() -> None:
+    seen: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["Authorization"])
+        return httpx2.Response(200, content=json.dumps({"styles": []}))
+
+    Client("http://x.example", "s3cret", transport=httpx2.MockTransport(handle)).styles()
+    assert seen == ["Bearer s3cret"]
+
+
+def test_only_one_photo_is_open_at_a_time(tmp_path: Path) -> None:
+    """Ten thousand photos are no more than the first that cannot be read."""
+    first = tmp_path / "1.jpg"
+    first.write_bytes(b"1")
+    body = iter(UploadBody({}, [first, tmp_path / "gone.jpg"]))
+    with pytest.raises(FileNotFoundError):
+        list(body)
