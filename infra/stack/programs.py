@@ -153,7 +153,7 @@ def _api(host: str, port: int) -> Program:
 
 def _worker() -> Program:
     command = (
-        *(sys.executable, "-m", "celery", "-A", "worker.app", "worker"),
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "worker.app", "worker"),
         *("--pool", "prefork", "--concurrency", "1", "-Q", "stylize"),
     )
     return Program(WORKER, command, priority=30, stop_seconds=25)

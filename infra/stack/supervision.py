@@ -45,7 +45,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
 # A program that ends within a second counts as a failed start and is started again 1, 2, 3, ...
-# seconds later; one that ran longer is restarted at once.
+# seconds later; one that ran longer is restarted at once. SIGTERM goes to the program alone: the
+# worker's and the API's main processes end their children in order. A late group is killed whole.
 _PROGRAM = """
 [program:{name}]
 command=%(ENV_{variable})s
@@ -55,7 +56,6 @@ startsecs=1
 startretries=20
 stopsignal=TERM
 stopwaitsecs={stop_seconds}
-stopasgroup=true
 killasgroup=true
 redirect_stderr=true
 stdout_logfile=../logs/{name}.log

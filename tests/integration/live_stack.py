@@ -24,6 +24,14 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = BACK_S
         time.sleep(0.1)
 
 
+def lives(process: psutil.Process) -> bool:
+    """Whether a process still runs; one that only waits for its parent to notice does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class LiveStack:
     """The embedded stack under test."""
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone
 from tests.integration.conftest import servers_only
-from tests.integration.live_stack import LiveStack
+from tests.integration.live_stack import LiveStack, lives, wait_until
 
 
 def _redis(settings: Settings) -> "Redis":
@@ -55,7 +57,7 @@ def test_what_redis_acknowledged_survives_its_kill(servers: LiveStack) -> None:
 def test_the_servers_refuse_whoever_has_no_key(servers: LiveStack) -> None:
     """Loopback is shared with every user of the machine."""
     with (
-        Redis(port=servers.stack.state.ports["redis"]) as stranger,
+        Redis(port=servers.stack.state.ports["redis"], retry=Retry(NoBackoff(), 0)) as stranger,
         pytest.raises(AuthenticationError),
     ):
         stranger.ping()
@@ -80,7 +82,7 @@ def test_each_program_comes_back_from_kill_9(stack: LiveStack, name: str) -> Non
     children = stack.children(name)
     stack.wait_back(name, stack.kill(name))
     stack.wait_ready()
-    assert [child for child in children if child.is_running()] == []
+    wait_until(lambda: not any(map(lives, children)), "the children to end", seconds=10)
 
 
 def test_the_workers_child_comes_back_under_the_same_worker(stack: LiveStack) -> None:
