@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from infra.presence import Presence
+from infra.redis_client import connect_redis
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.supervision import ProgramState
@@ -70,9 +72,19 @@ class LiveStack:
         return psutil.Process(self.pid(name)).children(recursive=True)
 
     def pool_child(self) -> psutil.Process:
-        """The worker's child that does the work (Celery prefork), once it is there."""
+        """The worker's child that does the work (Celery prefork), once the worker listens."""
+        worker = self.pid("worker")
+        wait_until(lambda: self._announced(worker), "the worker to listen")
         wait_until(lambda: bool(self._pool_children()), "a child of the worker")
         return self._pool_children()[0]
+
+    def _announced(self, worker: int) -> bool:
+        client = connect_redis(self.settings)
+        try:
+            names = Presence(client=client).workers()
+        finally:
+            client.close()
+        return any(name.endswith(f"/{worker}") for name in names)
 
     def _pool_children(self) -> list[psutil.Process]:
         # billiard also starts a tracker of semaphores; the pool's children are spawned by name.
