@@ -41,7 +41,7 @@ class Aftermath:
             return False
         manifest = Manifest(store=self._objects, tenant=record.spec.tenant, job=record.spec.id)
         try:
-            manifest.seal(record.end)
+            manifest.seal(record)
             self._records.seal(record.spec.id)
         except ServiceUnavailable as error:
             log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from infra import layout
-from infra.jobs.model import Attempt, JobEnd, JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.model import Attempt, JobRecord, JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Outcome files that a rebuild reads at the same time.
@@ -120,15 +120,17 @@ class Manifest:
         """Whether somebody asked to cancel the job."""
         return self._find(layout.cancelled_marker(self._tenant, self._job)) is not None
 
-    def end(self) -> JobEnd | None:
-        """Return how the job ended; None while it is not sealed."""
+    def end(self) -> JobRecord | None:
+        """Return the job's last record; None while it is not sealed."""
         body = self._find(layout.job_outcome(self._tenant, self._job))
-        return None if body is None else JobEnd.model_validate_json(body)
+        return None if body is None else JobRecord.model_validate_json(body)
 
-    def seal(self, end: JobEnd) -> None:
-        """Write how the job ended, then take its open marker away.
+    def seal(self, end: JobRecord) -> None:
+        """Write the job's last record, then take its open marker away.
 
-        In this order: a job without a marker is never looked at again, so its end must be there.
+        The whole record: in a job that was cancelled, outcomes of an attempt that lost its lease
+        may lie in S3 although they were never committed, and only the record tells.
+        In this order: nobody looks again at a job without a marker, so its end must be there.
         """
         key = layout.job_outcome(self._tenant, self._job)
         self._store.put(key, _json(end), content_type=JSON)

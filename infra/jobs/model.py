@@ -120,19 +120,11 @@ class Chunk(Value):
     strikes: dict[int, int] = Field(default_factory=dict)
 
 
-class JobEnd(Value):
-    """How a job ended: what answers for it once its record is gone."""
-
-    state: JobState
-    done: int
-    failed: int
-    started: float | None = None
-    finished: float | None = None
-    error: Problem | None = None
-
-
 class JobRecord(Value):
-    """The live record: O(window) large however many photos the job has."""
+    """The live record: O(window) large however many photos the job has.
+
+    The last one is kept in S3 when the job is sealed.
+    """
 
     spec: JobSpec
     state: JobState = JobState.QUEUED
@@ -150,18 +142,6 @@ class JobRecord(Value):
     def cancelling(self) -> bool:
         """Whether somebody asked to cancel the job."""
         return self.state in (JobState.CANCELLING, JobState.CANCELLED)
-
-    @property
-    def end(self) -> JobEnd:
-        """What is kept of the record when the job is sealed."""
-        return JobEnd(
-            state=self.state,
-            done=self.done,
-            failed=self.failed,
-            started=self.started,
-            finished=self.finished,
-            error=self.error,
-        )
 
 
 class Attempt(Value):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord, JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.model import JobRecord, PhotoEntry, PhotoOutcome
 from infra.jobs.views import ItemState, ItemView
 
 
@@ -24,21 +24,20 @@ class Progress:
         return ItemView(index=entry.index, name=entry.name, state=state, outcome=outcome)
 
 
-def read_progress(
-    manifest: Manifest, spec: JobSpec, record: JobRecord | None, photos: range
-) -> Progress:
-    """Return the progress of a run of photos; `record` is None when only S3 knows the job.
+def read_progress(manifest: Manifest, record: JobRecord, photos: range) -> Progress:
+    """Return the progress of a run of photos of a job.
 
     The record speaks for the chunks that are offered: an outcomes file of theirs may be ahead of
     its commit. S3 speaks for those that are done.
     """
-    chunks = range(photos.start // spec.chunk_photos, -(-photos.stop // spec.chunk_photos))
-    done = [n for n in chunks if record is None or (n < record.cursor and n not in record.active)]
+    size = record.spec.chunk_photos
+    chunks = range(photos.start // size, -(-photos.stop // size))
+    done = [n for n in chunks if n < record.cursor and n not in record.active]
     outcomes: dict[int, PhotoOutcome] = {}
     if done:
         stored = manifest.outcomes(done[0], done[-1] + 1)
-        outcomes = {i: o for i, o in stored.items() if i // spec.chunk_photos in set(done)}
-    active = [record.active[n] for n in chunks if n in record.active] if record else []
+        outcomes = {i: o for i, o in stored.items() if i // size in set(done)}
+    active = [record.active[n] for n in chunks if n in record.active]
     for chunk in active:
         outcomes |= chunk.items
     return Progress(outcomes, frozenset(index for chunk in active for index in chunk.in_flight))

@@ -9,7 +9,7 @@ import structlog
 from infra import layout
 from infra.jobs import rules
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobEnd, JobRecord, JobSpec
+from infra.jobs.model import JobRecord
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectStore
 
@@ -20,14 +20,6 @@ SUBMISSION_SECONDS: Final = 3 * 3600.0
 ABANDONED_SECONDS: Final = 4 * 3600.0
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A job that has ended and of which S3 alone knows."""
-
-    spec: JobSpec
-    end: JobEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +40,8 @@ class Recovery:
         self._records = records
         self._clock = clock
 
-    def restore(self, tenant: str, job: str) -> JobRecord | Sealed | None:
-        """Return the job from S3, with a live record if it has not ended; None if there is none.
+    def restore(self, tenant: str, job: str) -> JobRecord | None:
+        """Return the job from S3; None if there is none. One that is not sealed is live again.
 
         Somebody may create the record first: then theirs stays.
         """
@@ -58,7 +50,7 @@ class Recovery:
         if spec is None:
             return None
         if end := manifest.end():
-            return Sealed(spec, end)
+            return end
         cancelled = manifest.cancelled()
         record = rules.rebuild(spec, manifest.attempts(), cancelled, self._clock())
         self._records.create(record)
@@ -74,14 +66,15 @@ class Recovery:
                 continue
             if (found := self._relist(tenant, job)) is None:
                 discarded += self._discard_abandoned(tenant, job)
-            elif isinstance(found, Sealed):
-                # Cut off between the job's end and its marker's: finish that.
-                Manifest(store=self._objects, tenant=tenant, job=job).close()
+            elif found.state.terminal:
+                # Ended, and cut off somewhere in its sealing: all of that again.
+                Manifest(store=self._objects, tenant=tenant, job=job).seal(found)
+                self._records.seal(job)
             else:
                 rebuilt += 1
         return Survey(rebuilt, discarded)
 
-    def _relist(self, tenant: str, job: str) -> JobRecord | Sealed | None:
+    def _relist(self, tenant: str, job: str) -> JobRecord | None:
         if record := self._records.load(job):
             self._records.create(record)  # is there, but was missing from the open list
             return record

@@ -20,14 +20,13 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, JobRecord, JobSpec, PhotoEntry, PhotoOutcome
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.progress import read_progress
-from infra.jobs.recovery import Recovery, Sealed, Survey
+from infra.jobs.recovery import Recovery, Survey
 from infra.jobs.views import (
     ClaimedChunk,
     ItemView,
     JobView,
     SweepReport,
-    live_view,
-    sealed_view,
+    job_view,
 )
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
@@ -93,11 +92,11 @@ class JobService:
         record, chunks = self._intake.accept(draft, photos)
         log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
         self._aftermath.ring(draft.id, chunks)
-        return live_view(record, self._clock())
+        return job_view(record, self._clock())
 
     def get(self, job: str, tenant: str) -> JobView:
         """Return a job as it is now; raises JobMissing."""
-        return self._view(self._find(job, tenant))
+        return job_view(self._find(job, tenant), self._clock())
 
     def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
         """Return up to `limit` jobs of a tenant, newest first, those older than job `after`."""
@@ -115,14 +114,12 @@ class JobService:
 
         Raises JobMissing. Reads what the page needs, however large the album is.
         """
-        found = self._find(job, tenant)
-        spec = found.spec
-        stop = min(offset + limit, spec.total)
+        record = self._find(job, tenant)
+        stop = min(offset + limit, record.spec.total)
         if offset >= stop:
             return []
-        manifest = self._manifest(spec)
-        record = found if isinstance(found, JobRecord) else None
-        progress = read_progress(manifest, spec, record, range(offset, stop))
+        manifest = self._manifest(record.spec)
+        progress = read_progress(manifest, record, range(offset, stop))
         return [progress.view(entry) for entry in manifest.photos(offset, stop)]
 
     def cancel(self, job: str, tenant: str) -> JobView:
@@ -131,8 +128,8 @@ class JobService:
         Raises JobMissing. Workers learn of it at their next report.
         """
         found = self._find(job, tenant)
-        if isinstance(found, Sealed) or found.state.terminal:
-            return self._view(found)
+        if found.state.terminal:
+            return job_view(found, self._clock())
         # The marker first: a record rebuilt after a flush must remember that this was asked.
         self._manifest(found.spec).mark_cancelled()
 
@@ -235,15 +232,10 @@ class JobService:
     def _manifest(self, spec: JobSpec) -> Manifest:
         return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)
 
-    def _find(self, job: str, tenant: str) -> JobRecord | Sealed:
+    def _find(self, job: str, tenant: str) -> JobRecord:
         found = None
         if layout.is_job_id(job):
             found = self._records.load(job) or self._recovery.restore(tenant, job)
         if found is None or found.spec.tenant != tenant:
             raise JobMissing(f"No job {job!r} is known here; check the id.")
         return found
-
-    def _view(self, found: JobRecord | Sealed) -> JobView:
-        if isinstance(found, Sealed):
-            return sealed_view(found.spec, found.end)
-        return live_view(found, self._clock())

@@ -4,15 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from infra.jobs import rules
-from infra.jobs.model import (
-    JobEnd,
-    JobRecord,
-    JobSpec,
-    JobState,
-    PhotoEntry,
-    PhotoOutcome,
-    Problem,
-)
+from infra.jobs.model import JobRecord, JobSpec, JobState, PhotoEntry, PhotoOutcome, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,32 +33,24 @@ class JobView:
         return (self.done + self.failed) / self.total
 
 
-def live_view(record: JobRecord, now: float) -> JobView:
-    """Show a job by its live record."""
-    return _view(record.spec, record.end, rules.eta(record, now))
-
-
-def sealed_view(spec: JobSpec, end: JobEnd) -> JobView:
-    """Show a job that has ended by what S3 keeps of it."""
-    return _view(spec, end, None)
-
-
-def _view(spec: JobSpec, end: JobEnd, eta_seconds: float | None) -> JobView:
+def job_view(record: JobRecord, now: float) -> JobView:
+    """Show a job by its record."""
+    spec = record.spec
     return JobView(
         id=spec.id,
         tenant=spec.tenant,
         kind=spec.kind,
-        state=end.state,
+        state=record.state,
         style=spec.style,
         strength=spec.strength,
         total=spec.total,
-        done=end.done,
-        failed=end.failed,
-        eta_seconds=eta_seconds,
+        done=record.done,
+        failed=record.failed,
+        eta_seconds=rules.eta(record, now),
         created=spec.created,
-        started=end.started,
-        finished=end.finished,
-        error=end.error,
+        started=record.started,
+        finished=record.finished,
+        error=record.error,
     )
 
 

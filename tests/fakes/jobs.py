@@ -23,10 +23,37 @@ class Clock:
         self.now += seconds
 
 
+class Killed(BaseException):
+    """The process was killed here: no `except Exception` of it runs."""
+
+
+class Fuse:
+    """Kills its process before the n-th of the effects that share it."""
+
+    def __init__(self) -> None:
+        self._left: int | None = None
+
+    def set(self, effects: int) -> None:
+        """Let so many effects happen and kill before the next."""
+        self._left = effects
+
+    def clear(self) -> None:
+        self._left = None
+
+    def burn(self) -> None:
+        if self._left is None:
+            return
+        if self._left == 0:
+            self._left = None
+            raise Killed
+        self._left -= 1
+
+
 class MemoryJobStore:
     """Records as JSON text, so that nothing is shared with the caller and all of it serializes."""
 
-    def __init__(self) -> None:
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self._fuse = fuse or Fuse()
         self.records: dict[str, str] = {}
         self.opened: dict[str, float] = {}
         self.epoch = False
@@ -53,6 +80,7 @@ class MemoryJobStore:
         if before is None:
             raise RecordMissing(job)
         after, answer = rule(before)
+        self._reach()
         self.records[job] = after.model_dump_json()
         return answer
 
@@ -78,6 +106,7 @@ class MemoryJobStore:
         self.epoch = True
 
     def _reach(self) -> None:
+        self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("Redis is down (in this test).")
 
@@ -85,11 +114,13 @@ class MemoryJobStore:
 class RecordingDoorbell:
     """Keeps what it was asked to ring for; a worker of the test takes from `rings`."""
 
-    def __init__(self) -> None:
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self._fuse = fuse or Fuse()
         self.rings: list[tuple[str, int]] = []
         self.down = False
 
     def ring(self, job: str, chunk: int) -> None:
+        self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
         self.rings.append((job, chunk))

@@ -3,21 +3,27 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from infra.errors import ServiceUnavailable
 from infra.storage.port import ObjectInfo, ObjectMissing
+from tests.fakes.jobs import Fuse
 
 
 class MemoryStore:
     """Objects in a dict, listed in key order as S3 lists them."""
 
-    def __init__(self) -> None:
+    def __init__(self, fuse: Fuse | None = None) -> None:
+        self._fuse = fuse or Fuse()
+        self.down = False
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str | None] = {}
 
     def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+        self._reach()
         self.objects[key] = body if isinstance(body, bytes) else body.read()
         self.content_types[key] = content_type
 
     def get(self, key: str) -> bytes:
+        self._reach()
         try:
             return self.objects[key]
         except KeyError as error:
@@ -31,11 +37,13 @@ class MemoryStore:
         return ObjectInfo(key, len(self.get(key)))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        self._reach()
         for key in sorted(self.objects, key=str.encode):
             if key.startswith(prefix) and key.encode() > start_after.encode():
                 yield ObjectInfo(key, len(self.objects[key]))
 
     def delete(self, key: str) -> None:
+        self._reach()
         self.objects.pop(key, None)
         self.content_types.pop(key, None)
 
@@ -44,4 +52,9 @@ class MemoryStore:
             self.delete(key)
 
     def ping(self) -> None:
-        """A dict is always there."""
+        self._reach()
+
+    def _reach(self) -> None:
+        self._fuse.burn()
+        if self.down:
+            raise ServiceUnavailable("S3 is down (in this test).")

@@ -1,0 +1,88 @@
+"""A job service over fakes, with everything a test may want to look at or break."""
+
+from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome, Problem, WeightedNet
+from infra.jobs.service import JobService
+from infra.jobs.views import ClaimedChunk, ItemView, JobView
+from infra.settings import Settings
+from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingDoorbell
+from tests.fakes.storage import MemoryStore
+
+TENANT = "default"
+BLEND = (WeightedNet(key="styles/s/nets/0.safetensors", sha256="0" * 64, weight=1.0),)
+PROBLEM = Problem(type="truncated-photo", detail="The file ends too early; send it again.")
+
+
+class FakeDeployment:
+    """One service over memory; `worker()` works it to the end."""
+
+    def __init__(self, **settings: object) -> None:
+        self.fuse = Fuse()
+        self.objects = MemoryStore(self.fuse)
+        self.records = MemoryJobStore(self.fuse)
+        self.doorbell = RecordingDoorbell(self.fuse)
+        self.clock = Clock()
+        chosen: dict[str, object] = {"chunk_photos": 3, "job_window": 2, **settings}
+        self.settings = Settings.model_validate(chosen)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new process over the same world."""
+        self.jobs = JobService(
+            objects=self.objects,
+            records=self.records,
+            doorbell=self.doorbell,
+            clock=self.clock,
+            settings=self.settings,
+        )
+
+    def submit(self, photos: int, tenant: str = TENANT) -> JobView:
+        """Submit an album of so many photos."""
+        draft = JobDraft(id=self.jobs.new_job_id(), tenant=tenant, style="s", blend=BLEND)
+        return self.jobs.submit(draft, entries(photos))
+
+    def claim(self, job: str, chunk: int, worker: str = "w1") -> ClaimedChunk:
+        """Claim a chunk that must be there."""
+        claim = self.jobs.claim(job, chunk, worker)
+        assert claim
+        return claim
+
+    def items(self, job: str) -> list[ItemView]:
+        """Return every photo of a job."""
+        return self.jobs.items(job, TENANT, 0, 100_000)
+
+    def states(self, job: str) -> str:
+        """Return the photos' states by their first letters, such as `ddfrpp`."""
+        return "".join(item.state[0] for item in self.items(job))
+
+    def take_ring(self) -> ClaimedChunk | None:
+        """Take the oldest message and claim what it names."""
+        return self.jobs.claim(*self.doorbell.rings.pop(0), "w1")
+
+    def work(self, claim: ClaimedChunk) -> None:
+        """Work a claimed chunk to its end, one report a photo."""
+        for photo in claim.photos:
+            self.jobs.report(claim, [], [photo.index])
+            self.clock.advance(1.0)
+            self.jobs.report(claim, [done(photo.index, claim)], [])
+        self.jobs.finish(claim)
+
+    def work_off(self) -> None:
+        """Take messages and work until none is left."""
+        while self.doorbell.rings:
+            if claim := self.take_ring():
+                self.work(claim)
+
+
+def entries(count: int) -> list[PhotoEntry]:
+    """Return manifest lines of so many photos."""
+    return [PhotoEntry(index=n, name=f"{n}.jpg", key=f"photos/{n}.jpg") for n in range(count)]
+
+
+def done(index: int, claim: ClaimedChunk) -> PhotoOutcome:
+    """Return a success that tells which attempt it comes from."""
+    return PhotoOutcome(index=index, result=f"results/{index}-{claim.token}.jpg", bytes=10)
+
+
+def failed(index: int) -> PhotoOutcome:
+    """Return a failure."""
+    return PhotoOutcome(index=index, error=PROBLEM)
