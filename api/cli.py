@@ -19,7 +19,7 @@ from infra.stack import StackFailed, StackRefused, run_foreground
 app = typer.Typer(
     name="impasto",
     help="Photo albums, painted in a style.",
-    epilog="Begin with `impasto up`, then `impasto stylize photos/ --style water-lilies`.",
+    epilog="Begin with `impasto up`; then, in another terminal, with `impasto styles`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -70,7 +70,7 @@ def up(
 @app.command()
 def stylize(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS...", help="Photos, or folders of photos.")
+        list[Path], typer.Argument(metavar="PHOTOS", help="Photos, or folders of photos.")
     ],
     style: Annotated[str, typer.Option(help="Name of the style, from `impasto styles`.")],
     out: Annotated[Path, typer.Option(help="Folder for the paintings.")] = Path("paintings"),
@@ -175,10 +175,10 @@ def _answer(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None:
     show_results(photos)
     if job.error is not None:
         sys.stderr.write(f"The job failed ({job.error.type}): {job.error.detail}\n")
-    elif not job.counts.done == job.counts.total:
+    elif not succeeded(job):
         sys.stderr.write(
-            f"The job {job.id} {job.state}: {job.counts.done} of {job.counts.total} photos are "
-            f"painted, {job.counts.failed} failed.\n"
+            f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
+            f"photos are painted, {job.counts.failed} failed.\n"
         )
 
 

@@ -8,12 +8,11 @@ from api.albums import make_draft, parse_options
 from api.multipart import FilePart, TextPart
 from api.photo_names import UniqueNames, safe_name
 from api.problems import FieldError, InvalidFields
-from api.schemas import AlbumOptions
 from api.services import Services
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import PhotoEntry
+from infra.jobs.model import JobDraft, PhotoEntry
 from infra.jobs.views import JobView
 
 #: Name of the form field that carries a photo.
@@ -35,7 +34,7 @@ def submit_upload(
     upload = _Upload(services, tenant, job)
     try:
         upload.receive(parts)
-        draft = make_draft(upload.options(), job, services=services, tenant=tenant)
+        draft = upload.draft()
     except BaseException:
         upload.discard()
         raise
@@ -66,9 +65,10 @@ class _Upload:
                 f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
             )
 
-    def options(self) -> AlbumOptions:
-        """Return what was asked for; raises InvalidFields."""
-        return parse_options(self._fields)
+    def draft(self) -> JobDraft:
+        """Return what the fields ask for; raises InvalidFields and UnknownStyle."""
+        options = parse_options(self._fields)
+        return make_draft(options, self._job, services=self._services, tenant=self._tenant)
 
     def entries(self) -> Iterable[PhotoEntry]:
         """Yield the manifest's lines."""
@@ -88,13 +88,13 @@ class _Upload:
         if part.name == PHOTOS:
             raise _field_error(PHOTOS, "must be a file: curl -F photos=@photo.jpg")
         self._fields[part.name] = part.value
+        if "style" in self._fields:
+            # A mistake that shows already is told before the album is sent, not after.
+            self.draft()
 
     def _store(self, part: FilePart) -> None:
         if part.name != PHOTOS:
             raise _field_error(part.name, f"unknown file field; photos go in `{PHOTOS}`")
-        if not self._names and "style" in self._fields:
-            # A mistake that shows already is told before the album is sent, not after.
-            make_draft(self.options(), self._job, services=self._services, tenant=self._tenant)
         limit = self._services.settings.max_album_photos
         if len(self._names) >= limit:
             raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")

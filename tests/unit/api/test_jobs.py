@@ -1,7 +1,7 @@
 """Jobs over HTTP, from submission to the end."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from api.app import create_app
+from api.multipart import FilePart, TextPart
+from api.uploads import submit_upload
 from infra import layout
-from infra.errors import ServiceUnavailable
+from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
 from infra.jobs.model import PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
@@ -329,3 +331,16 @@ def test_noise_as_json_is_a_problem(body: bytes) -> None:
     client = create_app(World().services()).test_client()
     response = client.post("/v1/jobs", data=body, content_type="application/json")
     assert slug(response, 422) == "invalid-request"
+
+
+@pytest.mark.parametrize("name", ["style", "strength"])
+def test_mistake_in_a_field_is_told_before_a_photo_is_read(world: World, name: str) -> None:
+    """Whoever sends gigabytes learns of a misspelt style at their beginning."""
+
+    def parts() -> Iterator[TextPart | FilePart]:
+        yield TextPart("style", STYLE if name == "strength" else "cubism")
+        yield TextPart("strength", "7" if name == "strength" else "1")
+        pytest.fail("was read on")
+
+    with pytest.raises((InvalidRequest, StyleMissing)):
+        submit_upload(parts(), services=world.services(), tenant="default")
