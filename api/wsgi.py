@@ -29,7 +29,7 @@ def application() -> Flask:
     """Build the app from the environment; it answers /healthz before any server is there."""
     settings = load_settings()
     configure_logging(settings.log_level, "api")
-    _check(settings)
+    check_settings(settings)
     preparation = Preparation(lambda: prepare(settings))
     preparation.start()
     return create_app(make_services(connect(settings), preparation))
@@ -92,7 +92,7 @@ def _require_workers(presence: Presence) -> None:
         raise Waiting("no worker has announced itself")
 
 
-def _check(settings: Settings) -> None:
+def check_settings(settings: Settings) -> None:
     """Refuse settings that would open the service to strangers; raises ValueError."""
     for tenant in settings.api_keys:
         layout.tenant_prefix(tenant)

@@ -1,0 +1,21 @@
+"""What must be true of the settings before the API lets anyone in."""
+
+import pytest
+from pydantic import SecretStr
+
+from api.wsgi import check_settings
+from infra.settings import Settings
+
+KEY = SecretStr("wonderland")
+
+
+def test_service_without_keys_stays_on_its_own_machine() -> None:
+    with pytest.raises(ValueError, match="IMPASTO_API_KEYS"):
+        check_settings(Settings(host="0.0.0.0"))
+    check_settings(Settings(host="::1"))
+    check_settings(Settings(host="0.0.0.0", api_keys={"alice": KEY}))
+
+
+def test_tenant_that_would_reach_beyond_its_prefix_is_refused() -> None:
+    with pytest.raises(ValueError, match="key"):
+        check_settings(Settings(api_keys={"../bob": KEY}))
