@@ -246,7 +246,7 @@ def test_lost_lease_stops_the_chunk_and_nothing_more_is_written() -> None:
     assert studio.record(job).done == 0
     # The one painted photo may have been stored before its commit was refused, no other.
     assert len(studio.results()) <= 2
-    assert studio.engine.photos <= 2
+    assert studio.engine.photos <= WINDOW
     lease = studio.record(job).active[0].lease
     assert lease is not None
     assert lease.worker == "worker-2"

@@ -1,0 +1,109 @@
+"""The worker's Celery entry point: `celery -A worker.app worker`.
+
+The main process listens, sweeps and announces the worker; a spawned child works the chunks. This
+module is imported by both, so whatever is slow to import waits until a child needs it.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
+
+from infra.deployment import connect
+from infra.doorbell import STYLIZE_TASK
+from infra.log import configure_logging
+from infra.settings import load_settings
+from worker import stopping
+from worker.vigil import Vigil
+
+if TYPE_CHECKING:
+    from worker.child import Child
+
+settings = load_settings()
+deployment = connect(settings)
+app = deployment.celery
+
+#: In a child: the process is to end, so chunks are given back.
+stop = threading.Event()
+
+
+@cache
+def child() -> "Child":
+    """Return this process's nets and pipeline, built with the first task."""
+    from worker.child import build_child  # PyTorch: seconds, and memory the main process lacks
+
+    return build_child(deployment, stop)
+
+
+@app.task(bind=True, name=STYLIZE_TASK, ignore_result=True, acks_late=False)
+def stylize(self: Task, job_id: str, chunk: int) -> None:
+    """Work one chunk of an album, if there is something to do."""
+    child().work(job_id, chunk, str(self.request.hostname))
+
+
+class Pool(Protocol):
+    """The part of Celery's pool that is used here."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """Facts about the pool; `processes` are the ids of its children."""
+        ...
+
+
+class Consumer(Protocol):
+    """The part of Celery's consumer that is used here."""
+
+    hostname: str
+    pool: Pool
+
+
+class MainProcess:
+    """The main process's part in the life of a worker: Celery's signals, in their order."""
+
+    def __init__(self) -> None:
+        self._consumer: Consumer | None = None
+        self._vigil: Vigil | None = None
+
+    def ready(self, sender: Consumer, **_: object) -> None:
+        """Celery listens now; it says so again after each lost connection."""
+        self._consumer = sender
+        if self._vigil is None:
+            self._vigil = Vigil(
+                worker=f"{sender.hostname}/{os.getpid()}",
+                sweeper=deployment.sweeper(),
+                presence=deployment.presence,
+                beat_seconds=settings.heartbeat_seconds,
+                lease_seconds=settings.lease_seconds,
+            )
+            self._vigil.start()
+
+    def shutting_down(self, **_: object) -> None:
+        """A signal asked for the end; Celery would now wait for the children's tasks."""
+        if self._consumer is not None:
+            stopping.tell(self._consumer.pool.info["processes"])
+
+    def shutdown(self, **_: object) -> None:
+        """The children are done."""
+        if self._vigil is not None:
+            self._vigil.stop()
+
+
+def log_as_json(**_: object) -> None:
+    """Set logging up in Celery's place."""
+    configure_logging(settings.log_level, "worker")
+
+
+def begin_child(**_: object) -> None:
+    """Listen for the main process's word, from the first moment of a child's life."""
+    stopping.listen(stop)
+
+
+main_process = MainProcess()
+signals.setup_logging.connect(log_as_json)
+signals.worker_process_init.connect(begin_child)
+signals.worker_ready.connect(main_process.ready)
+signals.worker_shutting_down.connect(main_process.shutting_down)
+signals.worker_shutdown.connect(main_process.shutdown)

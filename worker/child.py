@@ -1,0 +1,70 @@
+"""What a worker's child process consists of: the nets it keeps, and the pipeline over them."""
+
+import os
+import threading
+
+import structlog
+import torch
+
+from infra.deployment import Deployment
+from infra.errors import ServiceUnavailable
+from infra.jobs.service import JobService
+from worker.album import AlbumPipeline
+from worker.engine import TorchEngine, choose_device
+from worker.nets import NetCache
+from worker.pixels import PixelLimits
+
+log = structlog.get_logger()
+
+
+class Child:
+    """Takes chunks and works them; lives as long as its process, and its nets with it."""
+
+    def __init__(self, *, jobs: JobService, pipeline: AlbumPipeline, stop: threading.Event) -> None:
+        self._jobs = jobs
+        self._pipeline = pipeline
+        self._stop = stop
+
+    def work(self, job: str, chunk: int, worker: str) -> None:
+        """Claim a chunk and work it; nothing happens where there is nothing to do.
+
+        The doorbell is never trusted: it may ring twice, late, or for a chunk that is done.
+        """
+        if self._stop.is_set():
+            return  # The sweeper rings again, for a process that has time left.
+        try:
+            claim = self._jobs.claim(job, chunk, f"{worker}/{os.getpid()}")
+        except ServiceUnavailable as error:
+            log.warning("chunk not claimed", job_id=job, chunk=chunk, reason=error.detail)
+            return
+        if claim is not None:
+            self._pipeline.run(claim)
+
+
+def build_child(deployment: Deployment, stop: threading.Event) -> Child:
+    """Put a child together; `stop` is set when the process is to end.
+
+    Raises ValueError for a device that is not there.
+    """
+    settings = deployment.settings
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = choose_device(settings.device)
+    nets = NetCache(
+        objects=deployment.objects,
+        make_engine=lambda net: TorchEngine(net, device=device),
+        limit_bytes=settings.net_cache_bytes,
+        on_load=lambda: deployment.counters.increment("net_loads_total"),
+    )
+    pipeline = AlbumPipeline(
+        service=deployment.jobs,
+        objects=deployment.objects,
+        nets=nets,
+        tally=deployment.counters,
+        stop=stop,
+        limits=PixelLimits(max_megapixels=settings.max_photo_megapixels),
+        max_photo_bytes=settings.max_photo_bytes,
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )
+    return Child(jobs=deployment.jobs, pipeline=pipeline, stop=stop)
