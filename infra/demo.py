@@ -1,9 +1,11 @@
 """The demo: a whole Impasto for one album, used as anybody would use it, by its command line."""
 
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -40,9 +42,12 @@ def show(*, photos: Path | None, out: Path, style: str, data: Path | None, run: 
         print(f"{photos} is not a folder; --photos wants a folder of photos.", file=sys.stderr)
         return 2
     album = samples() if photos is None else [photos]
-    with tempfile.TemporaryDirectory(prefix="impasto-demo-") as temporary:
-        settings = _own_settings(data or Path(temporary))
-        code = _through_stack(settings, lambda url: _stylize(album, out, style, url, run))
+    try:
+        with _folder(data) as folder:
+            code = _through_stack(folder, lambda url: _stylize(album, out, style, url, run))
+    except (StackFailed, StackRefused) as error:
+        print(error.detail, file=sys.stderr)
+        return 2
     if code == SOME_FAILED and photos is not None:
         print("Some photos failed, for the reasons above; all others are done.")
         code = 0
@@ -60,6 +65,21 @@ def samples() -> list[Path]:
     return [path for name in SAMPLES if (path := folder / name).exists()]
 
 
+@contextmanager
+def _folder(data: Path | None) -> Generator[Path]:
+    """`data`, or a folder that is thrown away; but not when the stack failed: it has the logs."""
+    folder = data or Path(tempfile.mkdtemp(prefix="impasto-demo-"))
+    keep = data is not None
+    try:
+        yield folder
+    except StackFailed:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _own_settings(data: Path) -> Settings:
     """The user's, but nothing is shared with any other stack, and nobody else may come in."""
     alone: dict[str, object] = {"host": "127.0.0.1", "port": 0, "api_keys": {}}
@@ -67,16 +87,12 @@ def _own_settings(data: Path) -> Settings:
     return load_settings().model_copy(update={"data": data, **alone, **servers})
 
 
-def _through_stack(settings: Settings, use: Callable[[str], int]) -> int:
-    try:
-        print("Starting Redis, S3, the API and a worker ...", flush=True)
-        with EmbeddedStack(settings) as stack:
-            stack.wait_ready()
-            print(f"Impasto answers at {stack.url}.", flush=True)
-            return use(stack.url)
-    except (StackFailed, StackRefused) as error:
-        print(error.detail, file=sys.stderr)
-        return 2
+def _through_stack(data: Path, use: Callable[[str], int]) -> int:
+    print("Starting Redis, S3, the API and a worker ...", flush=True)
+    with EmbeddedStack(_own_settings(data)) as stack:
+        stack.wait_ready()
+        print(f"Impasto answers at {stack.url}.", flush=True)
+        return use(stack.url)
 
 
 def _stylize(album: Sequence[Path], out: Path, style: str, url: str, run: Run) -> int:

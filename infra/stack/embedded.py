@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -18,9 +18,9 @@ from infra.stack.environment import program_environment
 from infra.stack.errors import StackFailed, StackRefused
 from infra.stack.folder import DataFolder, take_lock, write_private
 from infra.stack.programs import Plan, make_plan
-from infra.stack.readiness import log_tail, to_blame, waiting_for
+from infra.stack.readiness import log_tail, never_stays_up, to_blame, waiting_for
 from infra.stack.state import StackState, read_state, write_state
-from infra.stack.supervision import Process, ProgramState
+from infra.stack.supervision import Process
 
 #: Seconds that processes of an earlier stack, whose front was killed, get to end.
 LEFTOVER_SECONDS = 60.0
@@ -215,33 +215,26 @@ class EmbeddedStack:
         """
         deadline = time.monotonic() + timeout
         told = None
+        starts: dict[str, set[int]] = {}
         while (waits := waiting_for(self.url)) is not None:
             if waits != told:
                 self._report(f"  waiting for {waits}")
                 told = waits
-            if (trouble := self._trouble()) is not None:
-                self._fail(trouble, waits)
+            processes = self.processes().values()
+            if (broken := never_stays_up(processes, starts)) is not None:
+                self._fail(f"{broken} ends again and again", [broken])
+            if self._supervisor is None or self._supervisor.poll() is not None:
+                self._fail("The supervisor ended", [SUPERVISOR_ERRORS])
             if time.monotonic() > deadline:
-                self._fail(f"The stack was not ready after {timeout:.0f} s", waits)
+                trouble = f"The stack was not ready after {timeout:.0f} s, waiting for {waits}"
+                self._fail(trouble, to_blame(processes, waits))
             time.sleep(POLL_SECONDS)
 
-    def _trouble(self) -> str | None:
-        """What makes further waiting useless, if anything."""
-        assert self._supervisor is not None, "the stack was not started"
-        if self._supervisor.poll() is not None:
-            return "The supervisor of the stack ended"
-        for process in self.processes().values():
-            if process.state is ProgramState.FATAL:
-                return f"{process.name} ends as soon as it starts"
-        return None
-
-    def _fail(self, trouble: str, waits: str) -> None:
+    def _fail(self, trouble: str, blamed: Iterable[str]) -> None:
         folder = DataFolder(self.state.data)
-        processes = self.processes()
-        names = to_blame(processes.values(), waits) if processes else [SUPERVISOR_ERRORS]
-        for name in names:
+        for name in blamed:
             self._report(log_tail(folder, name))
-        raise StackFailed(f"{trouble} (waited for {waits}); the logs are in {folder.logs}.")
+        raise StackFailed(f"{trouble}; the logs are in {folder.logs}.")
 
 
 def _clear(state: StackState) -> None:

@@ -70,5 +70,6 @@ Impasto is ready at {state.url}
   try    impasto stylize my-photos/*.jpg --style water-lilies --out my-paintings
          impasto styles
          curl {state.url}/v1/styles
+         (in another folder, first: export IMPASTO_URL={state.url})
 
 Press Ctrl-C to stop."""

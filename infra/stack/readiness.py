@@ -13,6 +13,9 @@ from infra.stack.supervision import Process, ProgramState
 #: Seconds that one look at /readyz may take.
 PROBE_TIMEOUT = 5.0
 
+#: Times that a program may start while one waits for readiness; more often, and it is broken.
+MOST_STARTS = 4
+
 #: Lines of a failed program's log that are shown.
 TAIL_LINES = 30
 #: Bytes from the end of a log file that are looked at.
@@ -46,6 +49,17 @@ def to_blame(processes: Iterable[Process], waits: str) -> list[str]:
     down = [process.name for process in known if process.state is not ProgramState.RUNNING]
     named = [process.name for process in known if process.name in waits.lower()]
     return down or named or [API]
+
+
+def never_stays_up(processes: Iterable[Process], starts: dict[str, set[int]]) -> str | None:
+    """Name a program that is beyond hope, if any; `starts` gathers process ids between calls."""
+    for process in processes:
+        seen = starts.setdefault(process.name, set())
+        if process.pid:
+            seen.add(process.pid)
+        if process.state is ProgramState.FATAL or len(seen) > MOST_STARTS:
+            return process.name
+    return None
 
 
 def log_tail(folder: DataFolder, program: str) -> str:

@@ -188,6 +188,19 @@ def test_a_stack_that_does_not_get_ready_shows_the_log_of_the_part_to_blame(tmp_
     assert any("no space left" in line for line in told)
 
 
+def test_a_program_that_ends_again_and_again_is_not_waited_for(tmp_path: Path) -> None:
+    """A broken program is told at once, with its last words."""
+    broken = python("worker", "import time; print('no GPU', flush=True); time.sleep(1.1); exit(1)")
+    told: list[str] = []
+    settings = Settings(data=tmp_path, port=0)
+    stack = EmbeddedStack(
+        settings, planner=Standins(python(API, UNREADY), broken), report=told.append
+    )
+    with stack, pytest.raises(StackFailed, match="worker ends again and again"):
+        stack.wait_ready(60)
+    assert any("no GPU" in line for line in told)
+
+
 def test_a_deep_data_folder_has_its_socket_elsewhere_and_leaves_nothing_there(
     tmp_path: Path,
 ) -> None:
