@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from infra import layout
 from infra.jobs import rules
@@ -64,15 +65,24 @@ class Recovery:
             tenant, job = layout.parse_open_marker(info.key)
             if job in listed:
                 continue
-            if (found := self._relist(tenant, job)) is None:
+            try:
+                found = self._relist(tenant, job)
+            except ValidationError:
+                log.exception("job cannot be read", job_id=job)  # and must not hold up the others
+                continue
+            if found is None:
                 discarded += self._discard_abandoned(tenant, job)
-            elif found.state.terminal:
-                # Ended, and cut off somewhere in its sealing: all of that again.
-                Manifest(store=self._objects, tenant=tenant, job=job).seal(found)
-                self._records.seal(job)
             else:
-                rebuilt += 1
+                rebuilt += self._follow_up(found)
         return Survey(rebuilt, discarded)
+
+    def _follow_up(self, record: JobRecord) -> bool:
+        """Seal a job that has ended, which was cut off in there; returns whether one is live."""
+        if record.state.terminal:
+            spec = record.spec
+            Manifest(store=self._objects, tenant=spec.tenant, job=spec.id).seal(record)
+            self._records.seal(spec.id)
+        return not record.state.terminal
 
     def _relist(self, tenant: str, job: str) -> JobRecord | None:
         if record := self._records.load(job):

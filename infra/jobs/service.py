@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from infra import layout
 from infra.errors import JobMissing
@@ -189,7 +190,7 @@ class JobService:
             # a lost message must not wait for a queue that never empties.
             patience *= BUSY_PATIENCE
         jobs = self._records.open_jobs()
-        swept = [self._sweep_job(job, patience) for job in jobs]
+        swept = [self._sweep_alone(job, patience) for job in jobs]
         return SweepReport(
             jobs=len(jobs),
             rung=sum(rung for rung, _ in swept),
@@ -208,6 +209,14 @@ class JobService:
         self._records.remember()
         self._surveyed = now
         return survey
+
+    def _sweep_alone(self, job: str, patience: float) -> tuple[int, bool]:
+        """Sweep one job; one whose record cannot be read must not hold up the others."""
+        try:
+            return self._sweep_job(job, patience)
+        except ValidationError:
+            log.exception("job cannot be read", job_id=job)
+            return 0, False
 
     def _sweep_job(self, job: str, patience: float) -> tuple[int, bool]:
         """Sweep one job; returns how many chunks were rung for and whether it was sealed."""

@@ -1,6 +1,7 @@
 """Job records, a doorbell and a clock in memory."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TypeVar
 
 from infra.errors import ServiceUnavailable
@@ -32,6 +33,7 @@ class Fuse:
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._lock = Lock()
 
     def set(self, effects: int) -> None:
         """Let so many effects happen and kill before the next."""
@@ -41,12 +43,12 @@ class Fuse:
         self._left = None
 
     def burn(self) -> None:
-        if self._left is None:
-            return
-        if self._left == 0:
-            self._left = None
-            raise Killed
-        self._left -= 1
+        with self._lock:
+            if self._left == 0:
+                self._left = None
+                raise Killed
+            if self._left is not None:
+                self._left -= 1
 
 
 class MemoryJobStore:

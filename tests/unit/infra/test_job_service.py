@@ -1,0 +1,432 @@
+"""The job service over memory: what its users see, in calm and in trouble."""
+
+import pytest
+
+from infra import layout
+from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnavailable
+from infra.jobs.model import JobDraft, JobState
+from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
+from infra.jobs.rules import JobCancelled, StaleLease
+from infra.jobs.service import BUSY_PATIENCE
+from tests.fakes.jobs import Killed
+from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
+
+
+@pytest.fixture
+def world() -> FakeDeployment:
+    return FakeDeployment()
+
+
+def draft(world: FakeDeployment) -> JobDraft:
+    return JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+
+
+def keys(world: FakeDeployment, part: str) -> list[str]:
+    return [key for key in world.objects.objects if part in key]
+
+
+# Submission.
+
+
+def test_submitted_album_is_worked_to_its_end(world: FakeDeployment) -> None:
+    job = world.submit(7).id
+    assert world.states(job) == "ppppppp"
+    world.work_off()
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.done, view.progress) == (JobState.SUCCEEDED, 7, 1.0)
+    assert world.states(job) == "ddddddd"
+    assert not keys(world, "open/")
+
+
+def test_only_a_window_of_chunks_is_in_the_broker(world: FakeDeployment) -> None:
+    """Five photos behind fifty thousand do not wait."""
+    large = world.submit(60).id
+    small = world.submit(3).id
+    assert world.doorbell.rings == [(large, 0), (large, 1), (small, 0)]
+    claim = world.take_ring()
+    assert claim
+    world.work(claim)
+    assert world.doorbell.rings == [(large, 1), (small, 0), (large, 2)]
+
+
+def test_album_of_many_parts_is_paged(world: FakeDeployment) -> None:
+    job = world.submit(2500).id
+    assert len(keys(world, "/photos/")) == 3
+    page = world.jobs.items(job, TENANT, 998, 1004)
+    assert [item.index for item in page] == list(range(998, 2002))
+    assert world.jobs.items(job, TENANT, 2499, 100)[0].name == "2499.jpg"
+    assert world.jobs.items(job, TENANT, 2500, 100) == []
+
+
+def test_photos_are_streamed_part_by_part(world: FakeDeployment) -> None:
+    """When the last photo is asked for, all full parts before it are written already."""
+    written: list[int] = []
+
+    def photos():  # noqa: ANN202 - a generator of PhotoEntry
+        for entry in entries(2001):
+            written.append(len(keys(world, "/photos/")))
+            yield entry
+
+    world.jobs.submit(draft(world), photos())
+    assert written[999] == 0
+    assert written[1000] == 1
+    assert written[2000] == 2
+
+
+def test_album_without_photos_is_refused_and_leaves_nothing(world: FakeDeployment) -> None:
+    with pytest.raises(InvalidRequest):
+        world.submit(0)
+    assert not world.objects.objects
+
+
+def test_album_above_the_limit_is_refused_and_leaves_nothing() -> None:
+    world = FakeDeployment(max_album_photos=5)
+    assert world.submit(5).total == 5
+    before = set(world.objects.objects)
+    with pytest.raises(AlbumTooLarge):
+        world.submit(6)
+    assert set(world.objects.objects) == before
+
+
+def test_failed_submission_takes_its_uploads_with_it(world: FakeDeployment) -> None:
+    asked = draft(world)
+    world.objects.put(layout.upload(TENANT, asked.id, 0, "a.jpg"), b"photo")
+    with pytest.raises(ValueError, match="order"):
+        world.jobs.submit(asked, reversed(entries(2)))
+    assert not world.objects.objects
+
+
+def test_photos_out_of_order_are_refused(world: FakeDeployment) -> None:
+    with pytest.raises(ValueError, match="order"):
+        world.jobs.submit(draft(world), entries(3)[1:])
+
+
+def test_nothing_is_accepted_while_redis_is_away(world: FakeDeployment) -> None:
+    world.records.down = True
+    with pytest.raises(ServiceUnavailable):
+        world.submit(3)
+    assert not world.objects.objects
+
+
+def test_nothing_is_accepted_while_s3_is_away(world: FakeDeployment) -> None:
+    world.objects.down = True
+    with pytest.raises(ServiceUnavailable):
+        world.submit(3)
+    assert not world.records.records
+
+
+def test_silent_doorbell_does_not_refuse_the_album(world: FakeDeployment) -> None:
+    """The record is there, so the sweep rings later."""
+    world.doorbell.down = True
+    job = world.submit(3).id
+    world.doorbell.down = False
+    world.clock.advance(world.settings.ring_patience_seconds)
+    world.jobs.sweep()
+    assert world.doorbell.rings == [(job, 0)]
+
+
+def test_submission_that_took_too_long_is_refused(world: FakeDeployment) -> None:
+    """The sweeper may be clearing it away by now."""
+    asked = draft(world)
+    world.clock.advance(SUBMISSION_SECONDS + 1)
+    with pytest.raises(InvalidRequest):
+        world.jobs.submit(asked, entries(2))
+
+
+def test_uploads_of_a_submission_that_was_cut_off_are_cleared(world: FakeDeployment) -> None:
+    job = world.jobs.new_job_id()
+    world.jobs.announce(job, TENANT)
+    world.objects.put(layout.upload(TENANT, job, 0, "a.jpg"), b"photo")
+    world.jobs.sweep()
+    assert len(world.objects.objects) == 2
+    world.clock.advance(ABANDONED_SECONDS)
+    assert world.jobs.sweep().discarded == 1
+    assert not world.objects.objects
+
+
+def test_record_whose_submission_was_withdrawn_is_dropped(world: FakeDeployment) -> None:
+    """Redis took the record, but its answer was lost, so the sender was told to try again."""
+    job = world.submit(3).id
+    world.objects.delete_prefix("")
+    assert world.jobs.claim(job, 0, "w") is None
+    assert not world.records.records
+
+
+# What users see.
+
+
+def test_job_of_another_tenant_is_missing(world: FakeDeployment) -> None:
+    job = world.submit(3, tenant="alice").id
+    for ask in (world.jobs.get, world.jobs.cancel):
+        with pytest.raises(JobMissing):
+            ask(job, "bob")
+    with pytest.raises(JobMissing):
+        world.jobs.items(job, "bob", 0, 1)
+    world.records.flush()
+    with pytest.raises(JobMissing):
+        world.jobs.get(job, "bob")
+
+
+@pytest.mark.parametrize("job", ["", "nonsense", "../../alice", "0" * 26])
+def test_unknown_job_is_missing(world: FakeDeployment, job: str) -> None:
+    with pytest.raises(JobMissing):
+        world.jobs.get(job, TENANT)
+
+
+def test_progress_is_seen_while_a_chunk_runs(world: FakeDeployment) -> None:
+    job = world.submit(4).id
+    claim = world.claim(job, 0)
+    world.jobs.report(claim, [], [0, 1])
+    assert world.states(job) == "rrpp"
+    world.clock.advance(2)
+    world.jobs.report(claim, [done(0, claim)], [1, 2])
+    world.jobs.report(claim, [failed(1)])
+    assert world.states(job) == "dfrp"
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.done, view.failed) == (JobState.RUNNING, 1, 1)
+    assert view.eta_seconds == 2.0
+
+
+def test_recent_jobs_come_newest_first_in_pages(world: FakeDeployment) -> None:
+    jobs: list[str] = []
+    for _ in range(5):
+        world.clock.advance(1)
+        jobs.append(world.submit(1).id)
+    world.submit(1, tenant="alice")
+    newest = list(reversed(jobs))
+    first = world.jobs.recent(TENANT, limit=2)
+    assert [view.id for view in first] == newest[:2]
+    rest = world.jobs.recent(TENANT, limit=99, after=first[-1].id)
+    assert [view.id for view in rest] == newest[2:]
+    assert world.jobs.recent("nobody", limit=9) == []
+
+
+def test_sealed_job_is_answered_by_s3_alone(world: FakeDeployment) -> None:
+    job = world.submit(7).id
+    world.work_off()
+    view, items = world.jobs.get(job, TENANT), world.items(job)
+    world.records.flush()
+    assert world.jobs.get(job, TENANT) == view
+    assert world.items(job) == items
+    assert not world.records.records
+
+
+# Work.
+
+
+def test_message_that_comes_twice_does_the_work_once(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    claim = world.claim(job, 0)
+    assert world.jobs.claim(job, 0, "w2") is None
+    world.work(claim)
+    assert world.jobs.claim(job, 0, "w2") is None
+    assert world.jobs.get(job, TENANT).done == 3
+
+
+@pytest.mark.parametrize("message", [("no-such-job", 0), ("0" * 26, 0), ("", -1)])
+def test_garbage_on_the_queue_is_nothing_to_do(
+    world: FakeDeployment, message: tuple[str, int]
+) -> None:
+    assert world.jobs.claim(*message, "w") is None
+
+
+def test_next_worker_gets_only_what_is_left(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    lost = world.claim(job, 0)
+    world.jobs.report(lost, [done(0, lost)], [1])
+    world.clock.advance(world.settings.lease_seconds)
+    world.jobs.sweep()
+    claim = world.claim(job, 0, "w2")
+    assert [photo.index for photo in claim.photos] == [1, 2]
+    assert not claim.solo
+    with pytest.raises(StaleLease):
+        world.jobs.report(lost, [done(1, lost)])
+    world.work(claim)
+    results = [item.outcome.result for item in world.items(job) if item.outcome]
+    assert results == [f"results/0-{lost.token}.jpg"] + [
+        f"results/{n}-{claim.token}.jpg" for n in (1, 2)
+    ]
+
+
+def test_heartbeat_keeps_the_chunk(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    claim = world.claim(job, 0)
+    for _ in range(10):
+        world.clock.advance(world.settings.lease_seconds - 1)
+        world.jobs.report(claim, [])
+        world.jobs.sweep()
+    world.work(claim)
+    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+
+
+def test_released_chunk_is_rung_for_at_once(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    claim = world.take_ring()
+    assert claim
+    world.jobs.release(claim)
+    assert world.doorbell.rings == [(job, 0)]
+    world.jobs.release(claim)
+    assert world.doorbell.rings == [(job, 0)]
+
+
+def test_photo_that_kills_its_worker_is_quarantined_and_the_rest_is_done(
+    world: FakeDeployment,
+) -> None:
+    job = world.submit(3).id
+    for _ in range(20):
+        if world.jobs.get(job, TENANT).state.terminal:
+            break
+        if claim := world.take_ring():
+            work_until_killed_by(world, claim, poison=1)
+        world.clock.advance(world.settings.lease_seconds + 1)
+        world.jobs.sweep()
+    assert world.states(job) == "dfd"
+    outcome = world.items(job)[1].outcome
+    assert outcome
+    assert outcome.error
+    assert outcome.error.type == "photo-crashes-worker"
+    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+
+
+def work_until_killed_by(world: FakeDeployment, claim, poison: int) -> None:  # noqa: ANN001
+    """Work as the pipeline does: all at once, or one by one when told to."""
+    flights = [[p] for p in claim.photos] if claim.solo else [list(claim.photos)]
+    for flight in flights:
+        world.jobs.report(claim, [], [photo.index for photo in flight])
+        if any(photo.index == poison for photo in flight):
+            return
+        world.jobs.report(claim, [done(photo.index, claim) for photo in flight])
+    world.jobs.finish(claim)
+
+
+def test_chunk_whose_last_photo_is_given_up_can_be_handed_in(world: FakeDeployment) -> None:
+    job = world.submit(1).id
+    for _ in range(3):
+        world.jobs.report(world.claim(job, 0), [], [0])
+        world.clock.advance(world.settings.lease_seconds)
+        world.jobs.sweep()
+    claim = world.claim(job, 0)
+    assert claim.photos == ()
+    world.jobs.finish(claim)
+    assert world.jobs.get(job, TENANT).state is JobState.FAILED
+
+
+def test_claim_is_given_back_when_s3_is_away(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.objects.down = True
+    with pytest.raises(ServiceUnavailable):
+        world.jobs.claim(job, 0, "w")
+    world.objects.down = False
+    assert world.jobs.claim(job, 0, "w")
+
+
+def test_end_is_sealed_later_when_s3_is_away(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    claim = world.claim(job, 0)
+    world.jobs.report(claim, [done(n, claim) for n in range(3)])
+    world.fuse.set(5)  # the outcomes, the record, and then no seal
+    with pytest.raises(Killed):
+        world.jobs.finish(claim)
+    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    assert keys(world, "open/")
+    assert world.jobs.sweep().sealed == 1
+    assert not keys(world, "open/")
+
+
+# Cancel.
+
+
+def test_cancel_stops_the_job_and_keeps_what_is_done(world: FakeDeployment) -> None:
+    job = world.submit(7).id
+    claim = world.claim(job, 0)
+    world.jobs.report(claim, [done(0, claim)], [1])
+    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLING
+    assert world.jobs.claim(job, 1, "w2") is None
+    with pytest.raises(JobCancelled):
+        world.jobs.report(claim, [done(1, claim)])
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.done) == (JobState.CANCELLED, 2)
+    assert world.states(job) == "ddppppp"
+    world.records.flush()
+    assert world.jobs.get(job, TENANT) == view
+    assert world.states(job) == "ddppppp"
+
+
+def test_cancel_is_safe_to_repeat_and_too_late_after_the_end(world: FakeDeployment) -> None:
+    job, ended = world.submit(3).id, world.submit(3).id
+    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLED
+    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLED
+    world.work_off()
+    assert world.jobs.cancel(ended, TENANT).state is JobState.SUCCEEDED
+
+
+def test_cancel_outlives_a_flush(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.claim(job, 0)
+    world.jobs.cancel(job, TENANT)
+    world.records.flush()
+    world.jobs.sweep()
+    assert world.jobs.get(job, TENANT).state is JobState.CANCELLED
+
+
+# The sweep.
+
+
+def test_flush_in_the_middle_of_an_album_loses_nothing(world: FakeDeployment) -> None:
+    job = world.submit(7).id
+    claim = world.take_ring()
+    assert claim
+    world.jobs.report(claim, [done(0, claim), failed(1)])
+    before = world.items(job)[:2]
+    world.records.flush()
+    world.doorbell.rings.clear()
+    with pytest.raises(StaleLease):
+        world.jobs.report(claim, [done(2, claim)])
+    report = world.jobs.sweep()
+    assert (report.rebuilt, report.rung) == (1, 2)
+    assert world.items(job)[:2] == before
+    world.work_off()
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 6, 1)
+
+
+def test_get_restores_a_job_without_waiting_for_the_sweep(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.records.flush()
+    assert world.jobs.get(job, TENANT).state is JobState.QUEUED
+    assert world.records.open_jobs() == [job]
+
+
+def test_lost_message_is_rung_again_when_the_queue_is_empty(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.doorbell.rings.clear()
+    world.clock.advance(world.settings.ring_patience_seconds)
+    assert world.jobs.sweep().rung == 1
+    assert world.doorbell.rings == [(job, 0)]
+
+
+def test_waiting_chunks_are_not_rung_for_again_and_again(world: FakeDeployment) -> None:
+    """A queue that is long because work is slow must not get longer by itself."""
+    world.submit(3)
+    for _ in range(BUSY_PATIENCE - 1):
+        world.clock.advance(world.settings.ring_patience_seconds)
+        assert world.jobs.sweep().rung == 0
+    world.clock.advance(world.settings.ring_patience_seconds)
+    assert world.jobs.sweep().rung == 1
+
+
+def test_one_unreadable_record_does_not_stop_the_sweep(world: FakeDeployment) -> None:
+    broken, job = world.submit(3).id, world.submit(3).id
+    world.records.records[broken] = "{}"
+    world.doorbell.rings.clear()
+    world.clock.advance(world.settings.ring_patience_seconds)
+    world.jobs.sweep()
+    assert world.doorbell.rings == [(job, 0)]
+
+
+def test_one_unreadable_manifest_does_not_stop_the_survey(world: FakeDeployment) -> None:
+    broken, job = world.submit(3).id, world.submit(3).id
+    world.objects.objects[layout.job_spec(TENANT, broken)] = b"{}"
+    world.records.flush()
+    assert world.jobs.sweep().rebuilt == 1
+    assert world.records.open_jobs() == [job]

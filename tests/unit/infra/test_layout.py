@@ -1,0 +1,60 @@
+"""Keys and ids: what sorts how, and what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra import layout
+
+#: Seconds up to the year 10889, the last that fits.
+times = st.floats(min_value=0, max_value=2.8e11)
+
+
+@given(times)
+def test_job_id_tells_when_it_was_made(now: float) -> None:
+    job = layout.new_job_id(now)
+    assert layout.is_job_id(job)
+    assert layout.job_time(job) == int(now * 1000) / 1000
+
+
+@given(times, times)
+def test_job_ids_sort_by_time_and_newest_entries_backwards(first: float, second: float) -> None:
+    early, late = sorted([first, second])
+    old, new = layout.new_job_id(early), layout.new_job_id(late + 1)
+    assert old < new
+    assert layout.newest_entry("t", new) < layout.newest_entry("t", old)
+
+
+def test_job_ids_of_one_moment_differ() -> None:
+    assert len({layout.new_job_id(1.0) for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("text", ["", "0" * 25, "0" * 27, "U" * 26, "0" * 25 + "/"])
+def test_other_texts_are_no_job_ids(text: str) -> None:
+    assert not layout.is_job_id(text)
+
+
+def test_keys_are_read_back() -> None:
+    job = layout.new_job_id(5.0)
+    assert layout.parse_open_marker(layout.open_marker("t", job)) == ("t", job)
+    assert layout.parse_newest_entry(layout.newest_entry("t", job)) == job
+    assert layout.parse_outcomes(layout.outcomes("t", job, 12, 34)) == (12, 34)
+
+
+def test_outcomes_sort_by_chunk_and_then_token() -> None:
+    numbers = [(0, 5), (0, 10), (2, 3), (10, 1_800_000_000_000_000), (100_000, 1)]
+    keys = [layout.outcomes("t", "j", chunk, token) for chunk, token in numbers]
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "a\nb", "\0"])
+def test_names_that_would_leave_their_prefix_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not one part"):
+        layout.upload("t", "j", 0, name)
+    with pytest.raises(ValueError, match="not one part"):
+        layout.job_prefix(name, "j")
+
+
+def test_name_of_a_photo_may_be_in_any_script() -> None:
+    key = layout.upload("t", "j", 3, "Été à Köln – 京都 (1).jpeg")
+    assert key == "tenants/t/jobs/j/uploads/000003/Été à Köln – 京都 (1).jpeg"
