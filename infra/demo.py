@@ -1,5 +1,6 @@
 """The demo: a whole Impasto for one album, used as anybody would use it, by its command line."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,8 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+from infra import tether
 from infra.settings import Settings, load_settings
 from infra.stack import EmbeddedStack, StackFailed, StackRefused
+from infra.stack.folder import DataFolder
+from infra.stack.supervision import tethered
 
 #: Photos that scikit-image's wheel brings: a face, fur, a table, night, machinery.
 SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
@@ -44,7 +48,7 @@ def show(*, photos: Path | None, out: Path, style: str, data: Path | None, run: 
     album = samples() if photos is None else [photos]
     try:
         with _folder(data) as folder:
-            code = _through_stack(folder, lambda url: _stylize(album, out, style, url, run))
+            code = _through_stack(folder, lambda stack: _stylize(album, out, style, stack, run))
     except (StackFailed, StackRefused) as error:
         print(error.detail, file=sys.stderr)
         return 2
@@ -87,14 +91,17 @@ def _own_settings(data: Path) -> Settings:
     return load_settings().model_copy(update={"data": data, **alone, **servers})
 
 
-def _through_stack(data: Path, use: Callable[[str], int]) -> int:
+def _through_stack(data: Path, use: Callable[[EmbeddedStack], int]) -> int:
     print("Starting Redis, S3, the API and a worker ...", flush=True)
     with EmbeddedStack(_own_settings(data)) as stack:
         stack.wait_ready()
         print(f"Impasto answers at {stack.url}.", flush=True)
-        return use(stack.url)
+        return use(stack)
 
 
-def _stylize(album: Sequence[Path], out: Path, style: str, url: str, run: Run) -> int:
-    command = [IMPASTO, "stylize", *map(str, album), "--style", style, "--out", str(out)]
-    return run(command, environment={"IMPASTO_URL": url})
+def _stylize(album: Sequence[Path], out: Path, style: str, stack: EmbeddedStack, run: Run) -> int:
+    command = (IMPASTO, "stylize", *map(str, album), "--style", style, "--out", str(out))
+    # Tethered as the stack's programs are: it must not outlive us either.
+    lock = DataFolder(stack.state.data).programs_lock
+    environment = {"IMPASTO_URL": stack.url, tether.PARENT: str(os.getpid())}
+    return run(tethered(command, lock), environment=environment)
