@@ -85,11 +85,8 @@ class StyleCatalogue:
 
     def names(self) -> list[str]:
         """Return the names of all styles, in order."""
-        return [
-            name
-            for info in self._objects.list(layout.STYLES_PREFIX)
-            if info.key == layout.style_index(name := info.key.split("/")[1])
-        ]
+        keys = (info.key for info in self._objects.list(layout.STYLES_PREFIX))
+        return sorted(name for key in keys if key == layout.style_index(name := key.split("/")[1]))
 
     def list(self) -> list[Style]:
         """Return all styles, ordered by name."""

@@ -1,7 +1,7 @@
 """S3 through boto3: the object store of every deployment, embedded or not."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from boto3.s3.transfer import TransferConfig  # pyright: ignore[reportMissingTypeStubs]
@@ -82,10 +82,10 @@ class S3Store:
     def get(self, key: str) -> bytes:
         """Return the object's bytes; a body that breaks off is asked for again."""
         for _ in range(BODY_ATTEMPTS - 1):
-            try:
-                return b"".join(self._read(key, PART_BYTES))
-            except BotoCoreError:
-                continue
+            with _translated(key):
+                pieces = self._read(key, PART_BYTES)
+            with suppress(BotoCoreError):
+                return b"".join(pieces)
         return b"".join(self.stream(key, chunk_bytes=PART_BYTES))
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
@@ -101,10 +101,7 @@ class S3Store:
 
     def _read(self, key: str, chunk_bytes: int) -> Iterator[bytes]:
         """Ask for the object now and return its pieces; botocore's own errors come through."""
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            raise _told(key, error) from error
+        answer = self._client.get_object(Bucket=self._bucket, Key=key)
 
         def pieces() -> Iterator[bytes]:
             with closing(answer["Body"]) as body:

@@ -1,0 +1,95 @@
+"""The small things kept in Redis, and the doorbell, over a real server."""
+
+import json
+import time
+from typing import Any, cast
+
+import pytest
+from redis import Redis
+
+from infra.counters import Count, Counters
+from infra.doorbell import STYLIZE_QUEUE, STYLIZE_TASK, CeleryDoorbell, celery_app
+from infra.errors import ServiceUnavailable
+from infra.jobs.store import RedisJobStore
+from infra.presence import Presence
+from infra.redis_client import RedisClient, connect_redis
+from infra.settings import Settings
+from tests.contract.servers import fresh_settings
+from tests.fakes.jobs import Clock
+
+
+@pytest.fixture
+def client(redis_client: RedisClient) -> RedisClient:
+    cast("Redis", redis_client).flushall()
+    return redis_client
+
+
+@pytest.fixture
+def nowhere() -> Settings:
+    """Settings that name servers which do not run."""
+    return fresh_settings()
+
+
+def test_counters_add_up_by_name_and_labels(client: RedisClient) -> None:
+    counters = Counters(client=client)
+    counters.increment("photos_total", 3, outcome="done")
+    counters.increment("photos_total", outcome="failed")
+    counters.increment("photos_total", outcome="done")
+    counters.increment("net_loads_total")
+    assert Counters(client=client).read() == [
+        Count("net_loads_total", (), 1),
+        Count("photos_total", (("outcome", "done"),), 4),
+        Count("photos_total", (("outcome", "failed"),), 1),
+    ]
+
+
+def test_count_is_lost_rather_than_work_when_redis_is_away(nowhere: Settings) -> None:
+    counters = Counters(client=connect_redis(nowhere))
+    counters.increment("photos_total")
+    with pytest.raises(ServiceUnavailable):
+        counters.read()
+
+
+def test_worker_is_present_until_it_leaves_or_falls_silent(client: RedisClient) -> None:
+    clock = Clock()
+    presence = Presence(client=client, clock=clock)
+    presence.announce("w1", 10)
+    clock.advance(5)
+    presence.announce("w2", 10)
+    presence.announce("w3", 10)
+    presence.leave("w3")
+    assert presence.workers() == ["w1", "w2"]
+    clock.advance(6)
+    assert presence.workers() == ["w2"]
+    presence.announce("w2", 10)
+    assert client.zrange("impasto:workers", 0, -1) == ["w2"]
+
+
+def test_ring_is_one_json_message_with_job_and_chunk(
+    client: RedisClient, settings: Settings
+) -> None:
+    doorbell = CeleryDoorbell(app=celery_app(settings), client=client)
+    assert doorbell.backlog() == 0
+    doorbell.ring("job-1", 7)
+    assert doorbell.backlog() == 1
+    raw = cast("list[str]", cast("Redis", client).lrange(STYLIZE_QUEUE, 0, -1))
+    message: dict[str, Any] = json.loads(raw[0])
+    assert message["headers"]["task"] == STYLIZE_TASK
+    assert message["content-type"] == "application/json"
+    assert message["headers"]["argsrepr"] == "['job-1', 7]"
+
+
+def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:
+    client = connect_redis(nowhere)
+    doorbell = CeleryDoorbell(app=celery_app(nowhere), client=client)
+    store = RedisJobStore(client=client)
+    started = time.monotonic()
+    for call in (lambda: doorbell.ring("j", 0), doorbell.backlog, lambda: store.load("j")):
+        with pytest.raises(ServiceUnavailable):
+            call()
+    assert time.monotonic() - started < 15
+
+
+def test_no_address_is_told_with_what_to_do() -> None:
+    with pytest.raises(ServiceUnavailable, match="IMPASTO_REDIS_URL"):
+        connect_redis(Settings(redis_url=None))

@@ -1,0 +1,222 @@
+"""Styles: from a folder into the bucket, and from a strength to nets."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra import layout
+from infra.catalogue import Style, StyleCatalogue
+from infra.errors import InvalidRequest, StyleMissing
+from tests.fakes.storage import MemoryStore
+
+
+def style_folder(root: Path, name: str = "waves", stages: int = 3) -> Path:
+    """Write a style folder as the trainer does, with a few bytes for nets."""
+    folder = root / name
+    folder.mkdir()
+    entries: list[dict[str, object]] = []
+    for stage in range(stages):
+        body = f"{name} {stage}".encode()
+        (folder / f"stage-{stage}.safetensors").write_bytes(body)
+        entries.append(
+            {
+                "stage": stage,
+                "ratio": 0.1 * 4**stage,
+                "iterations": 250,
+                "file": f"stage-{stage}.safetensors",
+                "sha256": hashlib.sha256(body).hexdigest(),
+            }
+        )
+    card = {"name": name, "title": "Great Waves", "seed": 7, "stages": entries}
+    (folder / "card.json").write_text(json.dumps(card))
+    (folder / "contact-sheet.jpg").write_bytes(b"jpeg")
+    return folder
+
+
+def change_card(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | changes))
+
+
+@pytest.fixture
+def objects() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def catalogue(objects: MemoryStore) -> StyleCatalogue:
+    return StyleCatalogue(objects)
+
+
+def test_published_style_is_found(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
+) -> None:
+    style = catalogue.publish(style_folder(tmp_path))
+    assert catalogue.names() == ["waves"]
+    assert catalogue.list() == [style] == [catalogue.get("waves")]
+    assert [stage.stage for stage in style.stages] == [0, 1, 2]
+    assert objects.get(style.stages[2].key) == b"waves 2"
+    assert objects.get(layout.style_file("waves", "contact-sheet.jpg")) == b"jpeg"
+    assert objects.content_types[layout.style_file("waves", "card.json")] == "application/json"
+
+
+def test_styles_are_listed_by_name(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    for name in ("waves", "lilies", "waves-2"):
+        catalogue.publish(style_folder(tmp_path, name))
+    assert catalogue.names() == ["lilies", "waves", "waves-2"]
+
+
+def test_publishing_again_changes_nothing(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
+) -> None:
+    folder = style_folder(tmp_path)
+    first = catalogue.publish(folder)
+    before = dict(objects.objects)
+    assert catalogue.publish(folder) == first
+    assert objects.objects == before
+
+
+def test_style_is_not_there_before_it_is_whole(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
+) -> None:
+    """A publication that was cut off is done again."""
+    folder = style_folder(tmp_path)
+    catalogue.publish(folder)
+    objects.delete(layout.style_index("waves"))
+    assert catalogue.names() == []
+    assert len(catalogue.publish(folder).stages) == 3
+
+
+def test_new_training_replaces_the_stages(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    """Nets of the older one stay: running albums name them by their hash."""
+    folder = style_folder(tmp_path)
+    old = catalogue.publish(folder)
+    body = b"trained longer"
+    (folder / "stage-2.safetensors").write_bytes(body)
+    stages = json.loads((folder / "card.json").read_text())["stages"]
+    stages[2]["sha256"] = hashlib.sha256(body).hexdigest()
+    change_card(folder, stages=stages)
+    new = catalogue.publish(folder)
+    assert new.stages[:2] == old.stages[:2]
+    assert catalogue.get("waves").stages[2].sha256 == hashlib.sha256(body).hexdigest()
+
+
+def test_net_that_is_not_the_one_on_the_card_is_refused(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
+    folder = style_folder(tmp_path)
+    (folder / "stage-1.safetensors").write_bytes(b"something else")
+    with pytest.raises(InvalidRequest, match=r"stage-1\.safetensors is not the net"):
+        catalogue.publish(folder)
+    assert catalogue.names() == []
+
+
+def test_folder_with_a_net_missing_is_refused(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    folder = style_folder(tmp_path)
+    (folder / "stage-1.safetensors").unlink()
+    with pytest.raises(InvalidRequest, match="missing"):
+        catalogue.publish(folder)
+
+
+@pytest.mark.parametrize("name", ["Waves", "../waves", "", "a b", "-a", "a" * 64])
+def test_name_that_is_no_name_is_refused(
+    catalogue: StyleCatalogue, tmp_path: Path, name: str
+) -> None:
+    folder = style_folder(tmp_path)
+    change_card(folder, name=name)
+    with pytest.raises(InvalidRequest):
+        catalogue.publish(folder)
+    with pytest.raises(StyleMissing):
+        catalogue.get(name)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"stage": 0, "ratio": 1, "file": "../../secret", "sha256": "0" * 64},
+        {"stage": 0, "ratio": 1, "file": "stage-0.safetensors", "sha256": "../x"},
+        {"stage": 0},
+    ],
+)
+def test_card_that_points_elsewhere_is_refused(
+    catalogue: StyleCatalogue, tmp_path: Path, stage: dict[str, object]
+) -> None:
+    folder = style_folder(tmp_path)
+    change_card(folder, stages=[stage])
+    with pytest.raises(InvalidRequest):
+        catalogue.publish(folder)
+
+
+def test_folder_without_a_card_is_refused(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="style card"):
+        catalogue.publish(tmp_path)
+
+
+def test_missing_style_names_those_that_are_there(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
+    with pytest.raises(StyleMissing, match="none yet"):
+        catalogue.get("waves")
+    catalogue.publish(style_folder(tmp_path))
+    with pytest.raises(StyleMissing, match="waves"):
+        catalogue.get("lilies")
+
+
+@pytest.mark.parametrize(
+    ("strength", "expected"),
+    [
+        (0.0, [(0, 1.0)]),
+        (0.25, [(0, 0.5), (1, 0.5)]),
+        (0.5, [(1, 1.0)]),
+        (0.875, [(1, 0.25), (2, 0.75)]),
+        (1.0, [(2, 1.0)]),
+    ],
+)
+def test_strength_is_a_point_on_the_path_through_the_stages(
+    catalogue: StyleCatalogue,
+    tmp_path: Path,
+    strength: float,
+    expected: list[tuple[int, float]],
+) -> None:
+    style = catalogue.publish(style_folder(tmp_path))
+    blend = catalogue.resolve("waves", strength)
+    assert [(net.sha256, net.weight) for net in blend] == [
+        (style.stages[stage].sha256, weight) for stage, weight in expected
+    ]
+
+
+def test_style_of_one_stage_has_one_strength(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    style = catalogue.publish(style_folder(tmp_path, stages=1))
+    for strength in (0.0, 0.3, 1.0):
+        assert [net.key for net in style.blend(strength)] == [style.stages[0].key]
+
+
+@given(st.floats(min_value=0, max_value=1), st.integers(1, 7))
+def test_weights_of_a_blend_sum_to_one(strength: float, stages: int) -> None:
+    style = Style.model_validate(
+        {
+            "name": "s",
+            "title": "S",
+            "published": "2026-01-01T00:00:00Z",
+            "stages": [
+                {"stage": n, "ratio": 1, "sha256": f"{n:064}", "key": f"k{n}"}
+                for n in range(stages)
+            ],
+        }
+    )
+    blend = style.blend(strength)
+    assert 1 <= len(blend) <= 2
+    assert sum(net.weight for net in blend) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_strength_outside_its_range_is_refused(
+    catalogue: StyleCatalogue, tmp_path: Path, strength: float
+) -> None:
+    catalogue.publish(style_folder(tmp_path))
+    with pytest.raises(InvalidRequest):
+        catalogue.resolve("waves", strength)

@@ -1,0 +1,123 @@
+"""How S3's trouble reaches us; the rest of the store is tested over a real server."""
+
+import io
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
+
+from infra.errors import ServiceUnavailable
+from infra.settings import Settings
+from infra.storage.port import ObjectMissing
+from infra.storage.s3 import S3Store, connect_s3
+
+
+class ScriptedClient:
+    """Answers every call with the next of the given answers; raises those that are errors."""
+
+    def __init__(self, *answers: Mapping[str, Any] | Exception) -> None:
+        self.answers = list(answers)
+        self.calls: list[Mapping[str, object]] = []
+
+    def answer(self, **kwargs: object) -> Mapping[str, Any]:
+        self.calls.append(kwargs)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    put_object = get_object = head_object = list_objects_v2 = answer
+    delete_object = delete_objects = head_bucket = create_bucket = answer
+
+    def upload_fileobj(self, file: BinaryIO, bucket: str, key: str, /, **kwargs: object) -> None:
+        self.answer(Bucket=bucket, Key=key, Body=file.read(), **kwargs)
+
+
+def store(*answers: Mapping[str, Any] | Exception, region: str = "us-east-1") -> S3Store:
+    return S3Store(client=ScriptedClient(*answers), bucket="b", region=region)
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+
+
+def body(data: bytes, length: int) -> Mapping[str, Any]:
+    """Return an answer whose header promises `length` bytes."""
+    return {"Body": StreamingBody(io.BytesIO(data), length)}
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "404", "NotFound"])
+def test_missing_key_is_object_missing(code: str) -> None:
+    with pytest.raises(ObjectMissing):
+        store(refusal(code)).get("k")
+    with pytest.raises(ObjectMissing):
+        store(refusal(code)).stream("k")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown", "500"])
+def test_refusal_is_service_unavailable_and_names_its_code(code: str) -> None:
+    with pytest.raises(ServiceUnavailable, match=code):
+        store(refusal(code)).get("k")
+
+
+def test_unreachable_server_is_service_unavailable() -> None:
+    away = EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
+    calls = [
+        lambda s: s.get("k"),
+        lambda s: s.put("k", b""),
+        lambda s: s.put("k", io.BytesIO(b"")),
+        lambda s: s.head("k"),
+        lambda s: list(s.list("k")),
+        lambda s: s.delete("k"),
+        lambda s: s.stream("k"),
+        lambda s: s.ping(),
+        lambda s: s.ensure_bucket(),
+    ]
+    for call in calls:
+        with pytest.raises(ServiceUnavailable):
+            call(store(*[away] * 5))
+
+
+def test_body_that_breaks_off_is_asked_for_again() -> None:
+    assert store(body(b"ha", 4), body(b"half", 4)).get("k") == b"half"
+
+
+def test_body_that_always_breaks_off_is_service_unavailable() -> None:
+    with pytest.raises(ServiceUnavailable):
+        store(*[body(b"ha", 4) for _ in range(3)]).get("k")
+
+
+def test_stream_that_breaks_off_is_service_unavailable() -> None:
+    """Pieces were handed out already, so it is the caller's to begin again."""
+    with pytest.raises(ServiceUnavailable):
+        list(store(body(b"ha", 4)).stream("k"))
+
+
+def test_keys_that_were_not_deleted_are_told() -> None:
+    page = {"Contents": [{"Key": "p/a", "Size": 1}]}
+    errors = {"Errors": [{"Key": "p/a", "Code": "AccessDenied"}]}
+    with pytest.raises(ServiceUnavailable, match="AccessDenied"):
+        store(page, errors).delete_prefix("p/")
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_missing_bucket_is_made_in_its_region(region: str) -> None:
+    client = ScriptedClient(refusal("404"), {})
+    S3Store(client=client, bucket="b", region=region).ensure_bucket()
+    assert ("CreateBucketConfiguration" in client.calls[1]) == (region != "us-east-1")
+
+
+def test_bucket_that_somebody_else_made_meanwhile_is_there() -> None:
+    store(refusal("404"), refusal("BucketAlreadyOwnedByYou"), {}).ensure_bucket()
+
+
+def test_bucket_that_may_not_be_looked_at_is_told() -> None:
+    with pytest.raises(ServiceUnavailable, match="403"):
+        store(refusal("403")).ensure_bucket()
+
+
+def test_no_address_is_told_with_what_to_do() -> None:
+    with pytest.raises(ServiceUnavailable, match="IMPASTO_S3_ENDPOINT"):
+        connect_s3(Settings(s3_endpoint=None))

@@ -1,0 +1,67 @@
+"""The sweeping thread: its pace, and that it outlives whatever happens."""
+
+import threading
+
+from infra.errors import ServiceUnavailable
+from infra.jobs.sweeper import Sweeper
+from tests.fakes.service import TENANT, FakeDeployment
+
+
+def sweeper(world: FakeDeployment, turn: bool = True, seconds: float = 60.0) -> Sweeper:
+    return Sweeper(service=world.jobs, take_turn=lambda _: turn, seconds=seconds)
+
+
+def test_step_sweeps_when_it_is_its_turn() -> None:
+    world = FakeDeployment()
+    job = world.submit(3).id
+    world.records.flush()
+    sweeper(world, turn=False).step()
+    assert not world.records.opened
+    sweeper(world).step()
+    assert world.records.open_jobs() == [job]
+
+
+def test_outage_does_not_end_the_sweeper() -> None:
+    world = FakeDeployment()
+    job = world.submit(3).id
+    world.records.flush()
+    world.objects.down = True
+    once = sweeper(world)
+    once.step()
+    world.objects.down = False
+    once.step()
+    assert world.jobs.get(job, TENANT).total == 3
+
+
+def test_bug_does_not_end_the_sweeper() -> None:
+    def broken(_: float) -> bool:
+        raise RuntimeError("a bug")
+
+    world = FakeDeployment()
+    Sweeper(service=world.jobs, take_turn=broken, seconds=60).step()
+
+
+def test_turn_is_shorter_than_the_period() -> None:
+    """Otherwise a lone sweeper would skip every second sweep."""
+    asked: list[float] = []
+
+    def take(seconds: float) -> bool:
+        asked.append(seconds)
+        raise ServiceUnavailable("away")
+
+    Sweeper(service=FakeDeployment().jobs, take_turn=take, seconds=3.0).step()
+    assert 0 < asked[0] < 3.0
+
+
+def test_thread_sweeps_until_it_is_stopped() -> None:
+    swept = threading.Event()
+
+    def take(_: float) -> bool:
+        swept.set()
+        return False
+
+    running = Sweeper(service=FakeDeployment().jobs, take_turn=take, seconds=0.01)
+    running.start()
+    assert swept.wait(10)
+    running.stop()
+    assert not any(thread.name == "sweeper" for thread in threading.enumerate())
