@@ -73,13 +73,14 @@ def connect(settings: Settings) -> Deployment:
     )
 
 
-def prepare(settings: Settings) -> None:
-    """Make the bucket and publish the bundled styles; safe to repeat, and in two places at once.
+def prepare(settings: Settings, styles: Path = BUNDLED_STYLES) -> None:
+    """Make the bucket and publish the style folders in `styles`.
 
-    Raises ServiceUnavailable when S3 cannot be reached.
+    Safe to repeat, and in two places at once. Raises ServiceUnavailable when S3 cannot be
+    reached, InvalidRequest when a style folder is not what its card says.
     """
     objects = connect_s3(settings)
     objects.ensure_bucket()
     catalogue = StyleCatalogue(objects)
-    for card in sorted(BUNDLED_STYLES.glob("*/card.json")):
+    for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)

@@ -1,0 +1,115 @@
+"""The whole of infra over real servers: a first start, and many workers at once."""
+
+import threading
+from pathlib import Path
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from infra.deployment import Deployment, connect, prepare
+from infra.errors import ServiceUnavailable
+from infra.jobs.model import JobDraft, JobState
+from infra.jobs.rules import StaleLease
+from infra.redis_client import RedisClient
+from infra.settings import Settings
+from infra.storage.s3 import S3Store
+from tests.fakes.service import BLEND, TENANT, done, entries
+from tests.unit.infra.test_catalogue import style_folder
+
+
+@pytest.fixture
+def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store) -> Deployment:
+    cast("Redis", redis_client).flushall()
+    s3_store.delete_prefix("")
+    return connect(settings)
+
+
+def draft(deployment: Deployment) -> JobDraft:
+    job = deployment.jobs.new_job_id()
+    return JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
+
+
+def test_first_start_publishes_the_styles_and_the_next_changes_nothing(
+    deployment: Deployment, settings: Settings, tmp_path: Path
+) -> None:
+    style_folder(tmp_path, "waves")
+    style_folder(tmp_path, "lilies")
+    prepare(settings, tmp_path)
+    before = deployment.styles.list()
+    prepare(settings, tmp_path)
+    assert deployment.styles.list() == before
+    assert deployment.styles.names() == ["lilies", "waves"]
+
+
+def test_full_redis_refuses_an_album_and_keeps_nothing_of_it(
+    deployment: Deployment, redis_client: RedisClient
+) -> None:
+    redis = cast("Redis", redis_client)
+    redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(ServiceUnavailable):
+            deployment.jobs.submit(draft(deployment), entries(3))
+    finally:
+        redis.config_set("maxmemory", "0")
+    assert list(deployment.objects.list("")) == []
+    assert redis.keys("impasto:job*") == []
+
+
+def work_off(deployment: Deployment, messages: list[tuple[str, int]], worker: str) -> None:
+    """Work as one of several workers, until the job has ended."""
+    job, _ = messages[0]
+    while not deployment.jobs.get(job, TENANT).state.terminal:
+        for _, chunk in list(messages):
+            if claim := deployment.jobs.claim(job, chunk, worker):
+                for photo in claim.photos:
+                    deployment.jobs.report(claim, [done(photo.index, claim)], [])
+                deployment.jobs.finish(claim)
+
+
+def test_many_workers_that_hear_every_message_do_each_photo_once(deployment: Deployment) -> None:
+    """Every worker tries every chunk, again and again, while a sweeper is at work too."""
+    job = deployment.jobs.submit(draft(deployment), entries(100)).id
+    messages = [(job, chunk) for chunk in range(13)]
+    workers = [
+        threading.Thread(target=work_off, args=(deployment, messages, f"w{n}")) for n in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        deployment.jobs.sweep()
+    view = deployment.jobs.get(job, TENANT)
+    assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 100, 0)
+    outcomes = [item.outcome for item in deployment.jobs.items(job, TENANT, 0, 100)]
+    assert all(outcome and outcome.result for outcome in outcomes)
+    assert deployment.records.open_jobs() == []
+
+
+def test_flush_in_the_middle_of_an_album_repeats_nothing_that_was_done(
+    deployment: Deployment, redis_client: RedisClient
+) -> None:
+    jobs = deployment.jobs
+    job = jobs.submit(draft(deployment), entries(40)).id
+    claim = jobs.claim(job, 0, "w")
+    assert claim
+    jobs.report(claim, [done(n, claim) for n in range(5)])
+    cast("Redis", redis_client).flushall()
+    with pytest.raises(StaleLease):
+        jobs.report(claim, [done(5, claim)])
+    assert jobs.sweep().rebuilt == 1
+    assert jobs.get(job, TENANT).done == 5
+    again = jobs.claim(job, 0, "w")
+    assert again
+    assert [photo.index for photo in again.photos] == [5, 6, 7]
+
+
+def test_doorbell_rings_once_for_each_chunk_of_the_window(deployment: Deployment) -> None:
+    jobs = deployment.jobs
+    job = jobs.submit(draft(deployment), entries(400)).id
+    window = deployment.settings.job_window
+    assert deployment.redis.llen("stylize") == window
+    claim = jobs.claim(job, 0, "w")
+    assert claim
+    jobs.report(claim, [done(photo.index, claim) for photo in claim.photos])
+    jobs.finish(claim)
+    assert deployment.redis.llen("stylize") == window + 1
