@@ -12,6 +12,7 @@ PART_PHOTOS: Final = 1000
 
 OPEN_PREFIX: Final = "open/"
 STYLES_PREFIX: Final = "styles/"
+BACKBONES_PREFIX: Final = "backbones/"
 
 #: Crockford's base 32, lower case: sorts like the numbers it stands for, and no letter looks like
 #: a digit.
@@ -157,3 +158,8 @@ def style_index(style: str) -> str:
 def style_net(style: str, sha256: str) -> str:
     """The net of one published stage."""
     return f"{STYLES_PREFIX}{_part(style)}/nets/{_part(sha256)}.safetensors"
+
+
+def backbone(sha256: str) -> str:
+    """The net that quick styles share, by its file's hash; each of their files names it."""
+    return f"{BACKBONES_PREFIX}{_part(sha256)}.safetensors"

@@ -6,6 +6,7 @@ Format: https://github.com/huggingface/safetensors#format
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,23 +67,15 @@ def unpack(data: bytes) -> tuple[TransformNet, NetCard]:
     """
     card = read_card(data)
     net = TransformNet(card.config)
-    try:
-        weights = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise NetFileRejected(f"The weights cannot be read: {error}.") from error
-    _check_weights(net, weights)
+    weights = read_weights(data)
+    check_weights({name: weight.shape for name, weight in net.state_dict().items()}, weights)
     net.load_state_dict({name: weight.float() for name, weight in weights.items()})
     return net.eval(), card
 
 
 def read_card(data: bytes) -> NetCard:
     """Return what a net file says of itself; raises NetFileRejected."""
-    described = _described(data)
-    if described.get("version") != FORMAT_VERSION:
-        raise NetFileRejected(
-            f"The file has format version {described.get('version')!r}; this Impasto reads "
-            f"version {FORMAT_VERSION}."
-        )
+    described = read_described(data, FORMAT, FORMAT_VERSION)
     try:
         return NetCard(
             config=NetConfig(**described["config"]),
@@ -95,8 +88,45 @@ def read_card(data: bytes) -> NetCard:
         raise NetFileRejected(f"The file's metadata is damaged: {error}.") from error
 
 
-def _described(data: bytes) -> dict[str, Any]:
-    """Return the entry of the header's metadata in which a net file describes itself."""
+def read_weights(data: bytes) -> dict[str, Tensor]:
+    """Return a safetensors file's tensors as they are stored; raises NetFileRejected."""
+    try:
+        return safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise NetFileRejected(f"The weights cannot be read: {error}.") from error
+
+
+def read_described(data: bytes, kind: str, version: int) -> dict[str, Any]:
+    """Return the entry of a header's metadata in which a file of some kind describes itself.
+
+    Raises NetFileRejected for a file of another kind or version.
+    """
+    metadata = _metadata(data)
+    try:
+        described = json.loads(metadata[kind])
+    except KeyError as error:
+        raise NetFileRejected(
+            f"This is a safetensors file, but not of an Impasto net: it has no {kind!r} in its "
+            "metadata."
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise NetFileRejected("The file's header or metadata is damaged.") from error
+    if not isinstance(described, dict):
+        raise NetFileRejected("The file's metadata is damaged: it is not a table.")
+    if described.get("version") != version:
+        raise NetFileRejected(
+            f"The file has format version {described.get('version')!r}; this Impasto reads "
+            f"version {version}."
+        )
+    return described
+
+
+def is_kind(data: bytes, kind: str) -> bool:
+    """Whether a safetensors file describes itself as that kind; raises NetFileRejected."""
+    return kind in _metadata(data)
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= min(HEADER_LIMIT, len(data) - 8):
         raise NetFileRejected(
@@ -105,24 +135,22 @@ def _described(data: bytes) -> dict[str, Any]:
         )
     try:
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        described = json.loads(metadata[FORMAT])
-    except KeyError as error:
-        raise NetFileRejected(
-            f"This is a safetensors file, but not of an Impasto net: it has no {FORMAT!r} in its "
-            "metadata."
-        ) from error
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise NetFileRejected("The file's header or metadata is damaged.") from error
-    if not isinstance(described, dict):
-        raise NetFileRejected("The file's metadata is damaged: it is not a table.")
-    return described
+    if not isinstance(metadata, dict):
+        raise NetFileRejected("The file's header or metadata is damaged.")
+    return metadata
 
 
-def _check_weights(net: TransformNet, weights: dict[str, Tensor]) -> None:
-    expected = {name: tuple(weight.shape) for name, weight in net.state_dict().items()}
+def check_weights(expected: Mapping[str, Sequence[int]], weights: Mapping[str, Tensor]) -> None:
+    """Hold weights to the names and shapes they should have, and to finite floats.
+
+    Raises NetFileRejected naming the first that is wrong.
+    """
+    shapes = {name: tuple(shape) for name, shape in expected.items()}
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
-    if expected != found:
-        wrong = sorted(n for n in expected | found if expected.get(n) != found.get(n))
+    if shapes != found:
+        wrong = sorted(n for n in shapes | found if shapes.get(n) != found.get(n))
         raise NetFileRejected(f"The weights do not fit the file's own config at {wrong[0]!r}.")
     for name, weight in weights.items():
         if not weight.is_floating_point() or not torch.isfinite(weight).all():
