@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli_album import Painted, follow, send, succeeded
+from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos
 from api.cli_service import FAILED, INTERRUPTED, UsageError, connect, fail, read_settings
 from api.cli_tables import show_jobs, show_results, show_styles
@@ -18,6 +19,7 @@ from infra.stack import StackFailed, StackRefused, run_foreground
 
 app = typer.Typer(
     name="impasto",
+    cls=MountedGroup,
     help="Photo albums, painted in a style.",
     epilog="Begin with `impasto up`; then, in another terminal, with `impasto styles`.",
     no_args_is_help=True,
