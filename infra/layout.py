@@ -109,6 +109,11 @@ def upload(tenant: str, job: str, index: int, name: str) -> str:
     return f"{job_prefix(tenant, job)}uploads/{index:06d}/{_part(name)}"
 
 
+def painting(tenant: str, job: str, suffix: str) -> str:
+    """The painting that came with the request of a training; `suffix` is such as `.jpg`."""
+    return f"{job_prefix(tenant, job)}{_part('painting' + suffix)}"
+
+
 def outcomes_prefix(tenant: str, job: str) -> str:
     """Every attempt's outcomes, in the order of chunks and then tokens."""
     return f"{job_prefix(tenant, job)}outcomes/"
@@ -163,3 +168,29 @@ def style_net(style: str, sha256: str) -> str:
 def backbone(sha256: str) -> str:
     """The net that quick styles share, by its file's hash; each of their files names it."""
     return f"{BACKBONES_PREFIX}{_part(sha256)}.safetensors"
+
+
+def style_previews(style: str) -> str:
+    """Every preview of a style, in the order of its stages."""
+    return f"{STYLES_PREFIX}{_part(style)}/previews/"
+
+
+def style_preview(style: str, stage: int, number: int) -> str:
+    """One photo in one stage; the same photo has the same number in every stage."""
+    return f"{style_previews(style)}stage-{stage}/{number}.jpg"
+
+
+def parse_style_preview(key: str) -> tuple[int, int]:
+    """Return the stage and number of a `style_preview` key."""
+    stage, name = key.split("/")[-2:]
+    return int(stage.removeprefix("stage-")), int(name.removesuffix(".jpg"))
+
+
+def corpora_prefix(tenant: str) -> str:
+    """Every corpus that a tenant's trainings may learn on."""
+    return f"{tenant_prefix(tenant)}corpora/"
+
+
+def corpus_index(tenant: str, corpus: str) -> str:
+    """What a corpus holds; written last, so a corpus that has one is whole."""
+    return f"{corpora_prefix(tenant)}{_part(corpus)}/corpus.json"

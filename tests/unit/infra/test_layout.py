@@ -58,3 +58,17 @@ def test_names_that_would_leave_their_prefix_are_refused(name: str) -> None:
 def test_name_of_a_photo_may_be_in_any_script() -> None:
     key = layout.upload("t", "j", 3, "Été à Köln – 京都 (1).jpeg")
     assert key == "tenants/t/jobs/j/uploads/000003/Été à Köln – 京都 (1).jpeg"
+
+
+def test_previews_are_read_back_and_lie_below_their_style() -> None:
+    key = layout.style_preview("starry-night", 3, 7)
+    assert key.startswith(layout.style_previews("starry-night"))
+    assert layout.parse_style_preview(key) == (3, 7)
+
+
+def test_corpora_and_paintings_lie_below_their_tenant() -> None:
+    assert layout.corpus_index("t", "coco") == "tenants/t/corpora/coco/corpus.json"
+    assert layout.painting("t", "j", ".jpg") == "tenants/t/jobs/j/painting.jpg"
+    for name in ("..", "a/b", ""):
+        with pytest.raises(ValueError, match="not one part"):
+            layout.corpus_index("t", name)
