@@ -1,0 +1,170 @@
+"""A backbone learns several paintings at once; a quick style learns norms alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trainer.backbone import (
+    BackboneTrainer,
+    Lesson,
+    read_lessons,
+    round_weights,
+    train_backbone,
+    train_neutral,
+)
+from trainer.loop import Recipe
+from trainer.lossnet import LossNetwork
+from trainer.quick import Backbone, train_quick, write_quick
+from trainer.schedule import Schedule
+from trainer.training import Order, Studio
+from worker.affine import apply, is_norm_weight, take_affine, unpack_affine
+from worker.net import NetConfig, TransformNet
+from worker.netfile import NetCard, pack
+
+CONFIG = NetConfig(2, 1)
+MakeStudio = Callable[..., Studio]
+
+
+@pytest.fixture
+def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeStudio:
+    def make(schedule: str = "0.02:3,1:3", rate: float = 1e-3) -> Studio:
+        order = Order(
+            name="stripes",
+            title="Stripes",
+            licence="CC0-1.0",
+            painting=painting,
+            photos=photos,
+            schedule=Schedule.parse(schedule),
+            net=CONFIG,
+            recipe=Recipe(batch=2, crop=64, peak_rate=rate, floor_rate=rate / 10),
+            painting_side=64,
+            code_version="0",
+            command="train",
+            reproduce="reproduce",
+        )
+        return Studio(order, loss_network)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def paintings(painting: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The striped painting, and a blotched one."""
+    blotches = np.random.default_rng(3).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    path = tmp_path_factory.mktemp("paintings") / "blotches.png"
+    Image.fromarray(blotches).resize((96, 96), Image.Resampling.NEAREST).save(path)
+    return {"stripes": painting, "blotches": path}
+
+
+def base() -> TransformNet:
+    torch.manual_seed(0)
+    return TransformNet(CONFIG)
+
+
+def backbone() -> Backbone:
+    return Backbone.read(pack(base(), NetCard(CONFIG, "base", 0, 0.02)))
+
+
+def weights(net: TransformNet) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in net.named_parameters()}
+
+
+def changed(before: dict[str, torch.Tensor], net: TransformNet) -> set[str]:
+    return {n for n, weight in weights(net).items() if not torch.equal(weight, before[n])}
+
+
+def pair(studio: Studio, paintings: dict[str, Path]) -> tuple[dict[str, TransformNet], object]:
+    lessons = read_lessons(studio, paintings)
+    neutral = take_affine(start := base(), "0" * 64)
+    return {name: apply(start, neutral) for name in lessons}, lessons
+
+
+def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
+    studio: MakeStudio, paintings: dict[str, Path]
+) -> None:
+    nets, lessons = pair(shared := studio(), paintings)
+    before = {name: weights(net) for name, net in nets.items()}
+    assert isinstance(lessons, dict)
+    trainer = BackboneTrainer(studio=shared, nets=nets, lessons=lessons, stage=0)
+    trainer.step()
+    first = changed(before["stripes"], nets["stripes"])
+    other = changed(before["blotches"], nets["blotches"])
+    assert first - other == {name for name in before["stripes"] if is_norm_weight(name)}
+    assert any(not is_norm_weight(name) for name in other)
+    trainer.step()
+    norms = {name for name in before["stripes"] if is_norm_weight(name)}
+    assert norms <= changed(before["blotches"], nets["blotches"])
+
+
+def test_turns_go_round_by_the_iteration(studio: MakeStudio, paintings: dict[str, Path]) -> None:
+    nets, lessons = pair(shared := studio(), paintings)
+    assert isinstance(lessons, dict)
+    trainer = BackboneTrainer(studio=shared, nets=nets, lessons=lessons, stage=1)
+    while not trainer.done:
+        trainer.step()
+    assert trainer.iteration == 3
+    assert nets["stripes"].paint.weight is nets["blotches"].paint.weight
+
+
+def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
+    studio: MakeStudio, paintings: dict[str, Path], tmp_path: Path
+) -> None:
+    shared = studio()
+    trained = train_backbone(shared, read_lessons(shared, paintings), base(), neutral_iterations=2)
+    trained.write(tmp_path, ratio=1)
+    made = Backbone.read((tmp_path / "backbone.safetensors").read_bytes())
+    for name in paintings:
+        affine, card = unpack_affine((tmp_path / f"{name}.safetensors").read_bytes())
+        assert card.style == name
+        assert affine.backbone == made.sha256
+        assert torch.equal(affine.values, trained.affines[name].values)  # nothing is lost in it
+        assert not torch.equal(affine.values, made.neutral.values)
+
+
+def test_a_backbone_repeats_bit_for_bit(studio: MakeStudio, paintings: dict[str, Path]) -> None:
+    def run() -> bytes:
+        shared = studio("1:3")
+        lessons: dict[str, Lesson] = read_lessons(shared, paintings)
+        return train_backbone(shared, lessons, base(), neutral_iterations=2).file
+
+    assert run() == run()
+
+
+def test_the_neutral_norms_leave_the_convolutions_as_they_are(studio: MakeStudio) -> None:
+    net = base()
+    before = weights(net)
+    train_neutral(studio(), net, 2)
+    norms = changed(before, net)
+    assert norms
+    assert all(is_norm_weight(name) for name in norms)
+
+
+def test_a_quick_style_changes_only_norms_and_learns(studio: MakeStudio) -> None:
+    shared, over = studio("0.02:1,0.03:20", rate=3e-2), backbone()
+    kept = weights(over.net)
+    stages = list(train_quick(shared, over))
+    assert not changed(kept, over.net)
+    assert [stage.ratio for stage in stages] == [0.02, 0.03]
+    assert stages[1].held_out.content < 0.9 * stages[0].held_out.content
+
+
+def test_a_quick_stage_is_exactly_its_file(studio: MakeStudio, tmp_path: Path) -> None:
+    """What was measured, and what the next stage starts from, is what is published."""
+    stages = write_quick(studio(), backbone(), tmp_path)
+    for stage in stages:
+        affine, card = unpack_affine((tmp_path / f"stage-{stage.stage}.safetensors").read_bytes())
+        assert torch.equal(affine.values, stage.affine.values)
+        assert (card.stage, card.ratio) == (stage.stage, stage.ratio)
+        assert affine.backbone == backbone().sha256
+
+
+def test_rounding_to_a_file_happens_once() -> None:
+    net = base()
+    round_weights(net)
+    before = weights(net)
+    round_weights(net)
+    assert not changed(before, net)
