@@ -52,6 +52,8 @@ class TrainingCard(CardPart):
     corpus_sha256: str
     #: What the arithmetic ran on; another kind of processor may round differently.
     machine: str
+    #: Whether stages could end before the schedule's iterations, once they had settled.
+    adaptive: bool = False
 
 
 class FirstIterations(CardPart):
@@ -59,6 +61,12 @@ class FirstIterations(CardPart):
 
     losses: list[tuple[float, float]]
     weights_sha256: str
+
+
+class FirstIterationsElsewhere(FirstIterations):
+    """The same first steps, repeated on arithmetic that rounds otherwise (see `machine`)."""
+
+    machine: str
 
 
 class Losses(CardPart):
@@ -80,6 +88,37 @@ class StageCard(CardPart):
     seconds: float
     held_out: Losses
     first: FirstIterations
+    first_elsewhere: list[FirstIterationsElsewhere] = []
+    #: What the learning rate was multiplied with, after the guard had stepped in.
+    rate_scale: float = 1.0
+
+    def first_on(self, here: str, made_on: str) -> FirstIterations | None:
+        """Return the first steps as they come out on arithmetic `here`; None if nobody tried."""
+        if here == made_on:
+            return self.first
+        return next((first for first in self.first_elsewhere if first.machine == here), None)
+
+
+class Intervention(CardPart):
+    """What the guard did: it went back to the net that a stage started from."""
+
+    stage: int
+    ratio: float
+    #: Iterations of the stage that were thrown away.
+    iteration: int
+    reason: str
+    #: What the learning rate is multiplied with from then on.
+    rate_scale: float
+
+
+class RefusedStage(CardPart):
+    """A stage that trained to its end and was not published, because it was not better."""
+
+    stage: int
+    ratio: float
+    iterations: int
+    held_out: Losses
+    reason: str
 
 
 class StyleCard(CardPart):
@@ -97,6 +136,12 @@ class StyleCard(CardPart):
     held_out_photos: int
     photos_before_training: Losses
     stages: list[StageCard]
+    #: SHA-256 (hex) of the net that stage 0 was taken from as it was, instead of being trained.
+    base_sha256: str | None = None
+    interventions: list[Intervention] = []
+    refused: list[RefusedStage] = []
+    #: What else a person should know, one sentence each.
+    notes: list[str] = []
 
     @classmethod
     def read(cls, folder: Path) -> "StyleCard":

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
 from infra.settings import load_settings
-from trainer.card import StyleCard
+from trainer.card import StyleCard, machine
 from trainer.corpus import CorpusRejected, read_picture
 from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
-from trainer.reproduce import repeat_stage
+from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Schedule
 from trainer.sheet import save_sheet, triptych
 from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, to_tensor, train
@@ -143,6 +143,9 @@ def reproduce_command(
     photos: Photos,
     stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
     loss_weights: Weights = None,
+    record: Annotated[
+        bool, typer.Option(help="Add to the card what all stages give on this processor.")
+    ] = False,
 ) -> None:
     """Train the first 20 iterations of a published stage again and compare every bit.
 
@@ -155,13 +158,18 @@ def reproduce_command(
     order = order_from_card(card, painting, photos)
     source = WeightsSource(folder=loss_weights)
     studio = Studio(order, load_loss_network(card.training.loss_network, source))
+    if record:
+        record_elsewhere(studio, style)
     outcome = repeat_stage(studio, style, stage)
     console.print(
         f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
         f"weights {'equal' if outcome.equal_weights else 'different'}."
     )
-    if not outcome.exact and outcome.other_machine:
-        console.print(f"The card was made with {outcome.other_machine}: rounding may differ here.")
+    if not outcome.same_arithmetic:
+        console.print(
+            f"The card was made with {card.training.machine} and knows nothing of {machine()}, "
+            "which may round otherwise; --record adds it."
+        )
     raise typer.Exit(0 if outcome.exact else 1)
 
 

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.card import StyleCard, machine, weights_sha256
+from trainer.card import (
+    FirstIterations,
+    FirstIterationsElsewhere,
+    StageCard,
+    StyleCard,
+    machine,
+    weights_sha256,
+)
 from trainer.training import Studio, first_iterations, starting_net
 
 
@@ -14,8 +21,9 @@ class Repetition:
     iterations: int
     equal_losses: int
     equal_weights: bool
-    #: Set when the card was made on arithmetic that may round differently.
-    other_machine: str | None
+    #: False when nobody has recorded yet what comes out on this kind of processor; then the
+    #: comparison is with the kind that the style was made on, which may round otherwise.
+    same_arithmetic: bool
 
     @property
     def exact(self) -> bool:
@@ -29,15 +37,38 @@ def repeat_stage(studio: Studio, folder: Path, stage: int) -> Repetition:
     Raises IndexError for a stage that the card does not hold.
     """
     card = StyleCard.read(folder)
-    published = card.stages[stage].first
-    net = starting_net(studio, folder, stage)
-    losses = [
-        (loss.content, loss.style) for loss in first_iterations(studio.stage_trainer(stage, net))
-    ]
-    here = machine()
+    known = card.stages[stage].first_on(machine(), card.training.machine)
+    expected = known or card.stages[stage].first
+    found = run_first_iterations(studio, folder, stage)
     return Repetition(
-        iterations=len(published.losses),
-        equal_losses=sum(a == b for a, b in zip(losses, published.losses, strict=True)),
-        equal_weights=weights_sha256(net) == published.weights_sha256,
-        other_machine=None if card.training.machine == here else card.training.machine,
+        iterations=len(expected.losses),
+        equal_losses=sum(a == b for a, b in zip(found.losses, expected.losses, strict=True)),
+        equal_weights=found.weights_sha256 == expected.weights_sha256,
+        same_arithmetic=known is not None,
     )
+
+
+def record_elsewhere(studio: Studio, folder: Path) -> StyleCard:
+    """Add to a card what every stage's first iterations come out as on this processor."""
+    card = StyleCard.read(folder)
+    stages = [_recorded(studio, folder, stage, card.training.machine) for stage in card.stages]
+    card = card.model_copy(update={"stages": stages})
+    card.write(folder)
+    return card
+
+
+def run_first_iterations(studio: Studio, folder: Path, stage: int) -> FirstIterations:
+    """Train a stage's first iterations and return what came out."""
+    net = starting_net(studio, folder, stage)
+    trainer = studio.stage_trainer(stage, net)
+    losses = [(loss.content, loss.style) for loss in first_iterations(trainer)]
+    return FirstIterations(losses=losses, weights_sha256=weights_sha256(net))
+
+
+def _recorded(studio: Studio, folder: Path, stage: StageCard, made_on: str) -> StageCard:
+    here = machine()
+    if stage.first_on(here, made_on):
+        return stage
+    found = run_first_iterations(studio, folder, stage.stage)
+    new = FirstIterationsElsewhere(**found.model_dump(), machine=here)
+    return stage.model_copy(update={"first_elsewhere": [*stage.first_elsewhere, new]})

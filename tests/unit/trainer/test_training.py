@@ -11,18 +11,18 @@ from trainer.card import StyleCard, weights_sha256
 from trainer.corpus import CorpusRejected
 from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
-from trainer.reproduce import repeat_stage
+from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Schedule
 from trainer.training import Order, Progress, Studio, starting_net, train
 from worker.net import NetConfig
 from worker.netfile import read_card, unpack
 
-pytestmark = pytest.mark.usefixtures("_two_threads")
+pytestmark = pytest.mark.usefixtures("_one_thread")
 
 
 @pytest.fixture
-def _two_threads() -> None:
-    torch.set_num_threads(2)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -109,6 +109,23 @@ def test_a_stage_repeats_bit_for_bit(
     repeated = repeat_stage(studio(), tmp_path, stage)
     assert repeated.exact
     assert repeated.iterations == len(card.stages[stage].first.losses) == (3, 20)[stage]
+
+
+def test_what_another_processor_gives_stands_beside_what_was_made(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """A card made elsewhere learns what comes out here, once, and is then held to it."""
+    made = train(studio(), tmp_path)
+    there = made.training.model_copy(update={"machine": "another processor"})
+    made.model_copy(update={"training": there}).write(tmp_path)
+    assert not repeat_stage(studio(), tmp_path, 1).same_arithmetic
+    for _ in range(2):
+        recorded = record_elsewhere(studio(), tmp_path)
+        assert [len(stage.first_elsewhere) for stage in recorded.stages] == [1, 1]
+    repeated = repeat_stage(studio(), tmp_path, 1)
+    assert repeated.exact
+    assert repeated.same_arithmetic
+    assert not repeat_stage(studio(seed=9), tmp_path, 1).exact
 
 
 def test_a_repetition_from_another_seed_is_seen(

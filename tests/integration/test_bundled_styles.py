@@ -1,0 +1,80 @@
+"""Bundled styles are what their cards say, and repeat bit for bit where they were made."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from trainer.card import StyleCard, machine
+from worker.netfile import read_card
+
+STYLES = Path(__file__).resolve().parents[2] / "infra" / "styles"
+NAMES = sorted(path.parent.name for path in STYLES.glob("*/card.json"))
+
+
+def test_water_lilies_is_bundled() -> None:
+    assert "water-lilies" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stages_are_the_files_on_the_card(name: str) -> None:
+    card = StyleCard.read(STYLES / name)
+    assert len(card.stages) == len(card.training.schedule.split(","))
+    for stage in card.stages:
+        data = (STYLES / name / stage.file).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == stage.sha256
+        described = read_card(data)
+        assert (described.style, described.stage, described.ratio) == (
+            name,
+            stage.stage,
+            stage.ratio,
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stage_has_more_style_than_the_one_before(name: str) -> None:
+    stages = StyleCard.read(STYLES / name).stages
+    assert all(a.held_out.style > b.held_out.style for a, b in pairwise(stages))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_contact_sheet_has_a_column_a_stage(name: str) -> None:
+    """It is for people, but an empty or stale one would be seen here."""
+    card = StyleCard.read(STYLES / name)
+    with Image.open(STYLES / name / "contact-sheet.jpg") as sheet:
+        cells = 1 + len(card.stages)
+        assert sheet.width == cells * (260 + 4) + 4
+
+
+def test_bundled_styles_stay_small() -> None:
+    """Everybody who installs Impasto downloads them."""
+    assert sum(path.stat().st_size for path in STYLES.rglob("*") if path.is_file()) <= 30e6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_on_the_card_repeats_a_stage_bit_for_bit(name: str) -> None:
+    """The first 20 iterations of the first and the last stage, in a process of their own."""
+    if "IMPASTO_ASSETS" not in os.environ:
+        pytest.skip("needs the paintings, photos and weights of IMPASTO_ASSETS")
+    card = StyleCard.read(STYLES / name)
+    if card.stages[0].first_on(machine(), card.training.machine) is None:
+        pytest.skip(f"nobody has recorded yet what comes out with {machine()}")
+    assert "--stage 0 " in card.reproduce
+    for stage in (0, len(card.stages) - 1):
+        command = card.reproduce.replace("--stage 0 ", f"--stage {stage} ")
+        command = command.replace("python", sys.executable, 1)
+        run = subprocess.run(
+            ["bash", "-c", command],
+            cwd=STYLES.parents[1],
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "20 of 20 losses equal, weights equal" in run.stderr
