@@ -6,6 +6,7 @@ from flask import Flask, Response
 from flask_openapi3.openapi import OpenAPI
 
 from api import (
+    corpus_views,
     health_views,
     index_views,
     job_views,
@@ -13,6 +14,7 @@ from api import (
     metrics_views,
     problems,
     result_views,
+    style_file_views,
     style_views,
 )
 from api.documentation import INFO, SECURITY_SCHEMES
@@ -20,6 +22,15 @@ from api.health import HealthCheck
 from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
 
+VIEWS = (
+    job_views,
+    result_views,
+    style_views,
+    style_file_views,
+    corpus_views,
+    health_views,
+    metrics_views,
+)
 #: Bytes of a JSON body: room for 100,000 keys of some 600 bytes.
 MAX_JSON_BYTES = 64 * 1024 * 1024
 
@@ -42,7 +53,7 @@ def create_app(services: Services) -> OpenAPI:
     app.extensions[EXTENSION] = services
     app.extensions[health_views.HEALTH_CHECK] = HealthCheck(services.probes)
     app.extensions[metrics_views.REGISTRY] = metrics.install(app, services)
-    for module in (job_views, result_views, style_views, health_views, metrics_views):
+    for module in VIEWS:
         app.register_api(module.views.blueprint)
     app.register_blueprint(index_views.blueprint)
     problems.install(app)

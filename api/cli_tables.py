@@ -9,7 +9,8 @@ from rich.text import Text
 
 from api.cli_album import Painted
 from api.cli_progress import note
-from api.schemas import Job, Style
+from api.schemas import Job
+from api.style_schemas import Style
 
 #: Rows of a table before it is cut short.
 MAX_ROWS = 200

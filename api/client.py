@@ -25,7 +25,8 @@ from pydantic import BaseModel
 
 from api.loopback import is_loopback
 from api.photo_names import safe_name
-from api.schemas import Item, ItemPage, Job, JobPage, Style, StyleList, StyleWithCard
+from api.schemas import Item, ItemPage, Job, JobPage
+from api.style_schemas import Style, StyleList, StyleWithCard
 from api.upload_body import UploadBody
 
 #: Seconds that a running job is asked about again while the service cannot be reached.

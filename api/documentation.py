@@ -58,6 +58,7 @@ PROBLEMS: dict[str | int, Any] = {
 }
 
 JOB_MISSING = {404: problem("`job-missing`: there is no such job.")}
+STYLE_MISSING = {404: problem("`style-missing`: there is no such style.")}
 
 
 def submission_body() -> dict[str, Any]:

@@ -8,7 +8,14 @@ from flask import Response
 
 from infra.storage.port import ObjectStore
 
-_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+}
 
 
 def stream_file(objects: ObjectStore, key: str, size: int) -> Response:
@@ -24,7 +31,7 @@ def stream_file(objects: ObjectStore, key: str, size: int) -> Response:
 
 
 def content_type(key: str) -> str:
-    """Return the media type of a result or a contact sheet by its key."""
+    """Return the media type of an object by its key."""
     return _TYPES.get(PurePosixPath(key).suffix, "application/octet-stream")
 
 

@@ -17,6 +17,7 @@ def index() -> Response:
         links={
             "openapi": DOCUMENT,
             "styles": "/v1/styles",
+            "corpora": "/v1/corpora",
             "jobs": "/v1/jobs",
             "health": "/healthz",
             "readiness": "/readyz",

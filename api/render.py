@@ -1,11 +1,12 @@
 """From the views of the job service to the JSON of the API."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Response
 from pydantic import BaseModel
 
 from api import schemas
+from api.wire import JobKind, timestamp
 from infra.jobs.model import Problem
 from infra.jobs.views import ItemState, ItemView, JobView
 
@@ -21,20 +22,21 @@ def job(view: JobView) -> schemas.Job:
     address = job_address(view.id)
     return schemas.Job(
         id=view.id,
-        kind=view.kind,
+        kind=cast("JobKind", view.kind),
         state=view.state,
         style=view.style,
         strength=view.strength,
         counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
         progress=view.progress,
         eta_seconds=view.eta_seconds,
-        created=schemas.timestamp(view.created),
-        started=None if view.started is None else schemas.timestamp(view.started),
-        finished=None if view.finished is None else schemas.timestamp(view.finished),
+        created=timestamp(view.created),
+        started=None if view.started is None else timestamp(view.started),
+        finished=None if view.finished is None else timestamp(view.finished),
         error=_reason(view.error),
         links=schemas.JobLinks.model_validate(
             {
                 "self": address,
+                "style": f"/v1/styles/{view.style}",
                 "items": f"{address}/items",
                 "results_zip": f"{address}/results.zip",
                 "cancel": f"{address}/cancel",

@@ -1,32 +1,17 @@
 """The JSON that goes over the wire, as pydantic models: what is checked, and what OpenAPI shows."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.training_schemas import Training
+from api.wire import JobKind, ObjectKey, Request, StyleName, example
 from infra.jobs.model import JobState
 from infra.jobs.views import ItemState
 
 JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"
-
-#: S3's own limit on the length of a key, in bytes; characters are never more.
-MAX_KEY_LENGTH = 1024
-
-ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH)]
-StyleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-def example(value: Any) -> dict[str, Any]:  # noqa: ANN401  (an example may be any JSON)
-    """Return the schema extra that shows an example."""
-    return {"example": value}
-
-
-class Request(BaseModel):
-    """A request body; a field that nobody knows is a mistake, not a wish to be ignored."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class PhotoSource(Request):
@@ -86,7 +71,7 @@ class Reason(BaseModel):
 
 
 class Counts(BaseModel):
-    """Photos of a job."""
+    """Photos of an album, or stages of a training."""
 
     total: int
     done: int
@@ -94,19 +79,29 @@ class Counts(BaseModel):
 
 
 class JobLinks(BaseModel):
-    """Addresses that belong to a job, relative to the service."""
+    """Addresses that belong to a job, relative to the service; those of the other kind are null.
+
+    What a training makes is there from its first published stage on.
+    """
 
     self: str
-    items: str
-    results_zip: str
     cancel: str
+    style: str = Field(description="The style that is used, or made.")
+    items: str | None = Field(default=None, description="The photos of an album.")
+    results_zip: str | None = Field(default=None, description="Every result of an album.")
+    stages: str | None = Field(default=None, description="What a training has published.")
+    previews: str | None = Field(default=None, description="Photos in each published stage.")
+    contact_sheet: str | None = Field(default=None, description="Photos through all stages.")
+    losses_svg: str | None = Field(default=None, description="The losses as a chart, SVG.")
+    losses_png: str | None = Field(default=None, description="The losses as a chart, PNG.")
+    history: str | None = Field(default=None, description="The losses as JSON Lines.")
 
 
 class Job(BaseModel):
     """A job at one moment."""
 
     id: str = Field(json_schema_extra=example(JOB_ID_EXAMPLE))
-    kind: str = Field(json_schema_extra=example("stylize"))
+    kind: JobKind
     state: JobState
     style: str = Field(json_schema_extra=example("water-lilies"))
     strength: float
@@ -114,7 +109,7 @@ class Job(BaseModel):
     progress: float = Field(
         ge=0,
         le=1,
-        description="Photos done or failed, as a part of all.",
+        description="Photos done or failed, or iterations trained, as a part of all.",
     )
     eta_seconds: float | None = Field(
         description="Seconds left at the pace so far; null when nobody can know.",
@@ -123,6 +118,9 @@ class Job(BaseModel):
     started: datetime | None
     finished: datetime | None
     error: Reason | None = Field(description="Why the whole job failed.")
+    training: Training | None = Field(
+        default=None, description="How far a training is; null for an album."
+    )
     links: JobLinks
 
 
@@ -159,43 +157,6 @@ class ItemPage(BaseModel):
     next: str | None = Field(description="Address of the next page; null on the last one.")
 
 
-class StageSummary(BaseModel):
-    """One published version of a style."""
-
-    stage: int = Field(ge=0, description="0 is the base, the last is the strongest.")
-    ratio: float = Field(description="Ratio of style to content that it was trained with.")
-
-
-class StyleLinks(BaseModel):
-    """Addresses that belong to a style."""
-
-    self: str
-    contact_sheet: str
-
-
-class Style(BaseModel):
-    """A published style."""
-
-    name: str = Field(json_schema_extra=example("water-lilies"))
-    title: str
-    licence: str | None
-    stages: list[StageSummary]
-    published: datetime
-    links: StyleLinks
-
-
-class StyleList(BaseModel):
-    """Every published style, by name."""
-
-    styles: list[Style]
-
-
-class StyleWithCard(Style):
-    """A published style with its style card: painting, command, losses, provenance."""
-
-    card: dict[str, Any]
-
-
 class Health(BaseModel):
     """The process lives."""
 
@@ -223,12 +184,6 @@ class ResultPath(JobPath):
     index: int = Field(ge=0, description="Place of the photo in the album, from 0.")
 
 
-class StylePath(BaseModel):
-    """The style in an address."""
-
-    name: str = Field(description="Name of the style.", json_schema_extra=example("water-lilies"))
-
-
 class JobQuery(Request):
     """Which jobs to list."""
 
@@ -246,8 +201,3 @@ class ItemQuery(Request):
 
     offset: int = Field(default=0, ge=0, description="Photos to pass over.")
     limit: int = Field(default=100, ge=1, le=1000, description="Photos on a page.")
-
-
-def timestamp(seconds: float) -> datetime:
-    """Return a time since the epoch as UTC."""
-    return datetime.fromtimestamp(seconds, UTC)

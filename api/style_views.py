@@ -1,83 +1,119 @@
-"""Styles over HTTP."""
+"""Styles over HTTP: what is published, stage by stage."""
 
-import json
-from typing import Any, cast
+from collections import defaultdict
 
 from flask import Response
 
-from api import schemas
-from api.documentation import file, problem
-from api.files import stream_file
-from api.problems import ResultMissing
+from api.documentation import STYLE_MISSING
 from api.render import json_response
 from api.routing import Views
-from api.schemas import StyleList, StylePath, StyleWithCard
 from api.services import services
+from api.style_cards import StyleCard, read_card
+from api.style_file_views import address, preview_address
+from api.style_schemas import (
+    Preview,
+    PreviewList,
+    StageDetail,
+    StageList,
+    StageSummary,
+    StyleLinks,
+    StyleList,
+    StylePath,
+    StyleWithCard,
+)
+from api.style_schemas import Style as StyleSchema
 from infra import layout
-from infra.catalogue import Style
-from infra.storage.port import ObjectMissing
-
-#: File of a style that shows photos through its stages.
-CONTACT_SHEET = "contact-sheet.jpg"
+from infra.catalogue import Stage, Style
 
 views = Views("styles", "Published styles.", prefix="/v1/styles")
-
-STYLE_MISSING = {404: problem("`style-missing`: there is no such style.")}
 
 
 @views.get("", "listStyles", {200: StyleList})
 def list_styles() -> Response:
     """List the published styles, by name."""
     styles = services().styles.list()
-    return json_response(StyleList(styles=[_render(style, _card(style.name)) for style in styles]))
+    cards = (read_card(services().objects, style.name) for style in styles)
+    rendered = [_render(style, card) for style, card in zip(styles, cards, strict=True)]
+    return json_response(StyleList(styles=rendered))
 
 
 @views.get("/<name>", "getStyle", {200: StyleWithCard, **STYLE_MISSING})
 def get_style(path: StylePath) -> Response:
     """Look at a style and its card: painting, schedule, losses, provenance, licence."""
     style = services().styles.get(path.name)
-    card = _card(style.name)
+    card = read_card(services().objects, style.name)
     known = dict(_render(style, card))
-    return json_response(StyleWithCard.model_validate({**known, "card": card}))
+    return json_response(StyleWithCard.model_validate({**known, "card": card.document}))
 
 
-@views.get(
-    f"/<name>/{CONTACT_SHEET}",
-    "getContactSheet",
-    {
-        200: file("Photos through the stages of the style.", "image/jpeg"),
-        404: problem("`style-missing` or `result-missing`."),
-    },
-)
-def get_contact_sheet(path: StylePath) -> Response:
-    """Fetch the style's contact sheet: some photos, at each of its stages."""
+@views.get("/<name>/stages", "listStages", {200: StageList, **STYLE_MISSING})
+def list_stages(path: StylePath) -> Response:
+    """List the stages of a style that can be used, and what was measured on each.
+
+    A style that is still being trained has its first stages already; each new one is the
+    strongest then, which is what a `strength` of 1 means.
+    """
     style = services().styles.get(path.name)
-    key = layout.style_file(style.name, CONTACT_SHEET)
-    try:
-        size = services().objects.head(key).size
-    except ObjectMissing as error:
-        raise ResultMissing(f"The style {style.name} has no contact sheet.") from error
-    return stream_file(services().objects, key, size)
+    card = read_card(services().objects, style.name)
+    pictures: dict[int, list[str]] = defaultdict(list)
+    for preview in _previews(style.name):
+        pictures[preview.stage].append(preview.address)
+    stages = [
+        _detail(style, position, card, pictures[stage.stage])
+        for position, stage in enumerate(style.stages)
+    ]
+    return json_response(StageList(style=style.name, stages=stages))
 
 
-def _card(name: str) -> dict[str, Any]:
-    try:
-        body = services().objects.get(layout.style_file(name, "card.json"))
-    except ObjectMissing:
-        return {}
-    return cast("dict[str, Any]", json.loads(body))
+@views.get("/<name>/previews", "listPreviews", {200: PreviewList, **STYLE_MISSING})
+def list_previews(path: StylePath) -> Response:
+    """List the photos that show each stage of a style."""
+    style = services().styles.get(path.name)
+    return json_response(PreviewList(style=style.name, previews=_previews(style.name)))
 
 
-def _render(style: Style, card: dict[str, Any]) -> schemas.Style:
-    address = f"/v1/styles/{style.name}"
-    links = {"self": address, "contact_sheet": f"{address}/{CONTACT_SHEET}"}
-    return schemas.Style(
+def _previews(style: str) -> list[Preview]:
+    keys = (info.key for info in services().objects.list(layout.style_previews(style)))
+    found = sorted(layout.parse_style_preview(key) for key in keys)
+    return [
+        Preview(stage=stage, number=number, address=preview_address(style, stage, number))
+        for stage, number in found
+    ]
+
+
+def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -> StageDetail:
+    stage: Stage = style.stages[position]
+    told = card.stage(stage.stage)
+    last = len(style.stages) - 1
+    return StageDetail(
+        stage=stage.stage,
+        ratio=stage.ratio,
+        strength=position / last if last else 1.0,
+        iterations=told.iterations,
+        seconds=told.seconds,
+        held_out=told.held_out,
+        note=told.note,
+        previews=previews,
+    )
+
+
+def _render(style: Style, card: StyleCard) -> StyleSchema:
+    files = {
+        "self": "",
+        "stages": "stages",
+        "card": "card.json",
+        "contact_sheet": "contact-sheet.jpg",
+        "previews": "previews",
+        "losses_svg": "losses.svg",
+        "losses_png": "losses.png",
+        "history": "history.jsonl",
+    }
+    links = {link: address(style.name, file) for link, file in files.items()}
+    return StyleSchema(
         name=style.name,
         title=style.title,
-        licence=card.get("licence"),
-        stages=[
-            schemas.StageSummary(stage=stage.stage, ratio=stage.ratio) for stage in style.stages
-        ],
+        licence=card.licence,
+        stages=[StageSummary(stage=stage.stage, ratio=stage.ratio) for stage in style.stages],
         published=style.published,
-        links=schemas.StyleLinks.model_validate(links),
+        links=StyleLinks.model_validate(links),
     )

@@ -19,7 +19,22 @@ from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
 
 STYLE = "water-lilies"
-CARD = {"name": STYLE, "title": "Water Lilies", "licence": "CC0-1.0"}
+CARD = {
+    "name": STYLE,
+    "title": "Water Lilies",
+    "licence": "CC0-1.0",
+    "stages": [
+        {"stage": 0, "ratio": 0.02, "iterations": 900, "seconds": 61.5, "held_out": None},
+        {
+            "stage": 1,
+            "ratio": 15.0,
+            "iterations": 600,
+            "held_out": {"content": 0.4, "style": 0.04, "ssim": 0.6},
+            "note": "went back once",
+        },
+    ],
+}
+CORPUS = "coco"
 
 
 class MemoryHashes:
@@ -57,6 +72,7 @@ class World:
         )
         self.counters = Counters(client=cast("RedisClient", MemoryHashes()))
         publish(self.objects)
+        add_corpus(self.objects)
 
     def services(self) -> Services:
         """Hand everything over, as the app wants it."""
@@ -105,5 +121,19 @@ def publish(objects: MemoryStore, name: str = STYLE) -> None:
         name=name, title="Water Lilies", stages=stages, published=datetime(2026, 1, 1, tzinfo=UTC)
     )
     objects.put(layout.style_file(name, "card.json"), json.dumps({**CARD, "name": name}).encode())
-    objects.put(layout.style_file(name, "contact-sheet.jpg"), b"sheet")
+    for file in ("contact-sheet.jpg", "losses.svg", "losses.png", "history.jsonl"):
+        objects.put(layout.style_file(name, file), file.encode())
+    for stage in stages:
+        objects.put(layout.style_preview(name, stage.stage, 0), b"preview %d" % stage.stage)
     objects.put(layout.style_index(name), style.model_dump_json().encode())
+
+
+def add_corpus(
+    objects: MemoryStore, name: str = CORPUS, *, tenant: str = "default", photos: int = 300
+) -> None:
+    """Put a corpus into the bucket, its index last."""
+    prefix = f"{layout.corpora_prefix(tenant)}{name}"
+    objects.put(f"{prefix}/shards/00000.tar", b"photos")
+    objects.put(f"{prefix}/shards/00001.tar", b"photos")
+    index = {"name": name, "photos": photos, "shards": 2}
+    objects.put(layout.corpus_index(tenant, name), json.dumps(index).encode())

@@ -1,9 +1,13 @@
-"""Styles over HTTP."""
+"""Styles over HTTP: stages, cards, charts, pictures; and the corpora they are learnt on."""
 
+import pytest
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 
+from api.app import create_app
 from infra import layout
-from tests.fakes.services import STYLE, World, publish
+from infra.settings import Settings
+from tests.fakes.services import STYLE, World, add_corpus, publish
 from tests.unit.api.test_jobs import slug
 
 
@@ -19,7 +23,7 @@ def test_style_shows_its_card_and_its_contact_sheet(client: FlaskClient) -> None
     style = client.get(f"/v1/styles/{STYLE}").get_json()
     assert style["card"]["title"] == "Water Lilies"
     sheet = client.get(style["links"]["contact_sheet"])
-    assert (sheet.content_type, sheet.data) == ("image/jpeg", b"sheet")
+    assert (sheet.content_type, sheet.data) == ("image/jpeg", b"contact-sheet.jpg")
 
 
 def test_style_without_a_contact_sheet_says_so(client: FlaskClient, world: World) -> None:
@@ -30,3 +34,113 @@ def test_style_without_a_contact_sheet_says_so(client: FlaskClient, world: World
 def test_unknown_or_hostile_style_is_missing(client: FlaskClient) -> None:
     for name in ("cubism", "..", "%00", "a" * 300):
         assert slug(client.get(f"/v1/styles/{name}"), 404) in ("style-missing", "not-found")
+
+
+@pytest.mark.parametrize(
+    ("link", "media_type"),
+    [
+        ("contact_sheet", "image/jpeg"),
+        ("losses_svg", "image/svg+xml"),
+        ("losses_png", "image/png"),
+        ("history", "application/jsonl"),
+        ("card", "application/json"),
+    ],
+)
+def test_every_link_of_a_style_leads_to_its_file(
+    client: FlaskClient, link: str, media_type: str
+) -> None:
+    address = client.get(f"/v1/styles/{STYLE}").get_json()["links"][link]
+    response = client.get(address)
+    assert (response.status_code, response.content_type) == (200, media_type)
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_card_is_sent_as_it_is(client: FlaskClient, world: World) -> None:
+    card = world.objects.get(layout.style_file(STYLE, "card.json"))
+    assert client.get(f"/v1/styles/{STYLE}/card.json").data == card
+
+
+def test_chart_can_run_nothing(client: FlaskClient) -> None:
+    """An SVG is a document: opened by itself, a script in it would run as the service's own."""
+    policy = client.get(f"/v1/styles/{STYLE}/losses.svg").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "script" not in policy
+
+
+def test_chart_that_the_client_has_is_not_sent_again(client: FlaskClient, world: World) -> None:
+    address = f"/v1/styles/{STYLE}/losses.png"
+    tag = {"If-None-Match": client.get(address).headers["ETag"]}
+    assert client.get(address, headers=tag).status_code == 304
+    world.objects.put(layout.style_file(STYLE, "losses.png"), b"one stage more")
+    assert client.get(address, headers=tag).data == b"one stage more"
+
+
+def test_stages_say_what_was_measured_and_which_strength_means_them(client: FlaskClient) -> None:
+    first, last = client.get(f"/v1/styles/{STYLE}/stages").get_json()["stages"]
+    assert (first["stage"], first["ratio"], first["strength"]) == (0, 0.02, 0.0)
+    assert (first["iterations"], first["seconds"], first["held_out"]) == (900, 61.5, None)
+    assert (last["strength"], last["note"]) == (1.0, "went back once")
+    assert last["held_out"] == {"content": 0.4, "style": 0.04, "ssim": 0.6}
+    assert client.get(last["previews"][0]).data == b"preview 1"
+
+
+def test_previews_are_listed_stage_by_stage(client: FlaskClient, world: World) -> None:
+    for stage, number in ((1, 10), (1, 2), (10, 0)):
+        world.objects.put(layout.style_preview(STYLE, stage, number), b"x")
+    previews = client.get(f"/v1/styles/{STYLE}/previews").get_json()["previews"]
+    assert [(preview["stage"], preview["number"]) for preview in previews] == [
+        (0, 0),
+        (1, 0),
+        (1, 2),
+        (1, 10),
+        (10, 0),
+    ]
+    assert client.get(previews[0]["address"]).content_type == "image/jpeg"
+
+
+def test_card_of_another_make_hides_no_style(client: FlaskClient, world: World) -> None:
+    for card in (b"[]", b"{", b'{"stages": 3, "licence": 4}', b'{"stages": [{"stage": 1}]}'):
+        world.objects.put(layout.style_file(STYLE, "card.json"), card)
+        assert client.get("/v1/styles").status_code == 200
+        assert client.get(f"/v1/styles/{STYLE}/stages").get_json()["stages"][1]["note"] is None
+
+
+@pytest.mark.parametrize("file", ["losses.svg", "card.json", "previews/0/9.jpg", "history.jsonl"])
+def test_file_that_is_not_there_is_told_from_a_style_that_is_not(
+    client: FlaskClient, world: World, file: str
+) -> None:
+    if not file.startswith("previews"):
+        world.objects.delete(layout.style_file(STYLE, file))
+    assert slug(client.get(f"/v1/styles/{STYLE}/{file}"), 404) == "result-missing"
+    assert slug(client.get(f"/v1/styles/cubism/{file}"), 404) == "style-missing"
+    assert slug(client.get(f"/v1/styles/%00/{file}"), 404) == "style-missing"
+
+
+def test_preview_outside_the_numbers_is_nothing(client: FlaskClient) -> None:
+    for address in ("previews/-1/0.jpg", "previews/0/x.jpg", "previews/0/0.png"):
+        assert slug(client.get(f"/v1/styles/{STYLE}/{address}"), 404) == "not-found"
+
+
+def test_corpora_are_listed_with_their_photos(client: FlaskClient, world: World) -> None:
+    for name in ("coco-2", "coco2", "a"):
+        add_corpus(world.objects, name, photos=3)
+    world.objects.put("tenants/default/corpora/half/shards/00000.tar", b"photos")
+    corpora = client.get("/v1/corpora").get_json()["corpora"]
+    assert sorted((corpus["name"], corpus["photos"]) for corpus in corpora) == [
+        ("a", 3),
+        ("coco", 300),
+        ("coco-2", 3),
+        ("coco2", 3),
+    ]
+
+
+def test_a_tenant_sees_only_its_own_corpora() -> None:
+    world = World(settings=Settings(api_keys={"alice": SecretStr("a"), "bob": SecretStr("b")}))
+    add_corpus(world.objects, "bobs", tenant="bob")
+    client = create_app(world.services()).test_client()
+    seen = [
+        client.get("/v1/corpora", headers={"Authorization": f"Bearer {key}"}).get_json()
+        for key in "ab"
+    ]
+    assert [[corpus["name"] for corpus in answer["corpora"]] for answer in seen] == [[], ["bobs"]]

@@ -1,0 +1,65 @@
+"""The photos that a tenant's trainings may learn on, as their indices in the bucket tell."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, Field
+
+from api.problems import FieldError, InvalidFields
+from api.style_schemas import Corpus
+from infra import layout
+from infra.storage.port import ObjectMissing, ObjectStore
+
+
+class _Index(BaseModel):
+    """What the API needs of a corpus's index; the rest of it is the trainer's."""
+
+    photos: int = Field(ge=0)
+    shards: int | None = None
+
+
+def list_corpora(objects: ObjectStore, tenant: str) -> list[Corpus]:
+    """Return the tenant's corpora that are whole, by name; raises ServiceUnavailable."""
+    found = (_read(objects, tenant, name) for name in _names(objects, tenant))
+    return [corpus for corpus in found if corpus is not None]
+
+
+def choose_corpus(objects: ObjectStore, tenant: str, asked: str | None) -> str:
+    """Return the name of the corpus to learn on: the one asked for, else the only one.
+
+    Raises InvalidFields where that is none.
+    """
+    if asked is not None and _read(objects, tenant, asked):
+        return asked
+    names = [corpus.name for corpus in list_corpora(objects, tenant)]
+    if asked is None and len(names) == 1:
+        return names[0]
+    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(asked, names))])
+
+
+def _advice(asked: str | None, names: list[str]) -> str:
+    if not names:
+        return (
+            "there are no photos to learn on yet; prepare some with "
+            "`impasto corpus add NAME FOLDER`"
+        )
+    known = ", ".join(names)
+    return f"name one of {known}" if asked is None else f"no corpus {asked!r}; there are: {known}"
+
+
+def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:
+    """Yield the names below which something lies; passes over a corpus's thousands of shards."""
+    prefix = layout.corpora_prefix(tenant)
+    after = prefix
+    while info := next(iter(objects.list(prefix, start_after=after)), None):
+        name = info.key.removeprefix(prefix).partition("/")[0]
+        yield name
+        after = f"{prefix}{name}0"  # the character behind the slash
+
+
+def _read(objects: ObjectStore, tenant: str, name: str) -> Corpus | None:
+    try:
+        body = objects.get(layout.corpus_index(tenant, name))
+    except ObjectMissing:
+        return None
+    index = _Index.model_validate_json(body)
+    return Corpus(name=name, photos=index.photos, shards=index.shards)

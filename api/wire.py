@@ -1,0 +1,31 @@
+"""What all JSON of the API shares: strict requests, examples, names, keys and times."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+#: What a job may do: paint an album, or learn a style.
+JobKind = Literal["stylize", "train"]
+
+#: S3's own limit on the length of a key, in bytes; characters are never more.
+MAX_KEY_LENGTH = 1024
+
+ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH)]
+StyleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+def example(value: Any) -> dict[str, Any]:  # noqa: ANN401  (an example may be any JSON)
+    """Return the schema extra that shows an example."""
+    return {"example": value}
+
+
+class Request(BaseModel):
+    """A request body; a field that nobody knows is a mistake, not a wish to be ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def timestamp(seconds: float) -> datetime:
+    """Return a time since the epoch as UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
