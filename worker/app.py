@@ -5,6 +5,7 @@ module is imported by both, so whatever is slow to import waits until a child ne
 """
 
 import os
+import signal
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -16,6 +17,7 @@ from infra.deployment import connect
 from infra.doorbell import STYLIZE_TASK
 from infra.log import configure_logging
 from infra.settings import load_settings
+from infra.tether import die_with_parent
 from worker import stopping
 from worker.vigil import Vigil
 
@@ -97,7 +99,11 @@ def log_as_json(**_: object) -> None:
 
 
 def begin_child(**_: object) -> None:
-    """Listen for the main process's word, from the first moment of a child's life."""
+    """Listen for the main process's word, from the first moment of a child's life.
+
+    And die with it: a child left behind would work on beside the one that replaces it.
+    """
+    die_with_parent(os.getppid(), signal.SIGKILL)
     stopping.listen(stop)
 
 
