@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
+from infra.jobs.training import SCHEDULES
 from infra.settings import load_settings
 from trainer.card import StyleCard, machine
 from trainer.corpus import CorpusRejected, read_picture
 from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.reproduce import record_elsewhere, repeat_stage
-from trainer.schedule import Schedule
+from trainer.schedule import Adaptive, Schedule
 from trainer.sheet import save_sheet, triptych
 from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, to_tensor, train
 from trainer.training import Progress as TrainingProgress
@@ -59,7 +60,7 @@ def train_command(
     loss_network: Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")] = "vgg19",
     loss_weights: Weights = None,
     schedule: Annotated[
-        str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")
+        str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
     ] = DEFAULT_SCHEDULE,
     width: Annotated[int, typer.Option(help="32 is the standard net, 16 the light one.")] = 32,
     residual_blocks: Annotated[int, typer.Option(help="Residual blocks of the net.")] = 5,
@@ -77,6 +78,13 @@ def train_command(
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Decides first weights, crops and flips.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; part of what repeats.")] = 2,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="File of a net that serves as stage 0 as it is; it is not trained."),
+    ] = None,
+    adaptive: Annotated[
+        bool, typer.Option(help="End a stage early once its loss has settled.")
+    ] = False,
 ) -> None:
     """Train a style and write its stages, its card and a contact sheet.
 
@@ -92,13 +100,14 @@ def train_command(
         licence=licence,
         painting=painting,
         photos=photos,
-        schedule=Schedule.parse(schedule),
+        schedule=Schedule.parse(SCHEDULES.get(schedule, schedule)),
         net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
         recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed),
         painting_side=painting_side,
         code_version=version("impasto"),
-        command=command_line(painting, photos, loss_weights),
+        command=command_line(),
         reproduce=reproduce_line(name, painting, photos, loss_weights),
+        adaptive=Adaptive() if adaptive else None,
     )
     studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
     with Progress(
@@ -109,7 +118,9 @@ def train_command(
         TextColumn("{task.fields[losses]}"),
         console=console,
     ) as bar:
-        card = train(studio, out, _Bar(bar, order.schedule))
+        card = train(
+            studio, out, _Bar(bar, order.schedule), base=base.read_bytes() if base else None
+        )
     _report(card)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
 
@@ -152,8 +163,10 @@ def reproduce_command(
     Exit code 0: losses and weights are bit for bit those on the card. 1: they are not.
     """
     card = StyleCard.read(style)
-    if not 0 <= stage < len(card.stages):
-        raise typer.BadParameter(f"{card.name} has stages 0 to {len(card.stages) - 1}.")
+    trained = [done.stage for done in card.stages if done.iterations]
+    if stage not in trained:
+        known = ", ".join(map(str, trained))
+        raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
     prepare_arithmetic(card.training.threads)
     order = order_from_card(card, painting, photos)
     source = WeightsSource(folder=loss_weights)
@@ -214,10 +227,11 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
         code_version=card.code_version,
         command=card.command,
         reproduce=card.reproduce,
+        adaptive=Adaptive() if training.adaptive else None,
     )
 
 
-def command_line(*folders: Path | None) -> str:
+def command_line() -> str:
     """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
     words = " ".join(shlex.quote(word) for word in sys.argv[1:])
     return portable(f"python -m trainer {words}")
@@ -243,6 +257,15 @@ def _report(card: StyleCard) -> None:
             f"stage {stage.stage}  ratio {stage.ratio:<6g} content {seen.content:.3f}  "
             f"style {seen.style:.3f}  SSIM {seen.ssim:.3f}"
         )
+    for refused in card.refused:
+        console.print(f"stage {refused.stage} is not published: {refused.reason}")
+    for step in card.interventions:
+        console.print(
+            f"stage {step.stage} went back after {step.iteration} iterations, on with "
+            f"{step.rate_scale:g} of the learning rate: {step.reason}"
+        )
+    for note in card.notes:
+        console.print(note)
 
 
 def main() -> None:

@@ -34,12 +34,13 @@ class Repetition:
 def repeat_stage(studio: Studio, folder: Path, stage: int) -> Repetition:
     """Train a stage's first iterations again from the files in `folder`.
 
-    Raises IndexError for a stage that the card does not hold.
+    Raises KeyError for a stage that the card does not hold.
     """
     card = StyleCard.read(folder)
-    known = card.stages[stage].first_on(machine(), card.training.machine)
-    expected = known or card.stages[stage].first
-    found = run_first_iterations(studio, folder, stage)
+    published = {done.stage: done for done in card.stages}[stage]
+    known = published.first_on(machine(), card.training.machine)
+    expected = known or published.first
+    found = run_first_iterations(studio, folder, published)
     return Repetition(
         iterations=len(expected.losses),
         equal_losses=sum(a == b for a, b in zip(found.losses, expected.losses, strict=True)),
@@ -57,18 +58,18 @@ def record_elsewhere(studio: Studio, folder: Path) -> StyleCard:
     return card
 
 
-def run_first_iterations(studio: Studio, folder: Path, stage: int) -> FirstIterations:
+def run_first_iterations(studio: Studio, folder: Path, stage: StageCard) -> FirstIterations:
     """Train a stage's first iterations and return what came out."""
-    net = starting_net(studio, folder, stage)
-    trainer = studio.stage_trainer(stage, net)
+    net = starting_net(studio, folder, stage.stage)
+    trainer = studio.stage_trainer(stage.stage, net, rate_scale=stage.rate_scale)
     losses = [(loss.content, loss.style) for loss in first_iterations(trainer)]
     return FirstIterations(losses=losses, weights_sha256=weights_sha256(net))
 
 
 def _recorded(studio: Studio, folder: Path, stage: StageCard, made_on: str) -> StageCard:
     here = machine()
-    if stage.first_on(here, made_on):
-        return stage
-    found = run_first_iterations(studio, folder, stage.stage)
+    if not stage.iterations or stage.first_on(here, made_on):
+        return stage  # A base was not trained here at all.
+    found = run_first_iterations(studio, folder, stage)
     new = FirstIterationsElsewhere(**found.model_dump(), machine=here)
     return stage.model_copy(update={"first_elsewhere": [*stage.first_elsewhere, new]})

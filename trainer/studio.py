@@ -1,0 +1,203 @@
+"""What all stages of one training share: the order, the corpus, the painting and its target."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard, machine
+from trainer.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out
+from trainer.loop import Recipe, StageTrainer
+from trainer.losses import StyleTarget, distances, style_target
+from trainer.lossnet import LossNetwork
+from trainer.measure import Measured, measure
+from trainer.pace import AdaptivePace, FixedPace, Pace
+from trainer.painting import read_painting
+from trainer.schedule import Adaptive, Schedule
+from worker.net import NetConfig, TransformNet
+from worker.netfile import NetCard, pack, unpack
+
+#: Photos kept out of training, on which every stage is measured.
+HELD_OUT = 16
+#: Short side of the corpus photos, pixels; crops are taken from them.
+CORPUS_SIDE = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asks for: a painting, photos to learn on, and how to train."""
+
+    name: str
+    title: str
+    licence: str
+    painting: Path
+    photos: Path
+    schedule: Schedule
+    net: NetConfig
+    recipe: Recipe
+    #: Short side, pixels, at which the painting is seen: larger makes finer strokes.
+    painting_side: int
+    code_version: str
+    command: str
+    reproduce: str
+    #: Set when stages may end early, once they have settled.
+    adaptive: Adaptive | None = None
+
+
+class Studio:
+    """Everything that the stages of one training share, measured and decoded once.
+
+    `photos` are the corpus where it is not the folder that the order names.
+    """
+
+    def __init__(
+        self, order: Order, loss_network: LossNetwork, photos: Photos | None = None
+    ) -> None:
+        if order.recipe.crop > CORPUS_SIDE:
+            raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
+        self.order = order
+        self.loss_network = loss_network
+        self.painting = to_tensor(read_painting(order.painting, order.painting_side))
+        self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
+        training, held_out = split_held_out(len(self.corpus), HELD_OUT)
+        self.sampler = CropSampler(
+            self.corpus, indices=training, crop=order.recipe.crop, seed=order.recipe.seed
+        )
+        self.held_out = [to_tensor(self.corpus.photo(index)) for index in held_out or training]
+        self.target: StyleTarget = style_target(loss_network, self.painting)
+
+    def first_net(self) -> TransformNet:
+        """Return the untrained net that the seed stands for."""
+        torch.manual_seed(self.order.recipe.seed)
+        return TransformNet(self.order.net)
+
+    def pack(self, net: TransformNet, stage: int) -> bytes:
+        """Return the file of a stage's net."""
+        ratio = self.order.schedule.stages[stage].ratio
+        card = NetCard(self.order.net, self.order.name, stage, ratio, self.provenance())
+        return pack(net, card)
+
+    def unpack(self, data: bytes) -> TransformNet:
+        """Return the net in a stage's file, as training goes on from it.
+
+        Raises NetFileRejected, and ValueError for a net of another shape than the order's.
+        """
+        net, _ = unpack(data)
+        if net.config != self.order.net:
+            raise ValueError(f"the net is of shape {net.config}, the order's of {self.order.net}")
+        return net
+
+    def stage_trainer(
+        self, stage: int, net: TransformNet, *, rate_scale: float = 1.0
+    ) -> StageTrainer:
+        """Set up a stage that continues from `net` at the stage's own place in the corpus."""
+        order = self.order
+        before = sum(s.iterations for s in order.schedule.stages[:stage])
+        return StageTrainer(
+            net=net,
+            loss_network=self.loss_network,
+            target=self.target,
+            sampler=self.sampler,
+            stage=order.schedule.stages[stage],
+            recipe=order.recipe,
+            lowest_ratio=order.schedule.stages[0].ratio,
+            first_photo=before * order.recipe.batch,
+            pace=self._pace(stage),
+            rate_scale=rate_scale,
+        )
+
+    def _pace(self, stage: int) -> Pace:
+        recipe, plan = self.order.recipe, self.order.schedule.stages[stage]
+        rates = {"peak": recipe.peak_rate, "floor": recipe.floor_rate}
+        if self.order.adaptive is None:
+            return FixedPace(plan, **rates)
+        return AdaptivePace(plan, self.order.adaptive, **rates)
+
+    def measure(self, net: TransformNet) -> Measured:
+        """Measure a net on the held-out photos."""
+        return measure(net, self.held_out, self.loss_network, self.target)
+
+    @torch.no_grad()
+    def measure_photos(self) -> Losses:
+        """Measure the held-out photos themselves, as if a net changed nothing."""
+        seen = [self.loss_network(photo) for photo in self.held_out]
+        style = sum(distances(s, s, self.target).style.item() for s in seen) / len(seen)
+        return Losses(content=0.0, style=style, ssim=1.0)
+
+    def provenance(self) -> dict[str, str]:
+        """Return what a net's file says of its making."""
+        order = self.order
+        return {
+            "painting_sha256": file_sha256(order.painting),
+            "schedule": str(order.schedule),
+            "loss_network": self.loss_network.name,
+            "code_version": order.code_version,
+            "licence": order.licence,
+        }
+
+    def blank_card(self) -> StyleCard:
+        """Return the style's card before its first stage."""
+        order = self.order
+        return StyleCard(
+            name=order.name,
+            title=order.title,
+            licence=order.licence,
+            code_version=order.code_version,
+            command=order.command,
+            reproduce=order.reproduce,
+            painting=PaintingCard(
+                sha256=file_sha256(order.painting), title=order.title, side=order.painting_side
+            ),
+            net=NetShape(**asdict(order.net)),
+            training=self._training_card(),
+            held_out_photos=len(self.held_out),
+            photos_before_training=self.measure_photos(),
+            stages=[],
+            notes=_notes(len(self.corpus)),
+        )
+
+    def _training_card(self) -> TrainingCard:
+        return TrainingCard(
+            loss_network=self.loss_network.name,
+            schedule=str(self.order.schedule),
+            **asdict(self.order.recipe),
+            threads=torch.get_num_threads(),
+            corpus_photos=len(self.corpus),
+            corpus_sha256=self.corpus.sha256(),
+            machine=machine(),
+            adaptive=self.order.adaptive is not None,
+        )
+
+
+def _notes(photos: int) -> list[str]:
+    """Say what a person should know of a training on that many photos."""
+    training, held_out = split_held_out(photos, HELD_OUT)
+    if not held_out:
+        return [
+            f"The corpus has only {photos} photos: none could be kept out of training, so the "
+            "distances are of photos that the nets were trained on."
+        ]
+    if len(held_out) < HELD_OUT:
+        return [
+            f"The corpus has only {photos} photos: {len(training)} to train on and "
+            f"{len(held_out)} to measure on. Expect a net that fits photos like these."
+        ]
+    return []
+
+
+def to_tensor(pixels: object) -> Tensor:
+    """Return (H, W, 3) uint8 pixels as a picture of the trainer's: (1, 3, H, W) float 0..1."""
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float().div_(255)
+
+
+def prepare_arithmetic(threads: int) -> None:
+    """Make CPU arithmetic repeat bit for bit: fixed threads, deterministic algorithms."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 (hex)."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
