@@ -17,7 +17,7 @@ from trainer.measure import Measured
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, write_quick
 from trainer.schedule import Schedule
 from trainer.sheet import contact_sheet, save_sheet
-from trainer.training import SHEET_PHOTOS, Order, Studio, prepare_arithmetic
+from trainer.training import Order, Studio, prepare_arithmetic
 from trainer.training import Progress as TrainingProgress
 from trainer.weights import WeightsSource
 from worker.affine import apply
@@ -28,6 +28,8 @@ from worker.netfile import unpack
 BACKBONE_SCHEDULE = "0.1:200,0.4:300,1.5:400,5:500,10:600"
 #: Norms alone need few iterations, and no first stage: the backbone's own norms are it.
 QUICK_SCHEDULE = "0.4:50,2:75,10:125"
+#: Photos on a sheet.
+SHEET_PHOTOS = 6
 
 app = typer.Typer(
     help="Make a backbone, and quick styles over it.",

@@ -1,0 +1,143 @@
+"""Arms of an experiment: trainings that differ in one thing, each stage's net kept on disk."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from tests.bench.common.plain import PlainTrainer
+from trainer.loop import Recipe, StageTrainer
+from trainer.lossnet import LossNetwork
+from trainer.measure import Measured
+from trainer.schedule import Schedule
+from trainer.training import Order, Studio
+from worker.net import NetConfig, TransformNet
+from worker.netfile import NetCard, pack, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an arm ended: distances on held-out photos, and the seconds that its stages took."""
+
+    measured: Measured
+    seconds: float
+    #: The last stage's net file.
+    net: str
+
+    def load(self) -> TransformNet:
+        """Return the trained net."""
+        return unpack(Path(self.net).read_bytes())[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One training: everything that decides its net."""
+
+    painting: Path
+    schedule: str
+    seed: int = 1
+    #: `dimensionless`, or `plain`: squared errors as in Johnson et al. (2016).
+    losses: str = "dimensionless"
+    #: Net file to start from instead of the seed's untrained net.
+    base: Path | None = None
+    #: Photos that come before the first: a warm start sees others than its base has.
+    config: NetConfig = field(default_factory=lambda: NetConfig(width=16))
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def digest(self, stages: int) -> str:
+        """Return a hash (hex) of all that decides the net after so many stages."""
+        schedule = ",".join(self.schedule.split(",")[:stages])
+        parts = {
+            **asdict(replace(self, schedule=schedule)),
+            "painting": hashlib.sha256(self.painting.read_bytes()).hexdigest(),
+            "base": hashlib.sha256(self.base.read_bytes()).hexdigest() if self.base else None,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+class Laboratory:
+    """Runs arms; a stage that was trained before, by this or an earlier run, is not repeated."""
+
+    def __init__(self, *, photos: Path, loss_network: LossNetwork, out: Path) -> None:
+        self._photos = photos
+        self._network = loss_network
+        self._nets = out / "nets"
+        self._nets.mkdir(parents=True, exist_ok=True)
+        self._studios: dict[tuple[Path, Recipe], Studio] = {}
+
+    def run(self, arm: Arm, on_stage: Callable[[str], None] = print) -> Outcome:
+        """Train an arm, or find it trained."""
+        record = self._nets / f"{arm.digest(arm.schedule.count(',') + 1)}.json"
+        if record.exists():
+            found = json.loads(record.read_text())
+            return Outcome(Measured(**found["measured"]), found["seconds"], found["net"])
+        studio = self.studio(arm)
+        net, seconds, path = self._start(arm, studio), 0.0, Path()
+        for stage in range(len(studio.order.schedule.stages)):
+            path, spent = self._stage(arm, studio, stage, net)
+            net, seconds = unpack(path.read_bytes())[0], seconds + spent
+        outcome = Outcome(studio.measure(net), round(seconds, 1), str(path))
+        record.write_text(json.dumps(asdict(outcome)))
+        on_stage(
+            f"  {arm.painting.stem} seed {arm.seed} {arm.losses} {arm.schedule}: {_say(outcome)}"
+        )
+        return outcome
+
+    def studio(self, arm: Arm) -> Studio:
+        """Return the studio of an arm's painting, corpus and recipe."""
+        key = (arm.painting, recipe := replace(arm.recipe, seed=arm.seed))
+        if key not in self._studios:
+            # One at a time: each keeps its decoded photos.
+            self._studios = {key: Studio(self._order(arm, recipe), self._network)}
+        studio = self._studios[key]
+        studio.order = self._order(arm, recipe)
+        return studio
+
+    def _order(self, arm: Arm, recipe: Recipe) -> Order:
+        return Order(
+            name=arm.painting.stem.replace("_", "-"),
+            title="",
+            licence="",
+            painting=arm.painting,
+            photos=self._photos,
+            schedule=Schedule.parse(arm.schedule),
+            net=arm.config,
+            recipe=recipe,
+            painting_side=384,
+            code_version="bench",
+            command="",
+            reproduce="",
+        )
+
+    def _start(self, arm: Arm, studio: Studio) -> TransformNet:
+        return unpack(arm.base.read_bytes())[0] if arm.base else studio.first_net()
+
+    def _stage(self, arm: Arm, studio: Studio, stage: int, net: TransformNet) -> tuple[Path, float]:
+        path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
+        if not path.exists():
+            begun = time.monotonic()
+            trainer = self._trainer(arm, studio, stage, net)
+            while not trainer.done:
+                trainer.step()
+            seconds = time.monotonic() - begun
+            ratio = studio.order.schedule.stages[stage].ratio
+            card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})
+            path.write_bytes(pack(net, card))
+        return path, unpack(path.read_bytes())[1].provenance["seconds"]
+
+    def _trainer(
+        self, arm: Arm, studio: Studio, stage: int, net: TransformNet
+    ) -> StageTrainer | PlainTrainer:
+        if arm.losses == "dimensionless":
+            return studio.stage_trainer(stage, net)
+        return PlainTrainer(studio=studio, stage=stage, net=net)
+
+
+def _say(outcome: Outcome) -> str:
+    seen = outcome.measured
+    return (
+        f"style {seen.style:.3f}, content {seen.content:.3f}, SSIM {seen.ssim:.3f}, "
+        f"{outcome.seconds:.0f} s"
+    )

@@ -1,0 +1,121 @@
+"""Training as tutorials write it: squared errors, eager, default layout, PIL in the loop.
+
+After Johnson et al. (2016) and the example in PyTorch's own repository. Deliberately independent
+of the trainer's loop, which it is measured against.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.corpus import read_picture
+from trainer.losses import StyleTarget, gram
+from trainer.lossnet import Features, LossNetwork
+from trainer.schedule import learning_rate
+from trainer.training import CORPUS_SIDE, Studio
+from worker.net import TransformNet
+
+#: Photos whose features set the scale between the two plain losses.
+SCALE_PHOTOS = 8
+
+
+def plain_losses(painted: Features, photo: Features, target: StyleTarget) -> tuple[Tensor, Tensor]:
+    """Return content loss (mean squared error) and style loss (summed over layers), scalars.
+
+    Gram matrices are averaged over positions and divided by their channels, as Johnson et al. do.
+    """
+    content = F.mse_loss(painted.content, photo.content)
+    style = torch.stack(
+        [
+            ((gram(f) - target.grams[name]) / f.shape[1]).square().sum((1, 2)).mean()
+            for name, f in painted.style.items()
+        ]
+    ).sum()
+    return content, style
+
+
+@torch.no_grad()
+def plain_scale(network: LossNetwork, photos: list[Tensor], target: StyleTarget) -> float:
+    """Return the plain style weight that a dimensionless ratio of 1 comes nearest to.
+
+    Plain losses have no scale of their own: a fixed weight means other things for another
+    painting and loss network. Energy over energy makes the two kinds of training comparable.
+    """
+    energy = [network(photo).content.square().mean().item() for photo in photos[:SCALE_PHOTOS]]
+    style = sum((grams / grams.shape[0]).square().sum().item() for grams in target.grams.values())
+    return sum(energy) / len(energy) / style
+
+
+class PlainTrainer:
+    """A stage with plain losses: content + ratio * scale * style, Adam, no jitter, no extras."""
+
+    def __init__(self, *, studio: Studio, stage: int, net: TransformNet) -> None:
+        schedule, recipe = studio.order.schedule, studio.order.recipe
+        self._net, self._network = net.train(), studio.loss_network
+        self._target, self._recipe = studio.target, recipe
+        self._stage = schedule.stages[stage]
+        scale = plain_scale(studio.loss_network, studio.held_out, studio.target)
+        self._weight = self._stage.ratio * scale
+        self._optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
+        before = sum(s.iterations for s in schedule.stages[:stage])
+        self._batches = studio.sampler.batches(before * recipe.batch, recipe.batch)
+        self.iteration = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage has had all its iterations."""
+        return self.iteration >= self._stage.iterations
+
+    def step(self) -> None:
+        """Train on one batch."""
+        photo = next(self._batches)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(
+                self.iteration,
+                self._stage.iterations,
+                peak=self._recipe.peak_rate,
+                floor=self._recipe.floor_rate,
+            )
+        plain_step(self._net, self._network, self._target, photo, self._weight, self._optimizer)
+        self.iteration += 1
+
+
+def plain_step(
+    net: TransformNet,
+    network: LossNetwork,
+    target: StyleTarget,
+    photo: Tensor,
+    weight: float,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Take one step on a batch, (B, 3, S, S), as tutorials do."""
+    optimizer.zero_grad()
+    painted = net(photo)
+    content, style = plain_losses(network(painted), network(photo), target)
+    (content + weight * style).backward()
+    optimizer.step()
+
+
+class PlainLoader:
+    """Opens, shrinks and crops each photo when its turn comes, on the training's own thread."""
+
+    def __init__(self, paths: list[Path], *, crop: int, seed: int = 0) -> None:
+        self._paths = paths
+        self._crop = crop
+        self._random = np.random.default_rng(seed)
+
+    def batch(self, size: int) -> Tensor:
+        """Return (B, 3, crop, crop) float 0..1, channels first in memory."""
+        crops = [self._one() for _ in range(size)]
+        return torch.stack(crops)
+
+    def _one(self) -> Tensor:
+        photo = read_picture(self._paths[self._random.integers(len(self._paths))], CORPUS_SIDE)
+        top = self._random.integers(photo.shape[0] - self._crop + 1)
+        left = self._random.integers(photo.shape[1] - self._crop + 1)
+        crop = Image.fromarray(photo).crop((left, top, left + self._crop, top + self._crop))
+        return torch.from_numpy(np.asarray(crop).copy()).permute(2, 0, 1).contiguous().float() / 255

@@ -1,0 +1,160 @@
+"""Images a second of a training step, light and standard, beside the same step written plainly.
+
+    python3 infra/dev.py bench train [--scale small|full]
+
+The plain step is eager, in the default layout, with PIL opening each photo in the loop. All
+variants run in turns within one process, so that a busy machine slows all of them; the best turn
+of each counts. The share is that of the fastest convolution that this machine was seen to do.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+
+from tests.bench.common.arms import Arm, Laboratory
+from tests.bench.common.assets import find_assets
+from tests.bench.common.fast import Speed, quicken
+from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.peak import convolution_peak, count_flops
+from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
+from tests.bench.common.tables import table
+from trainer.loop import Recipe, StageTrainer
+from trainer.schedule import Stage
+from trainer.training import Studio
+from worker.net import NetConfig, TransformNet
+
+PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}
+SPEEDS = (
+    Speed(),
+    Speed(channels_last=True),
+    Speed(compiled=True),
+    Speed(channels_last=True, compiled=True),
+    Speed(channels_last=True, half=True),
+    Speed(channels_last=True, half=True, compiled=True),
+)
+#: Steps in a turn and number of turns, by scale.
+TURNS = {"small": (2, 5), "full": (5, 12)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One variant's result."""
+
+    profile: str
+    variant: str
+    images_per_second: float
+    #: Over the plain step of the same profile.
+    ratio: float
+    #: Median of the turns over the best one: how busy the machine was.
+    unrest: float
+    peak_share: float
+
+
+def main() -> None:
+    """Measure all variants of both profiles."""
+    options = parser("train", __doc__ or "")
+    options.add_argument("--profile", choices=tuple(PROFILES), action="append")
+    chosen = options.parse_args()
+    out = prepare(chosen)
+    # Compiled backward passes have operators without a deterministic form; only time counts here.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    assets = find_assets()
+    painting = next(iter(assets.paintings().values()))
+    network = assets.loss_network(chosen.loss_network)
+    laboratory = Laboratory(photos=assets.photos, loss_network=network, out=out)
+    peak = convolution_peak()
+    print(f"Convolution peak: {peak / 1e9:.0f} GFLOP/s, {chosen.threads} threads, {network.name}")
+    rates: list[Rate] = []
+    for profile in chosen.profile or PROFILES:
+        arm = Arm(painting, "1:1000000", config=PROFILES[profile])
+        studio = laboratory.studio(arm)
+        rates += measure_profile(studio, profile, peak, TURNS[chosen.scale])
+        print(rates_table(rates), flush=True)
+        save(out, "train", {"peak_flops": peak, "rates": [asdict(rate) for rate in rates]})
+    print(f"\n### Training step: {network.name}, crops of {Recipe().crop} px\n")
+    print(rates_table(rates))
+
+
+def measure_profile(
+    studio: Studio, profile: str, peak: float, turns: tuple[int, int]
+) -> list[Rate]:
+    """Run all variants of one profile in turns."""
+    config = PROFILES[profile]
+    steps: dict[str, Callable[[], object]] = {"plain": plain(studio, config)}
+    for speed in SPEEDS:
+        steps[f"Impasto, {speed}"] = ours(studio, config, speed)
+    flops = count_flops(ours(studio, config, Speed()))
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()  # compiles
+        step()
+    for _ in range(turns[1]):
+        for name, step in steps.items():
+            begun = time.perf_counter()
+            for _ in range(turns[0]):
+                step()
+            seconds[name].append((time.perf_counter() - begun) / turns[0])
+    batch = studio.order.recipe.batch
+    return [
+        Rate(
+            profile,
+            name,
+            images_per_second=batch / min(times),
+            ratio=min(seconds["plain"]) / min(times),
+            unrest=statistics.median(times) / min(times),
+            peak_share=flops / min(times) / peak,
+        )
+        for name, times in seconds.items()
+    ]
+
+
+def plain(studio: Studio, config: NetConfig) -> Callable[[], object]:
+    """Return the plain step."""
+    torch.manual_seed(0)
+    net, recipe = TransformNet(config).train(), studio.order.recipe
+    paths = sorted(studio.order.photos.rglob("*.jpg"))
+    loader = PlainLoader(paths, crop=recipe.crop)
+    weight = plain_scale(studio.loss_network, studio.held_out, studio.target)
+    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
+    return lambda: plain_step(
+        net, studio.loss_network, studio.target, loader.batch(recipe.batch), weight, optimizer
+    )
+
+
+def ours(studio: Studio, config: NetConfig, speed: Speed) -> Callable[[], object]:
+    """Return the trainer's own step, run with some speed options."""
+    torch.manual_seed(0)
+    net, network = quicken(TransformNet(config).train(), studio.loss_network, speed)
+    trainer = StageTrainer(
+        net=net,
+        loss_network=network,
+        target=studio.target,
+        sampler=studio.sampler,
+        stage=Stage(1.0, 1_000_000),
+        recipe=studio.order.recipe,
+        lowest_ratio=1.0,
+        first_photo=0,
+    )
+    return trainer.step
+
+
+def rates_table(rates: list[Rate]) -> str:
+    """Return the table of variants."""
+    rows = [
+        (
+            f"{rate.profile}, {rate.variant}",
+            f"{rate.images_per_second:.2f}",
+            f"{rate.ratio:.2f}×",
+            f"{rate.peak_share:.0%}",
+            f"{rate.unrest:.2f}",
+        )
+        for rate in rates
+    ]
+    return table(("step", "images/s", "of plain", "of peak", "median/best"), rows)
+
+
+if __name__ == "__main__":
+    main()
