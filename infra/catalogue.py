@@ -2,18 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra import layout
-from infra.errors import InvalidRequest, StyleMissing
+from infra.errors import InvalidRequest, StyleMissing, StyleTaken
 from infra.jobs.model import WeightedNet
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.style_names import StyleNames
 
 #: What a style may be called: safe in a URL, an object key and a file name.
 STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -21,7 +22,13 @@ STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 #: The nets that a style and a strength stand for: one, or two neighbours whose weights sum to 1.
 Blend = tuple[WeightedNet, ...]
 
-_CONTENT_TYPES: Final = {".json": "application/json", ".jpg": "image/jpeg"}
+_CONTENT_TYPES: Final = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
 _NET_TYPE: Final = "application/octet-stream"
 
 log = structlog.get_logger()
@@ -47,7 +54,10 @@ class Style(BaseModel):
     name: str
     title: str
     stages: tuple[Stage, ...] = Field(min_length=1)
+    #: When its newest stage was published.
     published: datetime
+    #: The training that makes it; None when it came as a folder.
+    job: str | None = None
 
     def blend(self, strength: float) -> Blend:
         """Return the point at `strength` (0..1) on the path through the stages."""
@@ -82,6 +92,7 @@ class StyleCatalogue:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
+        self._names = StyleNames(objects)
 
     def names(self) -> list[str]:
         """Return the names of all styles, in order."""
@@ -111,6 +122,98 @@ class StyleCatalogue:
             raise InvalidRequest(f"The strength must lie between 0 and 1, not {strength}.")
         return self.get(name).blend(strength)
 
+    def file(self, name: str, file: str) -> bytes:
+        """Return a file of a style, such as `card.json` or `previews/stage-1/0.jpg`.
+
+        Raises StyleMissing for what is no style's name, and ObjectMissing.
+        """
+        if not STYLE_NAME.fullmatch(name):
+            raise StyleMissing(f"{name!r} is not the name of a style.")
+        return self._objects.get(layout.style_file(name, file))
+
+    def check_free(self, name: str) -> None:
+        """Raise StyleTaken when the name is a style's, or reserved."""
+        self._names.check_free(name)
+
+    def reserve(self, name: str, job: str, tenant: str) -> None:
+        """Take a name for the style that a training will make; raises StyleTaken."""
+        self._names.reserve(name, job, tenant)
+
+    def release(self, name: str, job: str) -> None:
+        """Give a reserved name back, unless a style has been published under it."""
+        self._names.release(name, job)
+
+    def made_by(self, name: str, job: str) -> tuple[int, ...]:
+        """Return the stages of a style that a training has published."""
+        style = self._find(name)
+        return tuple(s.stage for s in style.stages) if style and style.job == job else ()
+
+    def publish_stage(
+        self,
+        name: str,
+        *,
+        title: str,
+        job: str,
+        stage: int,
+        ratio: float,
+        net: bytes,
+        files: Mapping[str, bytes],
+    ) -> Style:
+        """Publish one more stage of a training's style: its net, then `files`, the index last.
+
+        `files` are by their names below the style, such as `previews/stage-1/0.jpg`. Safe to
+        repeat; another net for the same stage takes its place. Raises StyleTaken when the name
+        is not reserved for the job.
+        """
+        before = self._find(name)
+        if not self._names.owned_by(name, job) or (before and before.job != job):
+            raise StyleTaken(f"The name {name!r} is not reserved for job {job}.")
+        sha256 = hashlib.sha256(net).hexdigest()
+        new = Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(name, sha256))
+        others = [s for s in before.stages if s.stage != stage] if before else []
+        stages = tuple(sorted([*others, new], key=lambda s: s.stage))
+        self._objects.put(new.key, net, content_type=_NET_TYPE)
+        self.write_files(name, files)
+        if before and before.stages == stages:
+            return before
+        style = Style(name=name, title=title, stages=stages, published=datetime.now(UTC), job=job)
+        self._put_index(style)
+        return style
+
+    def write_files(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Write or replace files beside a style, in the order given."""
+        for file, body in files.items():
+            kind = _CONTENT_TYPES.get(PurePosixPath(file).suffix)
+            self._objects.put(layout.style_file(name, file), body, content_type=kind)
+
+    # The nets that styles share.
+
+    def put_backbone(self, body: bytes) -> str:
+        """Keep the net that quick styles share, and return its SHA-256 (hex)."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        self._objects.put(layout.backbone(sha256), body, content_type=_NET_TYPE)
+        return sha256
+
+    def has_backbone(self, sha256: str) -> bool:
+        """Whether a backbone of that SHA-256 is there."""
+        return self._exists(layout.backbone(sha256))
+
+    def get_backbone(self, sha256: str) -> bytes:
+        """Return a backbone's file; raises ObjectMissing."""
+        return self._objects.get(layout.backbone(sha256))
+
+    def put_base(self, key: str, body: bytes) -> None:
+        """Keep the net that new styles start from, by its `layout.base`; the first one stays."""
+        if not self._exists(key):
+            self._objects.put(key, body, content_type=_NET_TYPE)
+
+    def get_base(self, key: str) -> bytes | None:
+        """Return the net that new styles start from; None when there is none of that shape."""
+        try:
+            return self._objects.get(key)
+        except ObjectMissing:
+            return None
+
     def publish(self, folder: Path) -> Style:
         """Put a style folder (card, nets, pictures) into the bucket, its index last.
 
@@ -120,20 +223,34 @@ class StyleCatalogue:
         card = _read_card(folder)
         entries = sorted(card.stages, key=lambda entry: entry.stage)
         stages = tuple(_stage(card, entry) for entry in entries)
-        try:
-            if (published := self.get(card.name)).stages == stages:
-                return published
-        except StyleMissing:
-            pass
+        published = self._find(card.name)
+        if published and (published.job is not None or published.stages == stages):
+            return published  # what a user has taught it under this name is the user's
         for entry, stage in zip(entries, stages, strict=True):
             self._put_net(folder / entry.file, stage)
         for path in _companions(folder):
             self._put_file(path, layout.style_file(card.name, path.name))
         style = Style(name=card.name, title=card.title, stages=stages, published=datetime.now(UTC))
-        index = style.model_dump_json().encode()
-        self._objects.put(layout.style_index(card.name), index, content_type="application/json")
-        log.info("style published", style=style.name, stages=len(stages))
+        self._put_index(style)
         return style
+
+    def _put_index(self, style: Style) -> None:
+        index = style.model_dump_json().encode()
+        self._objects.put(layout.style_index(style.name), index, content_type="application/json")
+        log.info("style published", style=style.name, stages=len(style.stages))
+
+    def _find(self, name: str) -> Style | None:
+        try:
+            return Style.model_validate_json(self._objects.get(layout.style_index(name)))
+        except ObjectMissing:
+            return None
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._objects.head(key)
+        except ObjectMissing:
+            return False
+        return True
 
     def _put_net(self, path: Path, stage: Stage) -> None:
         if not path.is_file():

@@ -11,6 +11,7 @@ from kombu.entity import Queue
 from kombu.exceptions import KombuError
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.model import JobKind
 from infra.redis_client import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -24,6 +25,14 @@ from infra.settings import Settings
 #: Task of a worker: arguments are the job's id and the chunk's number.
 STYLIZE_TASK: Final = "impasto.stylize"
 STYLIZE_QUEUE: Final = "stylize"
+#: Task of a trainer: arguments are the job's id and the chunk's number, which is always 0.
+TRAIN_TASK: Final = "impasto.train"
+TRAIN_QUEUE: Final = "train"
+
+_TASKS: Final[dict[JobKind, tuple[str, str]]] = {
+    "stylize": (STYLIZE_TASK, STYLIZE_QUEUE),
+    "train": (TRAIN_TASK, TRAIN_QUEUE),
+}
 
 #: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
 _PUBLISH: Final = {
@@ -44,7 +53,7 @@ _TRANSPORT: Final = {
 
 
 def celery_app(settings: Settings) -> Celery:
-    """Return the Celery application of the API (to ring) and of the workers (to listen).
+    """Return the Celery application of the API (to ring), workers and trainers (to listen).
 
     Nothing is sent yet. Raises ServiceUnavailable when no Redis is named.
     """
@@ -56,7 +65,7 @@ def celery_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=False,
-        task_queues=[Queue(STYLIZE_QUEUE)],
+        task_queues=[Queue(STYLIZE_QUEUE), Queue(TRAIN_QUEUE)],
         task_default_queue=STYLIZE_QUEUE,
         task_create_missing_queues=False,
         task_publish_retry=True,
@@ -84,18 +93,19 @@ class CeleryDoorbell:
         self._app = app
         self._client = client
 
-    def ring(self, job: str, chunk: int) -> None:
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
         """Send one message about a chunk; raises ServiceUnavailable."""
         send = cast("Any", self._app).send_task
+        task, queue = _TASKS[kind]
         try:
             with redis_errors():
-                send(STYLIZE_TASK, args=[job, chunk], queue=STYLIZE_QUEUE)
+                send(task, args=[job, chunk], queue=queue)
         except (KombuError, OSError) as error:
             raise ServiceUnavailable(
                 f"The broker cannot be reached ({type(error).__name__}); try again soon."
             ) from error
 
-    def backlog(self) -> int:
-        """Return how many messages wait for a worker; raises ServiceUnavailable."""
+    def backlog(self, queue: JobKind = "stylize") -> int:
+        """Return how many messages wait in a queue; raises ServiceUnavailable."""
         with redis_errors():
-            return self._client.llen(STYLIZE_QUEUE)
+            return self._client.llen(_TASKS[queue][1])

@@ -39,6 +39,14 @@ class StyleMissing(ImpastoError):
     status = HTTPStatus.NOT_FOUND
 
 
+class StyleTaken(ImpastoError):
+    """A style of that name is published, or another training has reserved it."""
+
+    type = "style-exists"
+    title = "There is a style of that name already."
+    status = HTTPStatus.CONFLICT
+
+
 class InvalidRequest(ImpastoError):
     """The request cannot be understood or asks for something impossible."""
 

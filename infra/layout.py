@@ -4,7 +4,10 @@ One bucket, one prefix a tenant. Every name that becomes a part of a key is chec
 no id or file name from outside can reach beyond its own prefix.
 """
 
+import hashlib
+import json
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 #: Photos in one part of a manifest.
@@ -13,6 +16,7 @@ PART_PHOTOS: Final = 1000
 OPEN_PREFIX: Final = "open/"
 STYLES_PREFIX: Final = "styles/"
 BACKBONES_PREFIX: Final = "backbones/"
+BASES_PREFIX: Final = "bases/"
 
 #: Crockford's base 32, lower case: sorts like the numbers it stands for, and no letter looks like
 #: a digit.
@@ -130,6 +134,26 @@ def parse_outcomes(key: str) -> tuple[int, int]:
     return int(chunk), int(name.removesuffix(".jsonl"))
 
 
+def progress_prefix(tenant: str, job: str) -> str:
+    """How far every slice of a training had come, in the order of tokens."""
+    return f"{job_prefix(tenant, job)}progress/"
+
+
+def progress(tenant: str, job: str, token: int) -> str:
+    """How far one slice of a training has come; the highest token is the authority."""
+    return f"{progress_prefix(tenant, job)}{token:020d}.json"
+
+
+def parse_progress(key: str) -> int:
+    """Return the token of a `progress` key."""
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def checkpoints_prefix(tenant: str, job: str) -> str:
+    """Every checkpoint of a training that is kept, oldest first."""
+    return f"{job_prefix(tenant, job)}checkpoints/"
+
+
 def cancelled_marker(tenant: str, job: str) -> str:
     """Empty object: somebody asked to cancel the job."""
     return f"{job_prefix(tenant, job)}cancelled"
@@ -151,13 +175,23 @@ def receipt(tenant: str, digest: str) -> str:
 
 
 def style_file(style: str, name: str) -> str:
-    """A file of a published style, such as `card.json`."""
-    return f"{STYLES_PREFIX}{_part(style)}/{_part(name)}"
+    """A file of a published style, such as `card.json` or `previews/stage-1/0.jpg`."""
+    return f"{STYLES_PREFIX}{_part(style)}/{'/'.join(map(_part, name.split('/')))}"
 
 
 def style_index(style: str) -> str:
     """The style's list of versions; written last, so a style that has one is whole."""
     return style_file(style, "style.json")
+
+
+def style_owners(style: str) -> str:
+    """Every reservation of a style's name."""
+    return f"{STYLES_PREFIX}{_part(style)}/owners/"
+
+
+def style_owner(style: str, job: str) -> str:
+    """A training's reservation of the name of the style that it makes."""
+    return f"{style_owners(style)}{_part(job)}.json"
 
 
 def style_net(style: str, sha256: str) -> str:
@@ -168,6 +202,15 @@ def style_net(style: str, sha256: str) -> str:
 def backbone(sha256: str) -> str:
     """The net that quick styles share, by its file's hash; each of their files names it."""
     return f"{BACKBONES_PREFIX}{_part(sha256)}.safetensors"
+
+
+def base(net: Mapping[str, object], loss_network: str) -> str:
+    """The net that new styles of a shape start from, trained with that loss network.
+
+    `net` is the shape as on a style card: width, residual_blocks, upsample.
+    """
+    shape = json.dumps({"net": dict(net), "loss_network": loss_network}, sort_keys=True)
+    return f"{BASES_PREFIX}{hashlib.sha256(shape.encode()).hexdigest()}.safetensors"
 
 
 def style_previews(style: str) -> str:
@@ -194,3 +237,18 @@ def corpora_prefix(tenant: str) -> str:
 def corpus_index(tenant: str, corpus: str) -> str:
     """What a corpus holds; written last, so a corpus that has one is whole."""
     return f"{corpora_prefix(tenant)}{_part(corpus)}/corpus.json"
+
+
+def corpus_shards(tenant: str, corpus: str) -> str:
+    """Every shard of a corpus, and beside each the index of what is in it."""
+    return f"{corpora_prefix(tenant)}{_part(corpus)}/shards/"
+
+
+def corpus_shard(tenant: str, corpus: str, number: int) -> str:
+    """One shard: a tar file of prepared photos."""
+    return f"{corpus_shards(tenant, corpus)}{number:05d}.tar"
+
+
+def corpus_shard_index(tenant: str, corpus: str, number: int) -> str:
+    """Which photos are in a shard; written after it."""
+    return f"{corpus_shards(tenant, corpus)}{number:05d}.json"

@@ -67,6 +67,17 @@ class Settings(BaseSettings):
     #: Bytes of nets that one worker process keeps loaded.
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
 
+    #: Seconds that a trainer works on one job before others get their turn.
+    slice_seconds: Annotated[float, Field(gt=0, le=600)] = 600.0
+    #: Seconds between two checkpoints of a training: what a crash may cost.
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
+    #: Threads of the trainer's CPU arithmetic; 0 leaves the choice to PyTorch.
+    trainer_threads: Annotated[int, Field(ge=0)] = 0
+    #: Whether a training makes way for albums that wait.
+    trainer_yields: bool = True
+    #: Bytes of corpus shards that a trainer keeps in its memory.
+    corpus_cache_bytes: Annotated[int, Field(ge=0)] = 1024 * MEBIBYTE
+
     #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth).
     loss_weights: Path | None = None
     #: Folder of test and training assets; only tests and training commands read it.

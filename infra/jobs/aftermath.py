@@ -12,6 +12,7 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord
 from infra.jobs.ports import Doorbell, JobStore
 from infra.storage.port import ObjectStore
+from infra.style_names import StyleNames
 
 log = structlog.get_logger()
 
@@ -24,13 +25,13 @@ class Aftermath:
         self._records = records
         self._doorbell = doorbell
 
-    def ring(self, job: str, chunks: Iterable[int]) -> None:
-        """Ring for each chunk."""
+    def ring(self, record: JobRecord, chunks: Iterable[int]) -> None:
+        """Ring for each chunk of a job."""
         try:
             for chunk in chunks:
-                self._doorbell.ring(job, chunk)
+                self._doorbell.ring(record.spec.id, chunk, record.spec.kind)
         except ServiceUnavailable as error:
-            log.warning("doorbell is silent", job_id=job, reason=error.detail)
+            log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
 
     def seal_if_ended(self, record: JobRecord) -> bool:
         """Write down the end of a job that has one; returns whether that was done.
@@ -41,6 +42,8 @@ class Aftermath:
             return False
         manifest = Manifest(store=self._objects, tenant=record.spec.tenant, job=record.spec.id)
         try:
+            if record.spec.training is not None:
+                StyleNames(self._objects).release(record.spec.style, record.spec.id)
             manifest.seal(record)
             self._records.seal(record.spec.id)
         except ServiceUnavailable as error:

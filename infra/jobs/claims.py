@@ -47,6 +47,8 @@ class Claims:
         ttl = self._settings.lease_seconds
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobSpec, Chunk]]:
+            if record.spec.training is not None:
+                raise rules.NotClaimable(f"job {job} is a training")
             record, chunk = rules.claim(record, number, worker, self._clock(), ttl)
             return record, (record.spec, chunk)
 
@@ -112,9 +114,6 @@ class Claims:
 
     def finish(self, claim: ClaimedChunk) -> None:
         """Hand in a chunk whose photos all have an outcome."""
-        # Once more and whole: a chunk that only inherited has no file of this token yet, and one
-        # of an older token may come from somebody whose commit was refused.
-        self._write_outcomes(claim, ())
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
             now = self._clock()
@@ -124,7 +123,7 @@ class Claims:
 
         record, fresh = self._change(claim, rule)
         log.info("chunk committed", job_id=claim.spec.id, chunk=claim.number, worker=claim.worker)
-        self._aftermath.ring(claim.spec.id, fresh)
+        self._aftermath.ring(record, fresh)
         self._aftermath.seal_if_ended(record)
 
     def release(self, claim: ClaimedChunk) -> None:
@@ -137,7 +136,7 @@ class Claims:
         with suppress(rules.StaleLease):
             record = self._change(claim, rule)
             if not self._aftermath.seal_if_ended(record):
-                self._aftermath.ring(claim.spec.id, [claim.number])
+                self._aftermath.ring(record, [claim.number])
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:
         """Write the attempt's file: what the record has, and what is about to be committed.

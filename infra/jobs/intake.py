@@ -1,4 +1,4 @@
-"""Takes an album in: from a draft and a stream of photos to a job that cannot be lost."""
+"""Takes albums and trainings in: from a draft, and photos, to a job that cannot be lost."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,12 +13,13 @@ from infra.jobs.ports import JobStore
 from infra.jobs.recovery import SUBMISSION_SECONDS
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
+from infra.style_names import StyleNames
 
 log = structlog.get_logger()
 
 
 class Intake:
-    """Marker, photos, spec, record: in this order, and nothing half-made is left behind."""
+    """Marker, photos or name, spec, record: in this order, and nothing half-made is left."""
 
     def __init__(
         self,
@@ -39,15 +40,32 @@ class Intake:
         Raises InvalidRequest, AlbumTooLarge, ServiceUnavailable, and whatever `photos` raises;
         then what was written is taken back.
         """
+        return self._accept(draft, lambda manifest: self._write(manifest, draft, photos))
+
+    def accept_training(self, draft: JobDraft) -> tuple[JobRecord, list[int]]:
+        """Keep a training in S3 and Redis, as `accept` does; raises StyleTaken too."""
+        if draft.training is None:
+            raise InvalidRequest("A training needs an order.")
+        total = len(draft.training.stages)
+
+        def write(manifest: Manifest) -> JobSpec:
+            StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
+            return self._commit(manifest, draft, total=total, chunk_photos=total)
+
+        return self._accept(draft, write)
+
+    def _accept(
+        self, draft: JobDraft, write: Callable[[Manifest], JobSpec]
+    ) -> tuple[JobRecord, list[int]]:
         manifest = Manifest(store=self._objects, tenant=draft.tenant, job=draft.id)
         manifest.open()
         try:
-            spec = self._write(manifest, draft, photos)
+            spec = write(manifest)
             record = JobRecord(spec=spec)
             record, chunks = rules.offer(record, self._clock(), self._settings.job_window)
             self._records.create(record)
         except Exception:
-            self._withdraw(manifest, draft.id)
+            self._withdraw(manifest, draft)
             raise
         return record, chunks
 
@@ -55,13 +73,18 @@ class Intake:
         total = manifest.write_photos(self._limited(photos))
         if total == 0:
             raise InvalidRequest("The album has no photos; send at least one.")
+        return self._commit(manifest, draft, total=total, chunk_photos=self._settings.chunk_photos)
+
+    def _commit(
+        self, manifest: Manifest, draft: JobDraft, *, total: int, chunk_photos: int
+    ) -> JobSpec:
         if self._clock() - layout.job_time(draft.id) > SUBMISSION_SECONDS:
             # The sweeper may be about to clear this submission away.
-            raise InvalidRequest("Sending the album took too long; send it in smaller jobs.")
+            raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
         spec = JobSpec(
             **draft.model_dump(),
             total=total,
-            chunk_photos=self._settings.chunk_photos,
+            chunk_photos=chunk_photos,
             created=self._clock(),
         )
         manifest.write_spec(spec)
@@ -74,7 +97,7 @@ class Intake:
                 raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
             yield photo
 
-    def _withdraw(self, manifest: Manifest, job: str) -> None:
+    def _withdraw(self, manifest: Manifest, draft: JobDraft) -> None:
         """Take back a submission that failed, as far as that is possible now.
 
         S3 first: while the spec is there, a sweep would make the record again. What cannot be
@@ -83,6 +106,8 @@ class Intake:
         """
         try:
             manifest.discard()
-            self._records.remove(job)
+            self._records.remove(draft.id)
+            if draft.training is not None:
+                StyleNames(self._objects).release(draft.style, draft.id)
         except ServiceUnavailable as error:
-            log.warning("submission not withdrawn", job_id=job, reason=error.detail)
+            log.warning("submission not withdrawn", job_id=draft.id, reason=error.detail)

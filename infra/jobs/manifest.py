@@ -12,11 +12,20 @@ from typing import Final
 from pydantic import BaseModel
 
 from infra import layout
-from infra.jobs.model import Attempt, JobRecord, JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.model import (
+    Attempt,
+    JobRecord,
+    JobSpec,
+    PhotoEntry,
+    PhotoOutcome,
+    TrainingProgress,
+)
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Outcome files that a rebuild reads at the same time.
 _READERS: Final = 8
+#: Chunks that a rebuild reads before it uses them.
+_READ_AHEAD: Final = 16 * _READERS
 
 JSON: Final = "application/json"
 JSON_LINES: Final = "application/jsonl"
@@ -85,32 +94,55 @@ class Manifest:
         self._store.put(key, _lines(outcomes), content_type=JSON_LINES)
 
     def outcomes(self, start_chunk: int, stop_chunk: int) -> dict[int, PhotoOutcome]:
-        """Return the outcomes of a run of chunks by photo, from each one's highest attempt."""
+        """Return the outcomes of a run of chunks by photo."""
         attempts = self.attempts(start_chunk, stop_chunk)
         return {outcome.index: outcome for attempt in attempts for outcome in attempt.outcomes}
 
     def attempts(self, start_chunk: int = 0, stop_chunk: int | None = None) -> Iterator[Attempt]:
-        """Yield the highest attempt of each chunk that has one, in the order of chunks."""
-        latest = list(self._latest(start_chunk, stop_chunk).items())
-        with ThreadPoolExecutor(_READERS) as readers:
-            for at in range(0, len(latest), 16 * _READERS):  # bounds what lies read but unused
-                yield from readers.map(self._attempt, latest[at : at + 16 * _READERS])
+        """Yield what was achieved in each chunk that was attempted, in the order of chunks.
 
-    def _latest(self, start_chunk: int, stop_chunk: int | None) -> dict[int, int]:
+        The highest attempt is the authority. It holds all that was committed before it; older
+        ones add only what a flush made good that was written and not yet committed.
+        """
+        attempted = list(self._tokens(start_chunk, stop_chunk).items())
+        with ThreadPoolExecutor(_READERS) as readers:
+            for at in range(0, len(attempted), _READ_AHEAD):
+                yield from readers.map(self._attempt, attempted[at : at + _READ_AHEAD])
+
+    def _tokens(self, start_chunk: int, stop_chunk: int | None) -> dict[int, list[int]]:
+        """Return the tokens of each chunk's attempts, ascending."""
         prefix = layout.outcomes_prefix(self._tenant, self._job)
-        latest: dict[int, int] = {}
+        tokens: dict[int, list[int]] = {}
         for info in self._store.list(prefix, start_after=f"{prefix}{start_chunk:06d}"):
             chunk, token = layout.parse_outcomes(info.key)
             if stop_chunk is not None and chunk >= stop_chunk:
                 break
-            latest[chunk] = token  # keys of one chunk come in the order of tokens
-        return latest
+            tokens.setdefault(chunk, []).append(token)
+        return tokens
 
-    def _attempt(self, latest: tuple[int, int]) -> Attempt:
-        chunk, token = latest
-        body = self._store.get(layout.outcomes(self._tenant, self._job, chunk, token))
-        outcomes = tuple(PhotoOutcome.model_validate_json(line) for line in body.splitlines())
-        return Attempt(chunk=chunk, token=token, outcomes=outcomes)
+    def _attempt(self, attempted: tuple[int, list[int]]) -> Attempt:
+        chunk, tokens = attempted
+        outcomes: dict[int, PhotoOutcome] = {}
+        for token in tokens:
+            body = self._store.get(layout.outcomes(self._tenant, self._job, chunk, token))
+            lines = (PhotoOutcome.model_validate_json(line) for line in body.splitlines())
+            outcomes |= {outcome.index: outcome for outcome in lines}
+        return Attempt(chunk=chunk, token=tokens[-1], outcomes=tuple(outcomes.values()))
+
+    def write_progress(self, token: int, progress: TrainingProgress) -> None:
+        """Write or replace how far one slice of a training has come."""
+        key = layout.progress(self._tenant, self._job, token)
+        self._store.put(key, _json(progress), content_type=JSON)
+
+    def slices(self) -> list[int]:
+        """Return the tokens of a training's slices that reported progress, in order."""
+        prefix = layout.progress_prefix(self._tenant, self._job)
+        return [layout.parse_progress(info.key) for info in self._store.list(prefix)]
+
+    def progress(self, token: int) -> TrainingProgress:
+        """Return how far a slice had come; raises ObjectMissing."""
+        body = self._store.get(layout.progress(self._tenant, self._job, token))
+        return TrainingProgress.model_validate_json(body)
 
     def mark_cancelled(self) -> None:
         """Note that somebody asked to cancel the job."""

@@ -4,8 +4,14 @@ Nothing here talks to a network. Times are seconds since the epoch (float, UTC).
 """
 
 from enum import StrEnum
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from infra.jobs.training import LossNetworkName, ProfileName, Stages, check_stages
+
+#: What a job does. Also the name of the queue that its messages go to.
+JobKind = Literal["stylize", "train"]
 
 
 class Value(BaseModel):
@@ -45,30 +51,107 @@ class WeightedNet(Value):
     weight: float = Field(ge=0, le=1)
 
 
+class Painting(Value):
+    """The painting that a style is learnt from: its object key and its file's SHA-256 (hex)."""
+
+    key: str
+    sha256: str
+
+
+class TrainingOrder(Value):
+    """Everything that a training depends on; the same order makes the same net."""
+
+    style: str
+    title: str
+    licence: str = "unknown"
+    painting: Painting
+    loss_network: LossNetworkName = "vgg19"
+    profile: ProfileName = "light"
+    stages: Annotated[Stages, AfterValidator(check_stages)]
+    #: Whether a stage may end before its iterations, once it has settled.
+    adaptive: bool = False
+    #: Name of one of the tenant's corpora.
+    corpus: str
+    seed: int = Field(default=1, ge=0)
+    #: Whether the deployment's shared base serves as stage 0, where there is one.
+    base: Literal["auto", "none"] = "auto"
+    #: Object keys of the photos that every stage is shown on; none means the usual ones.
+    previews: tuple[str, ...] = ()
+    #: Short side of the painting as the loss network sees it, pixels.
+    painting_side: int = Field(default=384, ge=1)
+    #: Photos in one step.
+    batch: int = Field(default=4, ge=1)
+    #: Side of the square crops, pixels.
+    crop: int = Field(default=192, ge=1)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole schedule."""
+        return sum(iterations for _, iterations in self.stages)
+
+
+class TrainingProgress(Value):
+    """How far a training is. Losses are dimensionless; None is what nobody has measured yet."""
+
+    #: The stage that is trained now; the number of stages once all are through.
+    stage: int = Field(ge=0)
+    #: Iterations of the whole schedule that are done.
+    iteration: int = Field(ge=0)
+    iteration_total: int = Field(ge=1)
+    images_per_second: float | None = None
+    content: float | None = None
+    style: float | None = None
+    #: What else happened, such as a step back.
+    note: str | None = None
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where it is: grows as the training advances."""
+        return self.stage, self.iteration
+
+
 class JobDraft(Value):
     """What a client asks for, before its photos are counted."""
 
     id: str
     tenant: str
-    kind: str = "stylize"
+    kind: JobKind = "stylize"
+    #: The style to paint in, or the one to learn.
     style: str
     strength: float = Field(default=1.0, ge=0, le=1)
     #: The nets that the style and strength meant at submission, so that a republished style
-    #: does not change a running album.
-    blend: tuple[WeightedNet, ...]
+    #: does not change a running album; none in a training.
+    blend: tuple[WeightedNet, ...] = ()
+    #: What is to be learnt; None in an album.
+    training: TrainingOrder | None = None
+
+    @model_validator(mode="after")
+    def _check_training(self) -> Self:
+        if (self.kind == "train") != (self.training is not None):
+            raise ValueError("a training has an order, and nothing else has one")
+        if self.training is not None and self.training.style != self.style:
+            raise ValueError("a training's order names another style than its job")
+        return self
 
 
 class JobSpec(JobDraft):
     """What was asked for; never changes after submission."""
 
-    total: int = Field(ge=1, description="photos in the album")
+    total: int = Field(ge=1, description="photos in the album, or stages of the training")
     chunk_photos: int = Field(ge=1)
     created: float
 
     @property
     def chunks(self) -> int:
-        """Into how many chunks the album is cut."""
-        return -(-self.total // self.chunk_photos)
+        """Into how many chunks the album is cut; a training is one, worked in slices."""
+        return 1 if self.training else -(-self.total // self.chunk_photos)
+
+    @property
+    def order(self) -> TrainingOrder:
+        """What is to be learnt; raises ValueError in an album."""
+        if self.training is None:
+            raise ValueError(f"job {self.id} is not a training")
+        return self.training
 
     def indices(self, chunk: int) -> range:
         """Return the photos of one chunk; the last chunk may be short."""
@@ -137,6 +220,10 @@ class JobRecord(Value):
     started: float | None = None
     finished: float | None = None
     error: Problem | None = None
+    #: How far a training is; None before its first report, and in an album.
+    training: TrainingProgress | None = None
+    #: The stages that a training has published, in order; `done` is their number.
+    published: tuple[int, ...] = ()
 
     @property
     def cancelling(self) -> bool:
@@ -145,7 +232,7 @@ class JobRecord(Value):
 
 
 class Attempt(Value):
-    """What one attempt at a chunk had achieved, as its outcomes file in S3 tells."""
+    """What was achieved in a chunk up to its highest token, as its outcomes in S3 tell."""
 
     chunk: int
     token: int

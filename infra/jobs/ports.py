@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from infra.jobs.model import JobRecord
+from infra.jobs.model import JobKind, JobRecord
 
 T = TypeVar("T")
 
@@ -61,10 +61,10 @@ class Doorbell(Protocol):
     Both methods raise ServiceUnavailable when the broker cannot be reached.
     """
 
-    def ring(self, job: str, chunk: int) -> None:
-        """Send one message about a chunk."""
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
+        """Send one message about a chunk, to whoever works that kind of job."""
         ...
 
-    def backlog(self) -> int:
-        """Return how many messages wait for a worker."""
+    def backlog(self, queue: JobKind = "stylize") -> int:
+        """Return how many messages wait for who works that kind of job."""
         ...

@@ -8,9 +8,10 @@ import structlog
 from pydantic import ValidationError
 
 from infra import layout
-from infra.jobs import rules
+from infra.catalogue import StyleCatalogue
+from infra.jobs import rules, training_rules
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord
+from infra.jobs.model import JobRecord, JobSpec
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectStore
 
@@ -52,11 +53,24 @@ class Recovery:
             return None
         if end := manifest.end():
             return end
-        cancelled = manifest.cancelled()
-        record = rules.rebuild(spec, manifest.attempts(), cancelled, self._clock())
+        record = self._rebuild(spec, manifest)
         self._records.create(record)
         log.info("job rebuilt", job_id=job, done=record.done, failed=record.failed)
         return self._records.load(job) or record
+
+    def _rebuild(self, spec: JobSpec, manifest: Manifest) -> JobRecord:
+        cancelled = manifest.cancelled()
+        if spec.training is None:
+            return rules.rebuild(spec, manifest.attempts(), cancelled, self._clock())
+        tokens = manifest.slices()
+        return training_rules.rebuild(
+            spec,
+            published=StyleCatalogue(self._objects).made_by(spec.style, spec.id),
+            tokens=tokens,
+            progress=manifest.progress(tokens[-1]) if tokens else None,
+            cancelled=cancelled,
+            now=self._clock(),
+        )
 
     def survey(self, listed: Collection[str]) -> Survey:
         """Look at every open marker whose job is not listed in Redis, and put it right."""

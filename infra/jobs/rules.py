@@ -166,7 +166,11 @@ def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, li
 
 def lost(before: JobRecord, after: JobRecord) -> list[int]:
     """Return the chunks whose lease a sweep took back."""
-    return [n for n, chunk in before.active.items() if chunk.lease and not after.active[n].lease]
+    return [
+        n
+        for n, chunk in before.active.items()
+        if chunk.lease and not (n in after.active and after.active[n].lease)
+    ]
 
 
 def condemned(chunk: Chunk) -> list[PhotoOutcome]:

@@ -4,7 +4,7 @@ Every sequence here is ordered so that a kill between any two lines either shows
 or is put right by the next sweep; where that is not plain, a comment says why.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -13,17 +13,28 @@ from pydantic import ValidationError
 
 from infra import layout
 from infra.errors import JobMissing
-from infra.jobs import rules
+from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.claims import Claims
 from infra.jobs.intake import Intake
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobDraft, JobRecord, JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.model import (
+    JobDraft,
+    JobKind,
+    JobRecord,
+    JobSpec,
+    PhotoEntry,
+    PhotoOutcome,
+    Problem,
+    TrainingProgress,
+)
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.progress import read_progress
 from infra.jobs.recovery import Recovery, Survey
+from infra.jobs.training_claims import TrainingClaims
 from infra.jobs.views import (
     ClaimedChunk,
+    ClaimedTraining,
     ItemView,
     JobView,
     SweepReport,
@@ -70,6 +81,13 @@ class JobService:
             clock=clock,
             settings=settings,
         )
+        self._trainings = TrainingClaims(
+            objects=objects,
+            records=records,
+            aftermath=self._aftermath,
+            clock=clock,
+            settings=settings,
+        )
         self._recovery = Recovery(objects=objects, records=records, clock=clock)
         self._surveyed = float("-inf")
 
@@ -92,7 +110,19 @@ class JobService:
         """
         record, chunks = self._intake.accept(draft, photos)
         log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
-        self._aftermath.ring(draft.id, chunks)
+        self._aftermath.ring(record, chunks)
+        return job_view(record, self._clock())
+
+    def submit_training(self, draft: JobDraft) -> JobView:
+        """Accept a training and reserve the name of its style.
+
+        When this returns, the job survives any loss but S3's. Raises InvalidRequest, StyleTaken
+        and ServiceUnavailable: then nothing was accepted, and what was uploaded below the job's
+        prefix is gone.
+        """
+        record, chunks = self._intake.accept_training(draft)
+        log.info("training submitted", job_id=draft.id, tenant=draft.tenant, style=draft.style)
+        self._aftermath.ring(record, chunks)
         return job_view(record, self._clock())
 
     def get(self, job: str, tenant: str) -> JobView:
@@ -113,9 +143,12 @@ class JobService:
     def items(self, job: str, tenant: str, offset: int, limit: int) -> list[ItemView]:
         """Return the photos from `offset` on, at most `limit`, as they are now.
 
-        Raises JobMissing. Reads what the page needs, however large the album is.
+        Raises JobMissing. Reads what the page needs, however large the album is. A training has
+        no photos.
         """
         record = self._find(job, tenant)
+        if record.spec.training is not None:
+            return []
         stop = min(offset + limit, record.spec.total)
         if offset >= stop:
             return []
@@ -179,16 +212,64 @@ class JobService:
         """Give a chunk back unfinished, without a strike; one that is lost already is no error."""
         self._claims.release(claim)
 
+    # What a trainer calls.
+
+    def claim_training(self, job: str, worker: str) -> ClaimedTraining | None:
+        """Take a training for a slice; None when there is nothing to do (ended, taken, no
+        training, or forgotten: then the sweep rebuilds it and rings again).
+
+        A lease that runs out is a strike; after three without progress between, the job fails.
+        """
+        return self._trainings.claim(job, worker)
+
+    def report_training(
+        self, claim: ClaimedTraining, progress: TrainingProgress | None = None
+    ) -> None:
+        """Say how far the training is, and extend the lease; None only does the latter.
+
+        Progress behind what is known is ignored. Raises StaleLease when the training is no longer
+        the caller's, and JobCancelled (a StaleLease). Only one thread at a time may report
+        progress of a claim; another may call with none, as the heartbeat.
+        """
+        self._trainings.report(claim, progress)
+
+    def end_slice(
+        self, claim: ClaimedTraining, progress: TrainingProgress | None = None, *, ring: bool = True
+    ) -> None:
+        """Give a training back between two slices, without a strike; a lost one is no error.
+
+        Without a ring, the sweep rings once it has lain for `ring_patience_seconds`.
+        """
+        self._trainings.end_slice(claim, progress, ring)
+
+    def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
+        """Count a stage that the catalogue has published, once; raises StaleLease."""
+        self._trainings.stage_published(claim, stage)
+
+    def finish_training(self, claim: ClaimedTraining) -> None:
+        """End a training whose stages are all published or refused; raises StaleLease.
+
+        It succeeds when at least one was published.
+        """
+        self._trainings.finish(claim)
+
+    def fail_training(self, claim: ClaimedTraining, problem: Problem) -> None:
+        """End a training that cannot go on; what is published stays. Raises StaleLease."""
+        self._trainings.fail(claim, problem)
+
+    def backlog(self, queue: JobKind = "stylize") -> int:
+        """Return how many messages wait in a queue."""
+        return self._doorbell.backlog(queue)
+
     # What the sweeper calls.
 
     def sweep(self) -> SweepReport:
         """Put right what was lost: leases, rings, records, half-made and half-sealed jobs."""
         survey = self._survey()
-        patience = self._settings.ring_patience_seconds
-        if self._doorbell.backlog():
-            # Chunks wait their turn; ringing again would only lengthen the queue. Not for ever:
-            # a lost message must not wait for a queue that never empties.
-            patience *= BUSY_PATIENCE
+        patience: dict[JobKind, float] = {
+            "stylize": self._patience("stylize"),
+            "train": self._patience("train"),
+        }
         jobs = self._records.open_jobs()
         swept = [self._sweep_alone(job, patience) for job in jobs]
         return SweepReport(
@@ -198,6 +279,15 @@ class JobService:
             rebuilt=survey.rebuilt,
             discarded=survey.discarded,
         )
+
+    def _patience(self, queue: JobKind) -> float:
+        """Return how long an unclaimed chunk waits for its next ring.
+
+        While others wait in its queue, it waits its turn; ringing again would only lengthen the
+        queue. Not for ever: a lost message must not wait for a queue that never empties.
+        """
+        busy = BUSY_PATIENCE if self._doorbell.backlog(queue) else 1
+        return self._settings.ring_patience_seconds * busy
 
     def _survey(self) -> Survey:
         now = self._clock()
@@ -210,7 +300,7 @@ class JobService:
         self._surveyed = now
         return survey
 
-    def _sweep_alone(self, job: str, patience: float) -> tuple[int, bool]:
+    def _sweep_alone(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
         """Sweep one job; one whose record cannot be read must not hold up the others."""
         try:
             return self._sweep_job(job, patience)
@@ -218,12 +308,12 @@ class JobService:
             log.exception("job cannot be read", job_id=job)
             return 0, False
 
-    def _sweep_job(self, job: str, patience: float) -> tuple[int, bool]:
+    def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
         """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
             now = self._clock()
-            swept, late = rules.sweep(record, now, patience)
+            swept, late = training_rules.sweep(record, now, patience[record.spec.kind])
             swept, fresh = rules.offer(swept, now, self._settings.job_window)
             return swept, (swept, late + fresh, rules.lost(record, swept))
 
@@ -233,7 +323,7 @@ class JobService:
             return 0, False  # flushed a moment ago: the next sweep notices
         if lost:
             log.warning("leases expired", job_id=job, chunks=lost)
-        self._aftermath.ring(job, chunks)
+        self._aftermath.ring(record, chunks)
         return len(chunks), self._aftermath.seal_if_ended(record)
 
     # Steps that the above share.

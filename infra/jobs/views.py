@@ -3,8 +3,18 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.jobs import rules
-from infra.jobs.model import JobRecord, JobSpec, JobState, PhotoEntry, PhotoOutcome, Problem
+from infra.jobs import rules, training_rules
+from infra.jobs.model import (
+    JobKind,
+    JobRecord,
+    JobSpec,
+    JobState,
+    PhotoEntry,
+    PhotoOutcome,
+    Problem,
+    TrainingOrder,
+    TrainingProgress,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +23,7 @@ class JobView:
 
     id: str
     tenant: str
-    kind: str
+    kind: JobKind
     state: JobState
     style: str
     strength: float
@@ -26,16 +36,24 @@ class JobView:
     started: float | None
     finished: float | None
     error: Problem | None
-
-    @property
-    def progress(self) -> float:
-        """Photos that are done or failed, as a part of all, 0..1."""
-        return (self.done + self.failed) / self.total
+    #: Photos that are done or failed, as a part of all, or iterations of a schedule, 0..1.
+    progress: float
+    #: What a training was asked for; None in an album.
+    order: TrainingOrder | None = None
+    #: How far a training is; None before its first report, and in an album.
+    training: TrainingProgress | None = None
+    #: The stages that a training has published, in order.
+    published: tuple[int, ...] = ()
 
 
 def job_view(record: JobRecord, now: float) -> JobView:
     """Show a job by its record."""
     spec = record.spec
+    if spec.training is None:
+        progress = (record.done + record.failed) / spec.total
+        eta = rules.eta(record, now)
+    else:
+        progress, eta = training_rules.part_done(record), training_rules.eta(record)
     return JobView(
         id=spec.id,
         tenant=spec.tenant,
@@ -46,11 +64,15 @@ def job_view(record: JobRecord, now: float) -> JobView:
         total=spec.total,
         done=record.done,
         failed=record.failed,
-        eta_seconds=rules.eta(record, now),
+        eta_seconds=eta,
         created=spec.created,
         started=record.started,
         finished=record.finished,
         error=record.error,
+        progress=progress,
+        order=spec.training,
+        training=record.training,
+        published=record.published,
     )
 
 
@@ -85,6 +107,24 @@ class ClaimedChunk:
     photos: tuple[PhotoEntry, ...]
     #: Work photo by photo, and report each as in flight before touching it: one kills workers.
     solo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedTraining:
+    """A trainer's hold on a training for one slice: what was asked for, and under which token."""
+
+    spec: JobSpec
+    token: int
+    worker: str
+    #: How far it was known to be when it was claimed; the newest checkpoint may lie before it.
+    progress: TrainingProgress | None
+    #: The stages that are published and counted.
+    published: tuple[int, ...]
+
+    @property
+    def order(self) -> TrainingOrder:
+        """What is to be learnt."""
+        return self.spec.order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

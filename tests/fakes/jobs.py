@@ -5,7 +5,7 @@ from threading import Lock
 from typing import TypeVar
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.model import JobRecord
+from infra.jobs.model import JobKind, JobRecord
 from infra.jobs.ports import RecordMissing
 
 T = TypeVar("T")
@@ -28,27 +28,32 @@ class Killed(BaseException):
     """The process was killed here: no `except Exception` of it runs."""
 
 
+def kill() -> None:
+    """End the process that runs now."""
+    raise Killed
+
+
 class Fuse:
-    """Kills its process before the n-th of the effects that share it."""
+    """Does something once before the n-th of the effects that share it: by default, kills."""
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._action: Callable[[], None] = kill
         self._lock = Lock()
 
-    def set(self, effects: int) -> None:
-        """Let so many effects happen and kill before the next."""
-        self._left = effects
+    def set(self, effects: int, action: Callable[[], None] = kill) -> None:
+        """Let so many effects happen and act before the next."""
+        self._left, self._action = effects, action
 
     def clear(self) -> None:
         self._left = None
 
     def burn(self) -> None:
         with self._lock:
-            if self._left == 0:
-                self._left = None
-                raise Killed
-            if self._left is not None:
-                self._left -= 1
+            now = self._left == 0
+            self._left = self._left - 1 if self._left else None
+        if now:
+            self._action()
 
 
 class MemoryJobStore:
@@ -78,13 +83,16 @@ class MemoryJobStore:
         return None if document is None else JobRecord.model_validate_json(document)
 
     def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
-        before = self.load(job)
-        if before is None:
-            raise RecordMissing(job)
-        after, answer = rule(before)
-        self._reach()
-        self.records[job] = after.model_dump_json()
-        return answer
+        while True:
+            self._reach()
+            document = self.records.get(job)
+            if document is None:
+                raise RecordMissing(job)
+            after, answer = rule(JobRecord.model_validate_json(document))
+            self._reach()
+            if self.records.get(job) == document:
+                self.records[job] = after.model_dump_json()
+                return answer
 
     def open_jobs(self) -> list[str]:
         self._reach()
@@ -119,13 +127,18 @@ class RecordingDoorbell:
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
         self.rings: list[tuple[str, int]] = []
+        #: The same for trainers, whose queue is another one.
+        self.training_rings: list[tuple[str, int]] = []
         self.down = False
 
-    def ring(self, job: str, chunk: int) -> None:
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
-        self.rings.append((job, chunk))
+        self._queue(kind).append((job, chunk))
 
-    def backlog(self) -> int:
-        return len(self.rings)
+    def backlog(self, queue: JobKind = "stylize") -> int:
+        return len(self._queue(queue))
+
+    def _queue(self, kind: JobKind) -> list[tuple[str, int]]:
+        return self.training_rings if kind == "train" else self.rings

@@ -1,0 +1,175 @@
+"""The rules of a training: pure functions from one record to the next, beside those of `rules`.
+
+A training is one chunk, number 0, that is worked in slices. Only its stages are counted; between
+them it moves along a schedule, and a crash is forgiven as long as it moves.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from infra.jobs import rules
+from infra.jobs.model import Chunk, JobRecord, JobSpec, JobState, Problem, TrainingProgress
+
+#: The one chunk of a training.
+CHUNK: Final = 0
+#: Times that a trainer may be lost, without progress between, before the training is given up.
+STRIKES: Final = 3
+
+
+def claim(record: JobRecord, worker: str, now: float, ttl: float) -> tuple[JobRecord, int]:
+    """Lease the training to a trainer for `ttl` seconds; returns the token.
+
+    Raises NotClaimable, for an album too.
+    """
+    if record.spec.training is None:
+        raise rules.NotClaimable(f"job {record.spec.id} is not a training")
+    record, chunk = rules.claim(record, CHUNK, worker, now, ttl)
+    flying = chunk.model_copy(update={"in_flight": (CHUNK,)})  # so that its loss is a strike
+    return _with(record, flying), record.last_token
+
+
+def report_training(
+    record: JobRecord, token: int, progress: TrainingProgress | None, now: float, ttl: float
+) -> tuple[JobRecord, bool]:
+    """Extend the lease and note progress; returns whether the caller keeps the lease.
+
+    Progress that lies before what is known is ignored. In a job that is being cancelled the lease
+    is taken back. Raises StaleLease when the token is not the lease's.
+    """
+    record = advance(record, token, progress)
+    return rules.report(record, CHUNK, token, (), None, now, ttl)
+
+
+def end_slice(
+    record: JobRecord, token: int, progress: TrainingProgress | None, now: float
+) -> JobRecord:
+    """Give the training back without a strike; raises StaleLease."""
+    return rules.release(advance(record, token, progress), CHUNK, token, now)
+
+
+def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:
+    """Note progress and forget strikes, if it is progress; raises StaleLease."""
+    chunk, _ = rules.held(record, CHUNK, token)
+    if progress is None or not lies_ahead(record.training, progress):
+        return record
+    if record.training is not None and progress.position > record.training.position:
+        chunk = chunk.model_copy(update={"strikes": {}})
+    return _with(record, chunk).model_copy(update={"training": progress})
+
+
+def lies_ahead(known: TrainingProgress | None, progress: TrainingProgress) -> bool:
+    """Whether progress is not behind what is known; at the same place it may know more."""
+    return known is None or progress.position >= known.position
+
+
+def publish_stage(record: JobRecord, token: int, stage: int) -> JobRecord:
+    """Count a published stage, once; raises StaleLease, and ValueError for an unknown stage."""
+    rules.held(record, CHUNK, token)
+    if stage not in range(record.spec.total):
+        raise ValueError(f"job {record.spec.id} has no stage {stage}")
+    return _published(record, {*record.published, stage})
+
+
+def finish_training(record: JobRecord, token: int, now: float) -> JobRecord:
+    """End a training whose stages are all decided; those not published count as failed.
+
+    It fails when none was published. Raises StaleLease.
+    """
+    rules.held(record, CHUNK, token)
+    if record.cancelling:
+        return rules.release(record, CHUNK, token, now)
+    if record.done:
+        return _ended(record, JobState.SUCCEEDED, None, now)
+    error = Problem(
+        type="no-stage-published",
+        detail="No stage was good enough to be published; try a lower first ratio.",
+    )
+    return _ended(record, JobState.FAILED, error, now)
+
+
+def fail_training(record: JobRecord, token: int, problem: Problem, now: float) -> JobRecord:
+    """End a training that cannot go on; stages that are published stay. Raises StaleLease."""
+    rules.held(record, CHUNK, token)
+    if record.cancelling:
+        return rules.release(record, CHUNK, token, now)
+    return _ended(record, JobState.FAILED, problem, now)
+
+
+def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, list[int]]:
+    """Sweep as `rules.sweep` does; gives up a training that takes down trainer after trainer."""
+    record, late = rules.sweep(record, now, patience)
+    chunk = record.active.get(CHUNK)
+    if record.spec.training is None or chunk is None or record.state is not JobState.RUNNING:
+        return record, late
+    if chunk.strikes.get(CHUNK, 0) < STRIKES:
+        return record, late
+    error = Problem(
+        type="training-crashes-worker",
+        detail=f"The trainer went down {STRIKES} times in a row without progress. See its log; "
+        "memory may be too small for this painting, batch or net.",
+    )
+    return _ended(record, JobState.FAILED, error, now), []
+
+
+def rebuild(
+    spec: JobSpec,
+    *,
+    published: Collection[int],
+    tokens: Sequence[int],
+    progress: TrainingProgress | None,
+    cancelled: bool,
+    now: float,
+) -> JobRecord:
+    """Make the record anew from what S3 holds: stages, slices (by their tokens), progress."""
+    record = JobRecord(spec=spec, training=progress)
+    record = _published(record, {stage for stage in published if stage < spec.total})
+    if tokens or published:
+        # Tokens are times, so the lowest tells when the job started.
+        times = [token / 1_000_000 for token in tokens]
+        chunk = Chunk(number=CHUNK, rung_at=rules.NEVER)
+        update = {
+            "state": JobState.RUNNING,
+            "cursor": 1,
+            "active": {CHUNK: chunk},
+            "last_token": max(tokens, default=0),
+            "started": min(times, default=spec.created),
+        }
+        record = record.model_copy(update=update)
+    return rules.cancel(record, now) if cancelled else record
+
+
+def eta(record: JobRecord) -> float | None:
+    """Return the seconds left at the trainer's pace; None while nobody can know."""
+    progress, order = record.training, record.spec.training
+    if record.state is not JobState.RUNNING or progress is None or order is None:
+        return None
+    if not progress.images_per_second:
+        return None
+    left = max(progress.iteration_total - progress.iteration, 0)
+    return left * order.batch / progress.images_per_second
+
+
+def part_done(record: JobRecord) -> float:
+    """Return how much of the schedule is done, 0..1."""
+    if record.state is JobState.SUCCEEDED:
+        return 1.0
+    progress = record.training
+    return min(progress.iteration / progress.iteration_total, 1.0) if progress else 0.0
+
+
+def _with(record: JobRecord, chunk: Chunk) -> JobRecord:
+    return record.model_copy(update={"active": {**record.active, chunk.number: chunk}})
+
+
+def _published(record: JobRecord, stages: Collection[int]) -> JobRecord:
+    return record.model_copy(update={"published": tuple(sorted(stages)), "done": len(stages)})
+
+
+def _ended(record: JobRecord, state: JobState, error: Problem | None, now: float) -> JobRecord:
+    update = {
+        "active": dict[int, Chunk](),
+        "failed": record.spec.total - record.done,
+        "finished": now,
+        "error": error,
+    }
+    return rules.move(record, state).model_copy(update=update)

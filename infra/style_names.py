@@ -1,0 +1,82 @@
+"""Who may publish under a style's name: reservations in the bucket, made before there is a style.
+
+S3 as everybody has it knows no compare-and-set, so a name is taken as in a polite queue: leave a
+claim, look around, and step back when anybody else's is there. Two at the same moment may both
+step back; never do both stay.
+"""
+
+from contextlib import suppress
+
+from pydantic import BaseModel
+
+from infra import layout
+from infra.errors import StyleTaken
+from infra.jobs.manifest import Manifest
+from infra.storage.port import ObjectMissing, ObjectStore
+
+
+class Owner(BaseModel):
+    """The training that has reserved a name."""
+
+    job: str
+    tenant: str
+
+
+class StyleNames:
+    """Reservations of names; a published style's name is its training's for good."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def check_free(self, name: str, job: str = "") -> None:
+        """Raise StyleTaken when the name belongs to anybody but that job."""
+        if not self.owned_by(name, job) and self._exists(layout.style_index(name)):
+            raise StyleTaken(f"A style is called {name!r} already; choose another name.")
+        for owner in self._owners(name):
+            if owner.job != job and self._counts(owner):
+                raise StyleTaken(f"Another training makes a style {name!r}; choose another name.")
+
+    def reserve(self, name: str, job: str, tenant: str) -> None:
+        """Take the name for a job; raises StyleTaken. Safe to repeat."""
+        self.check_free(name, job)
+        claim = Owner(job=job, tenant=tenant).model_dump_json().encode()
+        self._objects.put(layout.style_owner(name, job), claim, content_type="application/json")
+        try:
+            self.check_free(name, job)
+        except StyleTaken:
+            self._objects.delete(layout.style_owner(name, job))
+            raise
+
+    def release(self, name: str, job: str) -> None:
+        """Give the name back, unless a style has been published under it."""
+        if not self._exists(layout.style_index(name)):
+            self._objects.delete(layout.style_owner(name, job))
+
+    def owned_by(self, name: str, job: str) -> bool:
+        """Whether the job has reserved the name."""
+        return bool(job) and self._exists(layout.style_owner(name, job))
+
+    def _owners(self, name: str) -> list[Owner]:
+        owners: list[Owner] = []
+        for info in self._objects.list(layout.style_owners(name)):
+            with suppress(ObjectMissing):  # given back this moment
+                owners.append(Owner.model_validate_json(self._objects.get(info.key)))
+        return owners
+
+    def _counts(self, owner: Owner) -> bool:
+        """Whether a reservation still stands: its job is open, or is on its way in.
+
+        One that was cut off is not given back by anybody; it ends with the submission's marker.
+        The name of a style that was published is found by its index.
+        """
+        manifest = Manifest(store=self._objects, tenant=owner.tenant, job=owner.job)
+        if manifest.spec() is None:
+            return self._exists(layout.open_marker(owner.tenant, owner.job))
+        return manifest.end() is None
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._objects.head(key)
+        except ObjectMissing:
+            return False
+        return True
