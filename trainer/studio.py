@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -119,9 +120,10 @@ class Studio:
         """Measure a net on the held-out photos."""
         return measure(net, self.held_out, self.loss_network, self.target)
 
+    @cached_property
     @torch.no_grad()
-    def measure_photos(self) -> Losses:
-        """Measure the held-out photos themselves, as if a net changed nothing."""
+    def photos_themselves(self) -> Losses:
+        """The held-out photos themselves, measured as if a net changed nothing."""
         seen = [self.loss_network(photo) for photo in self.held_out]
         style = sum(distances(s, s, self.target).style.item() for s in seen) / len(seen)
         return Losses(content=0.0, style=style, ssim=1.0)
@@ -153,7 +155,7 @@ class Studio:
             net=NetShape(**asdict(order.net)),
             training=self._training_card(),
             held_out_photos=len(self.held_out),
-            photos_before_training=self.measure_photos(),
+            photos_before_training=self.photos_themselves,
             stages=[],
             notes=_notes(len(self.corpus)),
         )

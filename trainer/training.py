@@ -23,8 +23,8 @@ from worker.net import TransformNet
 __all__ = [
     "CORPUS_SIDE",
     "HELD_OUT",
-    "Order",
     "SHEET_PHOTOS",
+    "Order",
     "Progress",
     "Studio",
     "file_sha256",

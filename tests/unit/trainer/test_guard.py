@@ -1,0 +1,76 @@
+"""The guard and the gate: pure rules over losses."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.card import Losses
+from trainer.gate import refusal
+from trainer.guard import GuardRules, stage_alarm, step_alarm
+
+RULES = GuardRules()
+
+
+def losses(content: float, style: float) -> Losses:
+    return Losses(content=content, style=style, ssim=0.5)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_alarms_at_once(bad: float) -> None:
+    assert step_alarm([0.5, bad], RULES)
+
+
+def test_a_spike_alarms_only_once_it_lasts() -> None:
+    """One bad batch happens; a net that has left the path stays there."""
+    calm = [1.0] * 100
+    assert step_alarm([*calm, 9.0], RULES) is None
+    assert step_alarm([*calm, *[9.0] * 4], RULES) is None
+    assert step_alarm([*calm, *[9.0] * 5], RULES)
+
+
+@given(st.lists(st.floats(0.5, 2.4), max_size=200))
+def test_ordinary_noise_never_alarms(noise: list[float]) -> None:
+    assert step_alarm(noise, RULES) is None
+
+
+def test_a_stage_begins_wild() -> None:
+    assert step_alarm([0.1, 0.1, *[50.0] * 20], RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alarms"),
+    [
+        (None, 1.5, False),
+        (0.4, 0.7, False),
+        (0.4, 1.01, True),
+        (0.1, 0.86, True),
+        (3.0, 5.0, False),
+    ],
+)
+def test_a_photo_that_is_lost_alarms(before: float | None, after: float, alarms: bool) -> None:
+    started = None if before is None else losses(before, 0.5)
+    assert bool(stage_alarm(started, losses(after, 0.1), RULES)) == alarms
+
+
+def test_a_net_of_no_numbers_alarms() -> None:
+    assert stage_alarm(None, losses(math.nan, 0.1), RULES)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (None, (2.0, 9.0), None),
+        ((0.4, 0.5), (0.5, 0.4), None),
+        ((0.4, 0.5), (0.3, 0.5), "did not fall"),
+        ((0.4, 0.5), (0.3, 0.6), "did not fall"),
+        ((0.4, 0.5), (0.96, 0.1), "above the bound"),
+        ((1.4, 0.2), (0.6, 0.4), None),
+    ],
+)
+def test_only_a_better_net_passes_the_gate(
+    before: tuple[float, float] | None, after: tuple[float, float], says: str | None
+) -> None:
+    found = refusal(losses(*before) if before else None, losses(*after))
+    assert (found is None) if says is None else (found is not None and says in found)

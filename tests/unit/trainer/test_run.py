@@ -1,0 +1,275 @@
+"""A training as a state machine: it can be stopped anywhere, and it takes back what went wrong."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.fakes.storage import MemoryStore
+from trainer.card import StyleCard
+from trainer.checkpoint import (
+    Checkpoint,
+    CheckpointRejected,
+    CheckpointStore,
+    pack_checkpoint,
+    unpack_checkpoint,
+)
+from trainer.guard import GuardRules, TrainingDiverged
+from trainer.loop import Recipe
+from trainer.lossnet import LossNetwork
+from trainer.run import CorpusChanged, StageEnd, TrainingRun
+from trainer.schedule import Adaptive, Schedule
+from trainer.studio import Order, Studio
+from worker.net import NetConfig
+from worker.netfile import NetCard, pack
+
+#: Acts on nothing that these short trainings do.
+LENIENT = GuardRules(content_lost=1e9, content_jump=1e9)
+
+StudioMaker = Callable[..., Studio]
+
+
+@pytest.fixture(scope="session")
+def make_studio(painting: Path, photos: Path, loss_network: LossNetwork) -> StudioMaker:
+    torch.set_num_threads(2)
+
+    def make(
+        schedule: str = "0.02:3,1:3", adaptive: Adaptive | None = None, seed: int = 1
+    ) -> Studio:
+        order = Order(
+            name="stripes",
+            title="Stripes",
+            licence="CC0-1.0",
+            painting=painting,
+            photos=photos,
+            schedule=Schedule.parse(schedule),
+            net=NetConfig(2, 1),
+            recipe=Recipe(batch=1, crop=48, seed=seed, smoothness=0.1),
+            painting_side=64,
+            code_version="0",
+            command="train",
+            reproduce="reproduce",
+            adaptive=adaptive,
+        )
+        return Studio(order, loss_network)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def studio(make_studio: StudioMaker) -> Studio:
+    return make_studio()
+
+
+def advance(run: TrainingRun) -> StageEnd | None:
+    if run.stage_ready:
+        return run.end_stage()
+    run.step()
+    return None
+
+
+def finish(run: TrainingRun) -> list[StageEnd]:
+    ends: list[StageEnd] = []
+    while not run.done:
+        if end := advance(run):
+            ends.append(end)
+    run.close()
+    return ends
+
+
+def reopened(studio: Studio, run: TrainingRun) -> TrainingRun:
+    """Another process's run, from what the first one would have left in the bucket."""
+    again = TrainingRun(studio, rules=LENIENT)
+    again.restore(unpack_checkpoint(pack_checkpoint(run.state()), again.order))
+    run.close()
+    return again
+
+
+def nets(card: StyleCard) -> list[str]:
+    return [stage.sha256 for stage in card.stages]
+
+
+def same(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether two states are one, but for the time they took."""
+    equal = all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    keys = set(one.tensors) == set(other.tensors)
+    plain = [
+        {**c.facts, "seconds": 0, "card": nets(StyleCard(**c.facts["card"]))} for c in (one, other)
+    ]
+    return equal and keys and plain[0] == plain[1] and one.tick == other.tick
+
+
+def test_a_run_stopped_at_every_boundary_ends_in_the_same_nets(studio: Studio) -> None:
+    """Every state of the way is saved, read and continued from: bit for bit the same at the end."""
+    whole = TrainingRun(studio, rules=LENIENT)
+    finish(whole)
+    run = TrainingRun(studio, rules=LENIENT)
+    while not run.done:
+        advance(run)
+        run = reopened(studio, run)
+    assert same(run.state(), whole.state())
+    assert nets(run.card) == nets(whole.card)
+    assert len(run.card.stages) == 2
+    assert [stage.first for stage in run.card.stages] == [s.first for s in whole.card.stages]
+    assert [len(stage) for stage in run.history] == [3, 3, 0]
+
+
+def test_a_restored_run_continues_from_any_single_stop(studio: Studio) -> None:
+    whole = TrainingRun(studio, rules=LENIENT)
+    finish(whole)
+    for stop in (1, 4, 6):
+        run = TrainingRun(studio, rules=LENIENT)
+        for _ in range(stop):
+            advance(run)
+        again = reopened(studio, run)
+        finish(again)
+        assert nets(again.card) == nets(whole.card)
+
+
+def test_an_adaptive_run_decides_the_same_after_a_stop(make_studio: StudioMaker) -> None:
+    """Where a stage ends depends on the losses alone, and these are in the checkpoint."""
+    rule = Adaptive(window=3, threshold=0.9, least=0.2, cooling=0.1, every=1)
+    studio = make_studio("0.02:30,1:20", adaptive=rule)
+    whole = TrainingRun(studio, rules=LENIENT)
+    finish(whole)
+    assert 6 < whole.card.stages[0].iterations < 30
+    run = TrainingRun(studio, rules=LENIENT)
+    while not run.done:
+        for _ in range(4):
+            if not run.done:
+                advance(run)
+        run = reopened(studio, run)
+    assert nets(run.card) == nets(whole.card)
+    assert [s.iterations for s in run.card.stages] == [s.iterations for s in whole.card.stages]
+
+
+def test_later_stages_keep_their_place_in_the_corpus(make_studio: StudioMaker) -> None:
+    """A base that stands for stage 0 changes no position: the second stage is the same training."""
+    studio = make_studio()
+    whole = TrainingRun(studio, rules=LENIENT)
+    ends = finish(whole)
+    base = ends[0].data
+    run = TrainingRun(studio, base=base, rules=LENIENT)
+    assert run.stage_ready
+    based = finish(run)
+    assert based[0].data == base
+    assert nets(run.card) == nets(whole.card)
+    assert run.card.base_sha256 == hashlib.sha256(base or b"").hexdigest()
+    assert run.card.stages[0].iterations == 0
+    assert run.card.stages[1].first == whole.card.stages[1].first
+
+
+def test_a_base_of_another_shape_is_refused_at_once(studio: Studio) -> None:
+    net = type(studio.first_net())(NetConfig(3, 1))
+    base = pack(net, NetCard(NetConfig(3, 1), "other", 0, 0.02))
+    with pytest.raises(ValueError, match="shape"):
+        TrainingRun(studio, base=base)
+
+
+def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioMaker) -> None:
+    """Whatever stage 0 is, a stage that may not rise at all is taken back until it is given up."""
+    studio = make_studio("0.02:40,1:2")
+    rules = GuardRules(content_lost=1e9, content_jump=-1e6, attempts=2)
+    run = TrainingRun(studio, rules=rules)
+    with pytest.raises(TrainingDiverged, match=r"stage 1 .*2 smaller steps"):
+        finish(run)
+    assert [stage.stage for stage in run.card.stages] == [0]
+    assert [step.rate_scale for step in run.card.interventions] == [0.5, 0.25]
+    assert all("photo was lost" in step.reason for step in run.card.interventions)
+    assert "ended in stage 1" in run.card.notes[-1]
+
+
+def test_going_back_starts_from_the_published_net_again(studio: Studio) -> None:
+    run = TrainingRun(studio, rules=replace(LENIENT, content_jump=-1e6))
+    while run.stage == 0 or not run.stage_ready:
+        advance(run)
+    published = run.card.stages[0].sha256
+    ticks = run.tick
+    assert run.end_stage() is None
+    assert (run.stage, run.iteration) == (1, 0)
+    assert run.tick > ticks
+    start = run.state().tensors["start"].numpy().tobytes()
+    assert hashlib.sha256(start).hexdigest() == published
+    run.close()
+
+
+def test_a_loss_that_is_no_number_is_taken_back(studio: Studio) -> None:
+    run = TrainingRun(studio, rules=LENIENT)
+    run.step()
+    broken = run.state()
+    with torch.no_grad():
+        for weight in broken.tensors.values():
+            if weight.is_floating_point() and weight.dim() == 4:
+                weight.fill_(float("nan"))
+    run.step()
+    assert "nan" in run.card.interventions[0].reason
+    assert run.iteration == 0
+    ends = finish(run)
+    assert [end.data is not None for end in ends] == [True, True]
+    assert run.card.stages[0].rate_scale == 0.5
+
+
+def test_another_corpus_does_not_continue_a_training(studio: Studio) -> None:
+    run = TrainingRun(studio, rules=LENIENT)
+    run.step()
+    checkpoint = run.state()
+    training = {**checkpoint.facts["card"]["training"], "corpus_sha256": "0" * 64}
+    card = {**checkpoint.facts["card"], "training": training}
+    other = replace(checkpoint, facts={**checkpoint.facts, "card": card})
+    with pytest.raises(CorpusChanged):
+        TrainingRun(studio).restore(other)
+    run.close()
+
+
+def test_a_checkpoint_cut_at_any_byte_is_refused(studio: Studio) -> None:
+    run = TrainingRun(studio, rules=LENIENT)
+    run.step()
+    data = pack_checkpoint(run.state())
+    for length in [*range(0, len(data), len(data) // 50), len(data) - 1]:
+        with pytest.raises(CheckpointRejected):
+            unpack_checkpoint(data[:length], run.order)
+    run.close()
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.999])
+def test_a_damaged_checkpoint_is_refused(studio: Studio, part: float) -> None:
+    run = TrainingRun(studio, rules=LENIENT)
+    run.step()
+    data = bytearray(pack_checkpoint(run.state()))
+    data[int(part * len(data))] ^= 1
+    with pytest.raises(CheckpointRejected):
+        unpack_checkpoint(bytes(data), run.order)
+    run.close()
+
+
+def test_a_checkpoint_of_another_order_is_refused(make_studio: StudioMaker) -> None:
+    run = TrainingRun(make_studio())
+    data = pack_checkpoint(run.state())
+    other = TrainingRun(make_studio(seed=2))
+    with pytest.raises(CheckpointRejected, match="another order"):
+        unpack_checkpoint(data, other.order)
+
+
+def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(studio: Studio) -> None:
+    objects = MemoryStore()
+    store = CheckpointStore(objects=objects, prefix="c/")
+    run = TrainingRun(studio, rules=LENIENT)
+    for token in (7, 7, 9):
+        run.step()
+        store.save(run.state(), token)
+    keys = sorted(objects.objects)
+    assert [key.split("-")[0] for key in keys] == ["c/000000002", "c/000000003"]
+    objects.objects[keys[1]] = objects.objects[keys[1]][:-100]
+    found = store.newest(run.order)
+    assert found is not None
+    assert (found.tick, found.iteration) == (2, 2)
+    assert sorted(objects.objects) == keys[:1]
+    run.close()
+
+
+def test_the_first_net_of_all_is_no_checkpoint(studio: Studio) -> None:
+    store = CheckpointStore(objects=MemoryStore(), prefix="c/")
+    assert store.newest(TrainingRun(studio).order) is None
