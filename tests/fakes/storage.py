@@ -38,9 +38,10 @@ class MemoryStore:
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         self._reach()
-        for key in sorted(self.objects, key=str.encode):
-            if key.startswith(prefix) and key.encode() > start_after.encode():
-                yield ObjectInfo(key, len(self.objects[key]))
+        found = {key: len(body) for key, body in self.objects.items() if key.startswith(prefix)}
+        for key in sorted(found, key=str.encode):
+            if key.encode() > start_after.encode():
+                yield ObjectInfo(key, found[key])
 
     def delete(self, key: str) -> None:
         self._reach()
