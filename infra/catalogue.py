@@ -79,12 +79,19 @@ class _CardStage(BaseModel):
     sha256: str
 
 
+class _CardTraining(BaseModel):
+    loss_network: str
+
+
 class _Card(BaseModel):
     """What publishing needs of a style card; the rest of it is for people."""
 
     name: str
     title: str
     stages: list[_CardStage] = Field(min_length=1)
+    #: The net's shape and how it was trained; without both, the style cannot serve as a base.
+    net: dict[str, str | int] | None = None
+    training: _CardTraining | None = None
 
 
 class StyleCatalogue:
@@ -252,16 +259,22 @@ class StyleCatalogue:
             return False
         return True
 
+    def publish_base(self, folder: Path) -> str | None:
+        """Keep a style folder's first stage as the base of new styles, and return its key.
+
+        None when its card does not tell the net's shape and loss network. Raises InvalidRequest
+        as `publish` does.
+        """
+        card = _read_card(folder)
+        if card.net is None or card.training is None:
+            return None
+        first = min(card.stages, key=lambda entry: entry.stage)
+        key = layout.base(card.net, card.training.loss_network)
+        self.put_base(key, _read_net(folder / first.file, _stage(card, first)))
+        return key
+
     def _put_net(self, path: Path, stage: Stage) -> None:
-        if not path.is_file():
-            raise InvalidRequest(f"{path} is missing, although the style card names it.")
-        body = path.read_bytes()
-        if (actual := hashlib.sha256(body).hexdigest()) != stage.sha256:
-            raise InvalidRequest(
-                f"{path} is not the net that the style card names: its SHA-256 is {actual}, "
-                f"on the card it is {stage.sha256}. Copy the folder again, or train again."
-            )
-        self._objects.put(stage.key, body, content_type=_NET_TYPE)
+        self._objects.put(stage.key, _read_net(path, stage), content_type=_NET_TYPE)
 
     def _put_file(self, path: Path, key: str) -> None:
         with path.open("rb") as body:
@@ -288,6 +301,18 @@ def _stage(card: _Card, entry: _CardStage) -> Stage:
         raise InvalidRequest(f"Stage {entry.stage} of {card.name!r} names a file elsewhere.")
     key = layout.style_net(card.name, entry.sha256)
     return Stage(stage=entry.stage, ratio=entry.ratio, sha256=entry.sha256, key=key)
+
+
+def _read_net(path: Path, stage: Stage) -> bytes:
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is missing, although the style card names it.")
+    body = path.read_bytes()
+    if (actual := hashlib.sha256(body).hexdigest()) != stage.sha256:
+        raise InvalidRequest(
+            f"{path} is not the net that the style card names: its SHA-256 is {actual}, "
+            f"on the card it is {stage.sha256}. Copy the folder again, or train again."
+        )
+    return body
 
 
 def _companions(folder: Path) -> Iterator[Path]:

@@ -19,6 +19,8 @@ from infra.storage.s3 import S3Store, connect_s3
 
 #: The styles that come with the code.
 BUNDLED_STYLES = Path(__file__).parent / "styles"
+#: The bundled style whose first stage, hardly styled yet, new styles start from.
+BASE_STYLE = "water-lilies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ def connect(settings: Settings) -> Deployment:
 
 
 def prepare(settings: Settings, styles: Path = BUNDLED_STYLES) -> None:
-    """Make the bucket and publish the style folders in `styles`.
+    """Make the bucket and publish the style folders in `styles`, and the base of new styles.
 
     Safe to repeat, and in two places at once. Raises ServiceUnavailable when S3 cannot be
     reached, InvalidRequest when a style folder is not what its card says.
@@ -84,3 +86,5 @@ def prepare(settings: Settings, styles: Path = BUNDLED_STYLES) -> None:
     catalogue = StyleCatalogue(objects)
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
+        if card.parent.name == BASE_STYLE:
+            catalogue.publish_base(card.parent)

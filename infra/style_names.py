@@ -39,6 +39,7 @@ class StyleNames:
     def reserve(self, name: str, job: str, tenant: str) -> None:
         """Take the name for a job; raises StyleTaken. Safe to repeat."""
         self.check_free(name, job)
+        self._clear(name, job)
         claim = Owner(job=job, tenant=tenant).model_dump_json().encode()
         self._objects.put(layout.style_owner(name, job), claim, content_type="application/json")
         try:
@@ -55,6 +56,12 @@ class StyleNames:
     def owned_by(self, name: str, job: str) -> bool:
         """Whether the job has reserved the name."""
         return bool(job) and self._exists(layout.style_owner(name, job))
+
+    def _clear(self, name: str, job: str) -> None:
+        """Remove the others' reservations, once it is known that none of them counts."""
+        for owner in self._owners(name):
+            if owner.job != job and not self._counts(owner):
+                self._objects.delete(layout.style_owner(name, owner.job))
 
     def _owners(self, name: str) -> list[Owner]:
         owners: list[Owner] = []

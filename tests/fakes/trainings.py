@@ -1,0 +1,42 @@
+"""Trainings over the fake deployment: what a client asks for, and what a trainer reports."""
+
+from infra.jobs.model import JobDraft, Painting, Stages, TrainingOrder, TrainingProgress
+from infra.jobs.views import ClaimedTraining, JobView
+from tests.fakes.service import TENANT, FakeDeployment
+
+STAGES: Stages = ((0.1, 100), (1.0, 100), (10.0, 200))
+ITERATIONS = 400
+
+
+def order(style: str = "waves", stages: Stages = STAGES) -> TrainingOrder:
+    """Return what a small training is asked for."""
+    painting = Painting(key="paintings/wave.jpg", sha256="1" * 64)
+    return TrainingOrder(
+        style=style, title="Great Waves", painting=painting, stages=stages, corpus="coco"
+    )
+
+
+def draft(job: str, style: str = "waves", stages: Stages = STAGES) -> JobDraft:
+    """Return the draft of a small training."""
+    asked = order(style, stages)
+    return JobDraft(id=job, tenant=TENANT, kind="train", style=style, training=asked)
+
+
+def submit(world: FakeDeployment, style: str = "waves") -> JobView:
+    """Submit a small training."""
+    return world.jobs.submit_training(draft(world.jobs.new_job_id(), style))
+
+
+def claim(world: FakeDeployment, job: str) -> ClaimedTraining:
+    """Claim a training that must be there to be had."""
+    claimed = world.jobs.claim_training(job, "t1")
+    assert claimed
+    return claimed
+
+
+def at(iteration: int, **measured: float) -> TrainingProgress:
+    """Return the progress at an iteration of the whole schedule."""
+    ends = [100, 200, 400]
+    stage = sum(iteration >= end for end in ends)
+    known = {"stage": stage, "iteration": iteration, "iteration_total": ITERATIONS, **measured}
+    return TrainingProgress.model_validate(known)

@@ -1,0 +1,305 @@
+"""Trainings through the job service over memory: slices, stages, losses, names."""
+
+from contextlib import suppress
+
+import pytest
+
+from infra import layout
+from infra.catalogue import StyleCatalogue
+from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
+from infra.jobs.model import JobDraft, JobState, Problem
+from infra.jobs.recovery import ABANDONED_SECONDS
+from infra.jobs.rules import JobCancelled, StaleLease
+from infra.jobs.views import ClaimedTraining
+from tests.fakes.jobs import Killed
+from tests.fakes.service import BLEND, TENANT, FakeDeployment
+from tests.fakes.trainings import at, claim, draft, submit
+
+PROBLEM = Problem(type="training-diverged", detail="It went up and up.")
+
+
+@pytest.fixture
+def world() -> FakeDeployment:
+    return FakeDeployment()
+
+
+def publish(world: FakeDeployment, claimed: ClaimedTraining, stage: int) -> None:
+    """Publish a stage as a trainer does: the bucket first, then the count."""
+    StyleCatalogue(world.objects).publish_stage(
+        claimed.spec.style,
+        title=claimed.order.title,
+        job=claimed.spec.id,
+        stage=stage,
+        ratio=claimed.order.stages[stage][0],
+        net=f"net {stage}".encode(),
+        files={"card.json": b"{}"},
+    )
+    world.jobs.stage_published(claimed, stage)
+
+
+def owners(world: FakeDeployment) -> list[str]:
+    return [key for key in world.objects.objects if "/owners/" in key]
+
+
+def test_training_is_worked_to_its_end_in_slices(world: FakeDeployment) -> None:
+    job = submit(world).id
+    for stage, iteration in enumerate((100, 200, 400)):
+        assert world.doorbell.training_rings.pop() == (job, 0)
+        claimed = claim(world, job)
+        world.jobs.report_training(claimed, at(iteration - 50))
+        publish(world, claimed, stage)
+        if stage < 2:
+            world.jobs.end_slice(claimed, at(iteration))
+        else:
+            world.jobs.finish_training(claimed)
+        seen = world.jobs.get(job, TENANT)
+        assert (seen.done, seen.published) == (stage + 1, tuple(range(stage + 1)))
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.progress, view.total) == (JobState.SUCCEEDED, 1.0, 3)
+    assert world.doorbell.rings == world.doorbell.training_rings == []
+    assert not [key for key in world.objects.objects if key.startswith("open/")]
+    assert StyleCatalogue(world.objects).get("waves").job == job
+
+
+def test_view_tells_order_and_progress(world: FakeDeployment) -> None:
+    view = submit(world)
+    assert (view.kind, view.style, view.strength, view.total) == ("train", "waves", 1.0, 3)
+    assert view.order == draft(view.id).training
+    assert (view.training, view.progress, view.eta_seconds) == (None, 0.0, None)
+    world.jobs.report_training(claim(world, view.id), at(100, images_per_second=8.0))
+    view = world.jobs.get(view.id, TENANT)
+    assert view.training == at(100, images_per_second=8.0)
+    assert (view.progress, view.eta_seconds) == (0.25, 150.0)
+
+
+def test_training_has_no_photos(world: FakeDeployment) -> None:
+    assert world.items(submit(world).id) == []
+
+
+def test_each_kind_is_worked_by_its_own(world: FakeDeployment) -> None:
+    training, album = submit(world).id, world.submit(3).id
+    assert world.doorbell.rings == [(album, 0)]
+    assert (world.jobs.backlog("train"), world.jobs.backlog()) == (1, 1)
+    assert world.jobs.claim(training, 0, "w") is None
+    assert world.jobs.claim_training(album, "t") is None
+    assert world.jobs.claim_training("unknown", "t") is None
+
+
+def test_album_cannot_be_submitted_as_a_training(world: FakeDeployment) -> None:
+    album = JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    with pytest.raises(InvalidRequest):
+        world.jobs.submit_training(album)
+
+
+def test_never_two_trainers_at_once(world: FakeDeployment) -> None:
+    job = submit(world).id
+    first = claim(world, job)
+    assert world.jobs.claim_training(job, "t2") is None
+    world.clock.advance(world.settings.lease_seconds + 1)
+    world.jobs.sweep()
+    second = claim(world, job)
+    for act in (
+        lambda: world.jobs.report_training(first),
+        lambda: world.jobs.report_training(first, at(300)),
+        lambda: world.jobs.stage_published(first, 0),
+        lambda: world.jobs.finish_training(first),
+        lambda: world.jobs.fail_training(first, PROBLEM),
+    ):
+        with pytest.raises(StaleLease):
+            act()
+    world.jobs.end_slice(first, at(300))
+    assert world.jobs.get(job, TENANT).training is None
+    world.jobs.report_training(second)
+
+
+def test_slice_without_a_ring_is_rung_by_the_sweep(world: FakeDeployment) -> None:
+    """The trainer makes way for albums, but not for ever."""
+    job = submit(world).id
+    world.doorbell.training_rings.clear()
+    world.jobs.end_slice(claim(world, job), at(5), ring=False)
+    world.jobs.sweep()
+    assert world.doorbell.training_rings == []
+    world.clock.advance(world.settings.ring_patience_seconds)
+    world.jobs.sweep()
+    assert world.doorbell.training_rings == [(job, 0)]
+
+
+def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) -> None:
+    job = submit(world).id
+    world.doorbell.training_rings.clear()
+    world.submit(3)
+    world.clock.advance(world.settings.ring_patience_seconds)
+    world.jobs.sweep()
+    assert world.doorbell.training_rings == [(job, 0)]
+
+
+def test_training_that_takes_trainers_down_is_given_up(world: FakeDeployment) -> None:
+    job = submit(world).id
+    for _ in range(3):
+        claim(world, job)
+        world.clock.advance(world.settings.lease_seconds + 1)
+        world.jobs.sweep()
+    view = world.jobs.get(job, TENANT)
+    assert view.state is JobState.FAILED
+    assert view.error
+    assert view.error.type == "training-crashes-worker"
+    assert not owners(world)
+
+
+def test_training_survives_the_loss_of_redis(world: FakeDeployment) -> None:
+    job = submit(world).id
+    claimed = claim(world, job)
+    publish(world, claimed, 0)
+    world.jobs.report_training(claimed, at(120))
+    world.jobs.end_slice(claimed, at(130))
+    world.records.flush()
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.done, view.published) == (JobState.RUNNING, 1, (0,))
+    assert view.training == at(130)
+    again = claim(world, job)
+    assert again.token > claimed.token
+    assert (again.progress, again.published) == (at(130), (0,))
+
+
+def test_progress_does_not_run_back_when_redis_is_lost_in_a_repetition(
+    world: FakeDeployment,
+) -> None:
+    """What a resumed trainer repeats lies behind what its predecessor had reported."""
+    job = submit(world).id
+    world.jobs.end_slice(claim(world, job), at(130))
+    world.jobs.report_training(claim(world, job), at(90))
+    world.records.flush()
+    assert world.jobs.get(job, TENANT).training == at(130)
+
+
+def test_stage_published_before_redis_was_lost_is_counted(world: FakeDeployment) -> None:
+    """The trainer was killed between the bucket and the count."""
+    job = submit(world).id
+    claimed = claim(world, job)
+    world.records.down = True
+    with pytest.raises(ServiceUnavailable):
+        publish(world, claimed, 0)
+    world.records.down = False
+    world.records.flush()
+    assert world.jobs.get(job, TENANT).published == (0,)
+
+
+def test_forgotten_trainer_learns_of_it(world: FakeDeployment) -> None:
+    claimed = claim(world, submit(world).id)
+    world.records.flush()
+    with pytest.raises(StaleLease):
+        world.jobs.report_training(claimed, at(5))
+    with pytest.raises(StaleLease):
+        world.jobs.finish_training(claimed)
+    world.jobs.end_slice(claimed, at(5))
+
+
+def test_cancelled_training_keeps_its_stages(world: FakeDeployment) -> None:
+    job = submit(world).id
+    claimed = claim(world, job)
+    publish(world, claimed, 0)
+    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLING
+    with pytest.raises(JobCancelled):
+        world.jobs.report_training(claimed, at(110))
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.published) == (JobState.CANCELLED, (0,))
+    assert StyleCatalogue(world.objects).names() == ["waves"]
+    with pytest.raises(StyleTaken):
+        submit(world)
+
+
+def test_failed_training_says_why(world: FakeDeployment) -> None:
+    job = submit(world).id
+    world.jobs.fail_training(claim(world, job), PROBLEM)
+    view = world.jobs.get(job, TENANT)
+    assert (view.state, view.error, view.failed) == (JobState.FAILED, PROBLEM, 3)
+    world.records.flush()
+    assert world.jobs.get(job, TENANT) == view
+
+
+# Names.
+
+
+def test_name_is_reserved_from_submission_on(world: FakeDeployment) -> None:
+    submit(world)
+    before = set(world.objects.objects)
+    with pytest.raises(StyleTaken, match="'waves'"):
+        submit(world)
+    assert set(world.objects.objects) == before
+    assert len(world.doorbell.training_rings) == 1
+    submit(world, "other")
+
+
+@pytest.mark.parametrize("way", ["cancel", "fail", "finish"])
+def test_name_is_free_again_when_nothing_was_published(world: FakeDeployment, way: str) -> None:
+    job = submit(world).id
+    if way == "cancel":
+        world.jobs.cancel(job, TENANT)
+    elif way == "fail":
+        world.jobs.fail_training(claim(world, job), PROBLEM)
+    else:
+        world.jobs.finish_training(claim(world, job))
+    assert not owners(world)
+    assert submit(world).id != job
+
+
+def test_submission_that_failed_gives_the_name_back(world: FakeDeployment) -> None:
+    world.records.down = True
+    with pytest.raises(ServiceUnavailable):
+        submit(world)
+    world.records.down = False
+    submit(world)
+
+
+@pytest.mark.parametrize("effects", range(16))
+def test_submission_that_was_cut_off_holds_the_name_until_it_is_cleared(
+    world: FakeDeployment, effects: int
+) -> None:
+    """Wherever it was cut off, the name is either its job's or free in the end."""
+    world.fuse.set(effects)
+    job = world.jobs.new_job_id()
+    with suppress(Killed):
+        world.jobs.submit_training(draft(job))
+    world.fuse.clear()
+    world.restart()
+    world.clock.advance(ABANDONED_SECONDS + 1)
+    world.jobs.sweep()
+    try:
+        world.jobs.get(job, TENANT)
+    except JobMissing:
+        assert not [key for key in world.objects.objects if f"/jobs/{job}/" in key]
+    else:
+        with pytest.raises(StyleTaken):
+            submit(world)
+        world.jobs.cancel(job, TENANT)
+    other = submit(world).id
+    assert owners(world) == [layout.style_owner("waves", other)]
+
+
+def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -> None:
+    """Wherever the other comes between."""
+    for effects in range(12):
+        taken: list[str] = []
+
+        def other(name: str = f"style-{effects}", taken: list[str] = taken) -> None:
+            with suppress(StyleTaken):
+                taken.append(submit(world, name).id)
+
+        world.fuse.set(effects, other)
+        with suppress(StyleTaken):
+            taken.append(submit(world, f"style-{effects}").id)
+        world.fuse.clear()
+        assert len(taken) <= 1
+        assert len(owners(world)) == len(world.records.opened)
+
+
+def test_unlisted_stranger_may_not_publish(world: FakeDeployment) -> None:
+    """A trainer whose job was cancelled and whose name is another's comes too late."""
+    claimed = claim(world, submit(world).id)
+    world.jobs.cancel(claimed.spec.id, TENANT)
+    world.clock.advance(world.settings.lease_seconds + 1)
+    world.jobs.sweep()
+    submit(world)
+    with pytest.raises(StyleTaken):
+        publish(world, claimed, 0)
+    assert layout.style_index("waves") not in world.objects.objects
