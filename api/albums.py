@@ -6,16 +6,10 @@ from itertools import chain
 from pydantic import ValidationError
 
 from api.photo_names import UniqueNames, safe_name
-from api.problems import (
-    MAX_LISTED_ERRORS,
-    FieldError,
-    InvalidFields,
-    UnknownStyle,
-    invalid_fields,
-)
+from api.problems import FieldError, InvalidFields, UnknownStyle, invalid_fields
 from api.schemas import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
-from infra import layout
+from api.stored import allowed_prefix, check_keys, key_fault
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
 from infra.jobs.model import JobDraft, PhotoEntry
 from infra.jobs.views import JobView
@@ -32,7 +26,7 @@ def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
     except ValidationError as error:
         raise invalid_fields(error) from error
     draft = make_draft(album, services.jobs.new_job_id(), services=services, tenant=tenant)
-    allowed = layout.tenant_prefix(tenant) if services.settings.api_keys else ""
+    allowed = allowed_prefix(services, tenant)
     limit = services.settings.max_album_photos
     keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
     return services.jobs.submit(draft, name_photos(keys))
@@ -72,37 +66,14 @@ def name_photos(keys: Iterable[str]) -> Iterator[PhotoEntry]:
 def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int) -> Iterable[str]:
     """Return the album's keys; below a prefix they are listed page by page, as they are used."""
     if source.prefix is not None:
-        if fault := _fault(source.prefix.removesuffix("/"), allowed, source.prefix):
+        if fault := key_fault(source.prefix, allowed, prefix=True):
             raise InvalidFields([FieldError(pointer="/photos/prefix", detail=fault)])
         return _below(source.prefix, objects)
     keys = source.keys or []
     if len(keys) > limit:
         raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
-    _check_keys(keys, allowed)
+    check_keys(keys, allowed, "/photos/keys")
     return keys
-
-
-def _check_keys(keys: list[str], allowed: str) -> None:
-    errors = [
-        FieldError(pointer=f"/photos/keys/{index}", detail=fault)
-        for index, key in enumerate(keys)
-        if (fault := _fault(key, allowed, key))
-    ]
-    if errors:
-        raise InvalidFields(errors[:MAX_LISTED_ERRORS])
-
-
-def _fault(path: str, allowed: str, key: str) -> str | None:
-    """Say what is wrong with a key, if anything.
-
-    Empty parts and dots are refused because a store over a folder would follow them, out of the
-    tenant's prefix.
-    """
-    if not key.startswith(allowed):
-        return f"only keys below {allowed} may be named"
-    if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")):
-        return "no usable key: it has an empty part, a part of dots, or an unprintable character"
-    return None
 
 
 def _below(prefix: str, objects: ObjectStore) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """The Flask app, put together from its views and what it is handed."""
 
 from http import HTTPStatus
+from typing import Any, cast
 
 from flask import Flask, Response
+from flask_openapi3.models.schema import Schema
 from flask_openapi3.openapi import OpenAPI
 
 from api import (
@@ -17,7 +19,7 @@ from api import (
     style_file_views,
     style_views,
 )
-from api.documentation import INFO, SECURITY_SCHEMES
+from api.documentation import INFO, SECURITY_SCHEMES, body_schemas
 from api.health import HealthCheck
 from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
@@ -55,6 +57,8 @@ def create_app(services: Services) -> OpenAPI:
     app.extensions[metrics_views.REGISTRY] = metrics.install(app, services)
     for module in VIEWS:
         app.register_api(module.views.blueprint)
+    schemas = {name: Schema(**schema) for name, schema in body_schemas().items()}
+    cast("dict[str, Schema]", cast("Any", app).components_schemas).update(schemas)
     app.register_blueprint(index_views.blueprint)
     problems.install(app)
     _install_headers(app)

@@ -1,20 +1,24 @@
 """What OpenAPI says that no view's signature can: bodies by media type, files, and problems."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask_openapi3.models.info import Info
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.schemas import AlbumByKeys, AlbumOptions
+from api.training_schemas import MAX_PREVIEWS, TrainingByKeys, TrainingOptions
 
 INFO = Info(
     title="Impasto",
     version="1",
-    summary="Photo albums, painted in a style.",
+    summary="Photo albums, painted in a style; styles, learnt from a painting.",
     description=(
         "Send an album and the name of a style; a job is answered at once. Watch the job, then "
-        "fetch each photo's result, or all of them as a zip. Every error is a problem detail "
-        "(RFC 9457)."
+        "fetch each photo's result, or all of them as a zip. Send a painting, and the job learns "
+        "a style from it, whose stages can be used one by one as they are published. Every error "
+        "is a problem detail (RFC 9457)."
     ),
 )
 
@@ -62,39 +66,80 @@ STYLE_MISSING = {404: problem("`style-missing`: there is no such style.")}
 
 
 def submission_body() -> dict[str, Any]:
-    """Document the two ways to send an album."""
-    by_keys = {
-        "keys": {"value": _album({"keys": ["holiday/1.jpg", "holiday/2.jpg"]})},
-        "prefix": {"value": _album({"prefix": "holiday/"})},
-    }
-    schema = _inline(AlbumByKeys.model_json_schema())
+    """Document the ways to send a job: by its kind, with its files or by their keys."""
     return {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": _upload_schema()},
-            "application/json": {"schema": schema, "examples": by_keys},
+            "multipart/form-data": {
+                "schema": _either("AlbumUpload", "TrainingUpload", combined="anyOf")
+            },
+            "application/json": {
+                "schema": _either(AlbumByKeys.__name__, TrainingByKeys.__name__, combined="oneOf"),
+                "examples": _EXAMPLES,
+            },
         },
     }
+
+
+def body_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schemas of request bodies, by the names under which they are referred to."""
+    models = (AlbumByKeys, TrainingByKeys)
+    _, found = models_json_schema(
+        [(model, "validation") for model in models], ref_template=f"{_SCHEMAS}{{model}}"
+    )
+    schemas = cast("dict[str, dict[str, Any]]", found["$defs"])
+    schemas["AlbumUpload"] = _upload_schema(
+        AlbumOptions, ["style", "photos"], photos=_files("The photos", minItems=1)
+    )
+    schemas["TrainingUpload"] = _upload_schema(
+        TrainingOptions,
+        ["kind", "style", "painting"],
+        painting={**_FILE, "description": "The painting to learn from."},
+        previews=_files("Your own photos, to be shown in each stage", maxItems=MAX_PREVIEWS),
+    )
+    return schemas
+
+
+_SCHEMAS = "#/components/schemas/"
+_FILE = {"type": "string", "format": "binary"}
 
 
 def _album(photos: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "stylize", "style": "water-lilies", "strength": 0.8, "photos": photos}
 
 
-def _upload_schema() -> dict[str, Any]:
-    schema = AlbumOptions.model_json_schema()
-    schema["properties"]["photos"] = {
-        "type": "array",
-        "minItems": 1,
-        "items": {"type": "string", "format": "binary"},
-        "description": "The photos: JPEG, PNG or WebP, the field once a file.",
+_EXAMPLES: dict[str, Any] = {
+    "keys": {"value": _album({"keys": ["holiday/1.jpg", "holiday/2.jpg"]})},
+    "prefix": {"value": _album({"prefix": "holiday/"})},
+    "training": {
+        "value": {
+            "kind": "train",
+            "style": "starry-night",
+            "painting": {"key": "paintings/starry-night.jpg"},
+            "profile": "light",
+            "schedule": "0.02:900,0.4:400,4:600",
+        }
+    },
+}
+
+
+def _either(album: str, training: str, *, combined: str) -> dict[str, Any]:
+    mapping = {"stylize": f"{_SCHEMAS}{album}", "train": f"{_SCHEMAS}{training}"}
+    return {
+        combined: [{"$ref": schema} for schema in mapping.values()],
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
     }
-    schema["required"] = ["style", "photos"]
-    return schema
 
 
-def _inline(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put the one nested model where it is used: definitions of a body have no home elsewhere."""
-    definitions = schema.pop("$defs")
-    schema["properties"]["photos"] = definitions["PhotoSource"]
+def _files(what: str, **limits: int) -> dict[str, Any]:
+    about = f"{what}: JPEG, PNG or WebP, the field once a file."
+    return {"type": "array", "items": _FILE, "description": about, **limits}
+
+
+def _upload_schema(
+    model: type[BaseModel], required: list[str], **files: dict[str, Any]
+) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    schema["properties"] |= files
+    schema["required"] = required
     return schema

@@ -3,7 +3,6 @@
 from flask import Response, request
 
 from api import render
-from api.albums import submit_keys
 from api.documentation import JOB_MISSING, problem, submission_body
 from api.multipart import read_parts
 from api.problems import MalformedRequest, UnsupportedMediaType
@@ -11,10 +10,11 @@ from api.render import json_response
 from api.routing import Views
 from api.schemas import ItemPage, ItemQuery, Job, JobPage, JobPath, JobQuery
 from api.services import services, tenant
+from api.submissions import submit_json
 from api.uploads import submit_upload
 from infra.jobs.views import JobView
 
-views = Views("jobs", "Albums being worked through.", prefix="/v1/jobs")
+views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/jobs")
 
 
 @views.post(
@@ -22,16 +22,17 @@ views = Views("jobs", "Albums being worked through.", prefix="/v1/jobs")
     "submitJob",
     {
         202: Job,
+        409: problem("`style-exists`: a new style needs a name that no other has."),
         413: problem("`album-too-large`: more photos, or larger ones, than allowed."),
         415: problem("`unsupported-media-type`: neither form data nor JSON."),
     },
     body=submission_body(),
 )
 def submit_job() -> Response:
-    """Submit an album.
+    """Submit an album to be painted, or a painting to learn a style from.
 
-    Send the photos themselves as form data, or name photos that lie in the service's bucket.
-    The job is answered before any photo is worked on; `Location` says where to watch it.
+    Send the files themselves as form data, or name files that lie in the service's bucket. The
+    job is answered before any of them is worked on; `Location` says where to watch it.
     """
     view = _submit()
     return json_response(render.job(view), 202, Location=render.job_address(view.id))
@@ -48,13 +49,13 @@ def list_jobs(query: JobQuery) -> Response:
 
 @views.get("/<job_id>", "getJob", {200: Job, **JOB_MISSING})
 def get_job(path: JobPath) -> Response:
-    """Look at a job: its state, counts, progress and time left."""
+    """Look at a job: its state, counts, progress and time left; of a training, its losses."""
     return json_response(render.job(services().jobs.get(path.job_id, tenant())))
 
 
 @views.get("/<job_id>/items", "listItems", {200: ItemPage, **JOB_MISSING})
 def list_items(path: JobPath, query: ItemQuery) -> Response:
-    """List the photos of a job, in the order of the album."""
+    """List the photos of a job, in the order of the album; a training has none."""
     job = services().jobs.get(path.job_id, tenant())
     found = services().jobs.items(job.id, tenant(), query.offset, query.limit)
     end = query.offset + len(found)
@@ -63,7 +64,7 @@ def list_items(path: JobPath, query: ItemQuery) -> Response:
     page = ItemPage(
         items=[render.item(job.id, view) for view in found],
         offset=query.offset,
-        total=job.total,
+        total=job.total if job.kind == "stylize" else 0,
         next=following if found and end < job.total else None,
     )
     return json_response(page)
@@ -77,10 +78,10 @@ def cancel_job(path: JobPath) -> Response:
 
 def _submit() -> JobView:
     if request.mimetype == "application/json":
-        return submit_keys(request.get_data(cache=False), services=services(), tenant=tenant())
+        return submit_json(request.get_data(cache=False), services=services(), tenant=tenant())
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType(
-            "Send an album as multipart/form-data with its photos, or as application/json."
+            "Send a job as multipart/form-data with its files, or as application/json."
         )
     boundary = request.mimetype_params.get("boundary")
     if not boundary:

@@ -1,12 +1,14 @@
 """From the views of the job service to the JSON of the API."""
 
-from typing import Any, cast
+from typing import Any
 
 from flask import Response
 from pydantic import BaseModel
 
 from api import schemas
-from api.wire import JobKind, timestamp
+from api.style_addresses import STYLE_FILES, style_address
+from api.training_schemas import PublishedStage, Training
+from api.wire import timestamp
 from infra.jobs.model import Problem
 from infra.jobs.views import ItemState, ItemView, JobView
 
@@ -19,10 +21,9 @@ def json_response(body: BaseModel, status: int = 200, **headers: str) -> Respons
 
 def job(view: JobView) -> schemas.Job:
     """Render a job."""
-    address = job_address(view.id)
     return schemas.Job(
         id=view.id,
-        kind=cast("JobKind", view.kind),
+        kind=view.kind,
         state=view.state,
         style=view.style,
         strength=view.strength,
@@ -33,15 +34,8 @@ def job(view: JobView) -> schemas.Job:
         started=None if view.started is None else timestamp(view.started),
         finished=None if view.finished is None else timestamp(view.finished),
         error=_reason(view.error),
-        links=schemas.JobLinks.model_validate(
-            {
-                "self": address,
-                "style": f"/v1/styles/{view.style}",
-                "items": f"{address}/items",
-                "results_zip": f"{address}/results.zip",
-                "cancel": f"{address}/cancel",
-            }
-        ),
+        training=_training(view),
+        links=schemas.JobLinks.model_validate(_links(view)),
     )
 
 
@@ -60,6 +54,39 @@ def item(job_id: str, view: ItemView) -> schemas.Item:
 def job_address(job_id: str) -> str:
     """Return where a job is found."""
     return f"/v1/jobs/{job_id}"
+
+
+def _training(view: JobView) -> Training | None:
+    """Render how far a training is; one that nobody has begun stands at its first stage."""
+    order, now = view.order, view.training
+    if order is None:
+        return None
+    stage = min(now.stage, len(order.stages) - 1) if now else 0
+    measured = ("images_per_second", "content", "style", "note")
+    return Training(
+        stage=stage,
+        stages=len(order.stages),
+        iteration=now.iteration if now else 0,
+        iterations=now.iteration_total if now else order.iterations,
+        ratio=order.stages[stage][0],
+        published=[PublishedStage(stage=n, ratio=order.stages[n][0]) for n in view.published],
+        **{name: getattr(now, name, None) for name in measured},
+    )
+
+
+def _links(view: JobView) -> dict[str, str]:
+    address = job_address(view.id)
+    links = {
+        "self": address,
+        "cancel": f"{address}/cancel",
+        "style": style_address(view.style),
+    }
+    if view.kind == "stylize":
+        own = {"items": f"{address}/items", "results_zip": f"{address}/results.zip"}
+    else:
+        names = ("stages", "previews", "contact_sheet", "losses_svg", "losses_png", "history")
+        own = {name: style_address(view.style, STYLE_FILES[name]) for name in names}
+    return links | own
 
 
 def _outcome(view: ItemView) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from api.problems import JobNotFinished, ResultMissing
 from api.routing import Views
 from api.schemas import JobPath, ResultPath
 from api.services import services, tenant
+from api.style_addresses import style_address
 from infra.jobs.service import JobService
 from infra.jobs.views import ItemState, ItemView, JobView
 from infra.storage.port import ObjectMissing
@@ -39,7 +40,7 @@ def get_result(path: ResultPath) -> Response:
     """
     found = services().jobs.items(path.job_id, tenant(), path.index, 1)
     if not found:
-        raise ResultMissing(f"The album has no photo {path.index}; they are counted from 0.")
+        raise ResultMissing(f"The job has no photo {path.index}; they are counted from 0.")
     key, name = _result(found[0])
     try:
         size = services().objects.head(key).size
@@ -58,13 +59,15 @@ def get_result(path: ResultPath) -> Response:
     "getResultsZip",
     {
         200: file("Every result of the job.", "application/zip"),
-        404: problem("`job-missing`: there is no such job."),
+        404: problem("`job-missing`; or `result-missing`: a training has no results."),
         409: problem("`job-not-finished`: ask again when the job has ended."),
     },
 )
 def get_results_zip(path: JobPath) -> Response:
     """Fetch every result of a finished job as one zip."""
     job = services().jobs.get(path.job_id, tenant())
+    if job.kind == "train":
+        raise ResultMissing(f"The job learns a style; see {style_address(job.style)} for it.")
     if not job.state.terminal:
         raise JobNotFinished(
             f"The job is {job.state}; {job.done + job.failed} of {job.total} photos are worked."

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.training_schemas import Training
-from api.wire import JobKind, ObjectKey, Request, StyleName, example
-from infra.jobs.model import JobState
+from api.wire import ObjectKey, Request, StyleName, example
+from infra.jobs.model import JobKind, JobState
 from infra.jobs.views import ItemState
 
 JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"
@@ -61,6 +61,12 @@ class AlbumByKeys(AlbumOptions):
     """An album of photos that lie in the bucket already."""
 
     photos: PhotoSource
+
+
+class AnyJob(BaseModel):
+    """The one field of a submission that says what the others must be."""
+
+    kind: JobKind = "stylize"
 
 
 class Reason(BaseModel):

@@ -10,25 +10,12 @@ from api.problems import ResultMissing
 from api.routing import Views
 from api.services import services
 from api.style_schemas import PreviewPath, StylePath
-from infra import layout
-from infra.catalogue import STYLE_NAME
-from infra.errors import StyleMissing
 from infra.storage.port import ObjectMissing
 
 #: A chart may draw and nothing else: no script, no request, no form, wherever it is opened.
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 views = Views("style files", "What was left beside a style.", prefix="/v1/styles/<name>")
-
-
-def address(style: str, file: str) -> str:
-    """Return where something of a style is found; the style itself where `file` is empty."""
-    return f"/v1/styles/{style}/{file}".removesuffix("/")
-
-
-def preview_address(style: str, stage: int, number: int) -> str:
-    """Return where one photo in one stage is found."""
-    return address(style, f"previews/{stage}/{number}.jpg")
 
 
 def _answers(description: str, media_type: str) -> dict[int, Any]:
@@ -46,19 +33,19 @@ def _answers(description: str, media_type: str) -> dict[int, Any]:
 )
 def get_contact_sheet(path: StylePath) -> Response:
     """Fetch the style's contact sheet: some photos, at each of its stages."""
-    return _send_file(path.name, "contact-sheet.jpg")
+    return _send(path.name, "contact-sheet.jpg")
 
 
 @views.get("/card.json", "getCard", _answers("The style card.", "application/json"))
 def get_card(path: StylePath) -> Response:
     """Fetch the style card: painting, command, losses, provenance."""
-    return _send_file(path.name, "card.json")
+    return _send(path.name, "card.json")
 
 
 @views.get("/losses.svg", "getLossesSvg", _answers("The chart.", "image/svg+xml"))
 def get_losses_svg(path: StylePath) -> Response:
     """Fetch the chart of the losses, as a drawing."""
-    response = _send_file(path.name, "losses.svg")
+    response = _send(path.name, "losses.svg")
     response.headers["Content-Security-Policy"] = SVG_POLICY
     return response
 
@@ -66,7 +53,7 @@ def get_losses_svg(path: StylePath) -> Response:
 @views.get("/losses.png", "getLossesPng", _answers("The chart.", "image/png"))
 def get_losses_png(path: StylePath) -> Response:
     """Fetch the chart of the losses, as pixels."""
-    return _send_file(path.name, "losses.png")
+    return _send(path.name, "losses.png")
 
 
 @views.get(
@@ -76,7 +63,7 @@ def get_losses_png(path: StylePath) -> Response:
 )
 def get_history(path: StylePath) -> Response:
     """Fetch the losses of the training as JSON Lines."""
-    return _send_file(path.name, "history.jsonl")
+    return _send(path.name, "history.jsonl")
 
 
 @views.get(
@@ -86,31 +73,20 @@ def get_history(path: StylePath) -> Response:
 )
 def get_preview(path: PreviewPath) -> Response:
     """Fetch one photo in one stage of the style."""
-    key = layout.style_preview(_checked(path.name), path.stage, path.number)
-    return _send(path.name, key)
+    return _send(path.name, f"previews/stage-{path.stage}/{path.number}.jpg")
 
 
-def _send_file(style: str, name: str) -> Response:
-    return _send(style, layout.style_file(_checked(style), name))
-
-
-def _checked(style: str) -> str:
-    if not STYLE_NAME.fullmatch(style):
-        raise StyleMissing(f"{style!r} is not the name of a style.")
-    return style
-
-
-def _send(style: str, key: str) -> Response:
+def _send(style: str, name: str) -> Response:
     """Answer with a file of a style; raises StyleMissing and ResultMissing.
 
     Read whole, since a training may replace it between a look at its size and its last byte.
     """
     try:
-        body = services().objects.get(key)
+        body = services().styles.file(style, name)
     except ObjectMissing as error:
         services().styles.get(style)  # says so when there is no such style at all
-        raise ResultMissing(f"The style {style} has no such file, or not yet.") from error
-    response = Response(body, content_type=content_type(key))
+        raise ResultMissing(f"The style {style} has no {name}, or not yet.") from error
+    response = Response(body, content_type=content_type(name))
     response.headers["Cache-Control"] = "no-cache"  # the next stage brings another
     response.add_etag()
     response.make_conditional(request)

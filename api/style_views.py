@@ -8,8 +8,8 @@ from api.documentation import STYLE_MISSING
 from api.render import json_response
 from api.routing import Views
 from api.services import services
+from api.style_addresses import STYLE_FILES, preview_address, style_address
 from api.style_cards import StyleCard, read_card
-from api.style_file_views import address, preview_address
 from api.style_schemas import (
     Preview,
     PreviewList,
@@ -98,17 +98,8 @@ def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -
 
 
 def _render(style: Style, card: StyleCard) -> StyleSchema:
-    files = {
-        "self": "",
-        "stages": "stages",
-        "card": "card.json",
-        "contact_sheet": "contact-sheet.jpg",
-        "previews": "previews",
-        "losses_svg": "losses.svg",
-        "losses_png": "losses.png",
-        "history": "history.jsonl",
-    }
-    links = {link: address(style.name, file) for link, file in files.items()}
+    links = {link: style_address(style.name, file) for link, file in STYLE_FILES.items()}
+    links["self"] = style_address(style.name)
     return StyleSchema(
         name=style.name,
         title=style.title,

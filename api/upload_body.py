@@ -1,29 +1,29 @@
-"""An album as a multipart body that is read from disk while it is sent."""
+"""Fields and files as a multipart body that is read from disk while it is sent."""
 
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-#: Bytes read from a photo at a time.
+#: Bytes read from a file at a time.
 READ_BYTES = 256 * 1024
 
 _ESCAPED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 class UploadBody:
-    """Iterates over the body's bytes; one photo is open at a time."""
+    """Iterates over the body's bytes; one file is open at a time."""
 
     def __init__(
         self,
         fields: Mapping[str, str],
-        photos: Sequence[Path],
+        files: Sequence[tuple[str, Path]],
         *,
         sent: Callable[[int], None] | None = None,
     ) -> None:
-        """`sent` is told how many bytes of photos have gone, again and again."""
+        """`files` are pairs of a field and a file; `sent` is told the bytes of files that went."""
         self._fields = fields
-        self._photos = photos
+        self._files = files
         self._sent = sent
         self._boundary = secrets.token_hex(16)
 
@@ -33,11 +33,11 @@ class UploadBody:
         return f"multipart/form-data; boundary={self._boundary}"
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body; raises OSError when a photo cannot be read."""
+        """Yield the body; raises OSError when a file cannot be read."""
         for name, value in self._fields.items():
             yield self._head(f'name="{_escape(name)}"') + value.encode() + b"\r\n"
-        for path in self._photos:
-            yield self._head(f'name="photos"; filename="{_escape(path.name)}"')
+        for name, path in self._files:
+            yield self._head(f'name="{_escape(name)}"; filename="{_escape(path.name)}"')
             yield from self._content(path)
             yield b"\r\n"
         yield f"--{self._boundary}--\r\n".encode()
@@ -47,8 +47,8 @@ class UploadBody:
         return head.encode(errors="replace")  # names of files need not be UTF-8
 
     def _content(self, path: Path) -> Iterator[bytes]:
-        with path.open("rb") as photo:
-            while piece := photo.read(READ_BYTES):
+        with path.open("rb") as file:
+            while piece := file.read(READ_BYTES):
                 yield piece
                 if self._sent is not None:
                     self._sent(len(piece))

@@ -1,110 +1,91 @@
-"""Albums that come with the request: each photo goes to S3 before the next one is read."""
+"""Submissions that come as form data: read part by part, whichever kind of job they are."""
 
 from collections.abc import Iterable
 
-import structlog
-
-from api.albums import make_draft, parse_options
+from api.album_form import AlbumForm
+from api.forms import Form, field_error
 from api.multipart import FilePart, TextPart
-from api.photo_names import UniqueNames, safe_name
-from api.problems import FieldError, InvalidFields
 from api.services import Services
-from infra import layout
-from infra.errors import AlbumTooLarge, InvalidRequest
-from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobDraft, PhotoEntry
+from api.training_form import TrainingForm
 from infra.jobs.views import JobView
 
-#: Name of the form field that carries a photo.
-PHOTOS = "photos"
-
-log = structlog.get_logger(__name__)
+#: Kinds of jobs; the first is what a form means that does not say.
+FORMS: dict[str, type[Form]] = {"stylize": AlbumForm, "train": TrainingForm}
+FILES = {name for form in FORMS.values() for name in form.files}
 
 
 def submit_upload(
     parts: Iterable[TextPart | FilePart], *, services: Services, tenant: str
 ) -> JobView:
-    """Submit an album that comes as form data.
+    """Submit a job that comes as form data.
 
-    Raises InvalidRequest, AlbumTooLarge, what reading `parts` raises and what the job service
-    raises; then none of the photos stay in S3.
+    Raises InvalidRequest, AlbumTooLarge, StyleTaken, what reading `parts` raises and what the
+    job service raises; then none of the files stay in S3.
     """
     job = services.jobs.new_job_id()
     services.jobs.announce(job, tenant)
     upload = _Upload(services, tenant, job)
     try:
         upload.receive(parts)
-        draft = upload.draft()
+        submit = upload.form.finish(upload.fields)
     except BaseException:
-        upload.discard()
+        upload.form.discard()
         raise
-    return services.jobs.submit(draft, upload.entries())
+    return submit()
 
 
 class _Upload:
-    """An album half received."""
+    """Finds out which kind of job the parts are, and hands them on.
+
+    The field `kind` says so, and so does any field that only one kind has; browsers and curl send
+    fields in any order.
+    """
 
     def __init__(self, services: Services, tenant: str, job: str) -> None:
-        self._services = services
-        self._tenant = tenant
-        self._job = job
-        self._fields: dict[str, str] = {}
-        self._unique = UniqueNames()
-        self._names: list[str] = []
+        self.fields: dict[str, str] = {}
+        self._forms = {kind: form(services, tenant, job) for kind, form in FORMS.items()}
+        self._kind: str | None = None
+        #: Whether there are fields that the form has not seen.
+        self._unseen = False
+
+    @property
+    def form(self) -> Form:
+        """The form that the parts so far belong to."""
+        return self._forms[self._kind or next(iter(FORMS))]
 
     def receive(self, parts: Iterable[TextPart | FilePart]) -> None:
-        """Keep the fields, and store the photos one by one."""
+        """Keep the fields and store the files; raises as soon as a mistake shows."""
         for part in parts:
             if isinstance(part, TextPart):
                 self._keep(part)
             elif part.filename or part.file.read(1):  # else: a form sent without choosing a file
                 part.file.seek(0)
-                self._store(part)
-        if not self._names:
-            raise InvalidRequest(
-                f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
-            )
-
-    def draft(self) -> JobDraft:
-        """Return what the fields ask for; raises InvalidFields and UnknownStyle."""
-        options = parse_options(self._fields)
-        return make_draft(options, self._job, services=self._services, tenant=self._tenant)
-
-    def entries(self) -> Iterable[PhotoEntry]:
-        """Yield the manifest's lines."""
-        for index, name in enumerate(self._names):
-            yield PhotoEntry(index=index, name=name, key=self._key(index, name))
-
-    def discard(self) -> None:
-        """Remove what was stored; what cannot be reached now is cleared by the sweeper."""
-        try:
-            Manifest(store=self._services.objects, tenant=self._tenant, job=self._job).discard()
-        except Exception as error:
-            log.warning("upload not discarded", job_id=self._job, reason=repr(error))
+                self._settle(part.name)
+                self._check()
+                self.form.store(part)
 
     def _keep(self, part: TextPart) -> None:
-        if part.name in self._fields:
-            raise _field_error(part.name, "given more than once")
-        if part.name == PHOTOS:
-            raise _field_error(PHOTOS, "must be a file: curl -F photos=@photo.jpg")
-        self._fields[part.name] = part.value
-        if "style" in self._fields:
-            # A mistake that shows already is told before the album is sent, not after.
-            self.draft()
+        if part.name in self.fields:
+            raise field_error(part.name, "given more than once")
+        if part.name in FILES:
+            raise field_error(part.name, f"must be a file: curl -F {part.name}=@photo.jpg")
+        self.fields[part.name] = part.value
+        if part.name == "kind":
+            if part.value not in FORMS:
+                raise field_error("kind", f"must be {' or '.join(FORMS)}")
+            self._kind = self._kind or part.value
+        self._unseen = True
+        self._settle(part.name)
+        if self._kind is not None:
+            self._check()
 
-    def _store(self, part: FilePart) -> None:
-        if part.name != PHOTOS:
-            raise _field_error(part.name, f"unknown file field; photos go in `{PHOTOS}`")
-        limit = self._services.settings.max_album_photos
-        if len(self._names) >= limit:
-            raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
-        name = self._unique.take(safe_name(part.filename))
-        self._services.objects.put(self._key(len(self._names), name), part.file)
-        self._names.append(name)
+    def _check(self) -> None:
+        """Tell a mistake that shows already before the files are sent, not after."""
+        if self._unseen:
+            self._unseen = False
+            self.form.check(self.fields)
 
-    def _key(self, index: int, name: str) -> str:
-        return layout.upload(self._tenant, self._job, index, name)
-
-
-def _field_error(name: str, detail: str) -> InvalidFields:
-    return InvalidFields([FieldError(pointer=f"/{name}", detail=detail)])
+    def _settle(self, name: str) -> None:
+        owners = [kind for kind, form in FORMS.items() if form.owns(name)]
+        if self._kind is None and len(owners) == 1:
+            self._kind = owners[0]

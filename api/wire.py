@@ -1,12 +1,9 @@
 """What all JSON of the API shares: strict requests, examples, names, keys and times."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
-
-#: What a job may do: paint an album, or learn a style.
-JobKind = Literal["stylize", "train"]
 
 #: S3's own limit on the length of a key, in bytes; characters are never more.
 MAX_KEY_LENGTH = 1024

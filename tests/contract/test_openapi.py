@@ -1,6 +1,8 @@
 """The API keeps what its OpenAPI document promises, whatever it is sent."""
 
 import io
+import json
+import re
 from typing import Any
 
 import pytest
@@ -69,12 +71,30 @@ def test_every_error_is_documented_as_a_problem(
         assert {"401", "403", "422", "500", "503"} <= set(errors)
 
 
-def test_both_ways_to_send_an_album_are_documented() -> None:
+def test_both_kinds_of_jobs_are_documented_in_both_ways_to_send_them() -> None:
     body = PATHS["/v1/jobs"]["post"]["requestBody"]["content"]
-    upload = body["multipart/form-data"]["schema"]
-    assert upload["properties"]["photos"]["items"]["format"] == "binary"
-    assert upload["required"] == ["style", "photos"]
-    assert set(body["application/json"]["examples"]) == {"keys", "prefix"}
+    schemas = APP.api_doc["components"]["schemas"]
+    for media_type, names in (
+        ("multipart/form-data", ("AlbumUpload", "TrainingUpload")),
+        ("application/json", ("AlbumByKeys", "TrainingByKeys")),
+    ):
+        discriminator = body[media_type]["schema"]["discriminator"]
+        assert discriminator["propertyName"] == "kind"
+        assert [schema.rpartition("/")[2] for schema in discriminator["mapping"].values()] == [
+            *names
+        ]
+        assert set(names) <= set(schemas)
+    assert schemas["AlbumUpload"]["properties"]["photos"]["items"]["format"] == "binary"
+    assert schemas["AlbumUpload"]["required"] == ["style", "photos"]
+    assert schemas["TrainingUpload"]["properties"]["painting"]["format"] == "binary"
+    assert schemas["TrainingUpload"]["required"] == ["kind", "style", "painting"]
+    assert set(body["application/json"]["examples"]) == {"keys", "prefix", "training"}
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    document = json.dumps(APP.api_doc)
+    named = set(re.findall(r"#/components/schemas/(\w+)", document))
+    assert named <= set(APP.api_doc["components"]["schemas"])
 
 
 def test_documented_job_is_the_job_that_is_answered() -> None:
@@ -83,3 +103,9 @@ def test_documented_job_is_the_job_that_is_answered() -> None:
     job = client.post("/v1/jobs", data=data).get_json()
     documented = APP.api_doc["components"]["schemas"]["Job"]["properties"]
     assert set(documented) == set(job)
+    data = {"kind": "train", "style": "new", "painting": (io.BytesIO(b"x"), "a.jpg")}
+    training = client.post("/v1/jobs", data=data).get_json()
+    assert set(training) == set(documented)
+    for name, part in (("training", "Training"), ("links", "JobLinks")):
+        schema = APP.api_doc["components"]["schemas"][part]
+        assert set(training[name]) == set(schema["properties"])

@@ -11,8 +11,9 @@ from api.services import Services
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
 from infra.counters import Counters
-from infra.jobs.model import PhotoEntry, PhotoOutcome
+from infra.jobs.model import PhotoEntry, PhotoOutcome, TrainingOrder, TrainingProgress
 from infra.jobs.service import JobService
+from infra.jobs.views import ClaimedTraining
 from infra.redis_client import RedisClient
 from infra.settings import Settings
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
@@ -95,6 +96,41 @@ class World:
                 self.jobs.report(claim, outcomes)
                 self.jobs.finish(claim)
 
+    def learn(self, *, until: int | None = None) -> None:
+        """Answer every ring for a trainer: train each stage, publish it; stop before `until`."""
+        while self.doorbell.training_rings:
+            claim = self.jobs.claim_training(self.doorbell.training_rings.pop(0)[0], "trainer")
+            if claim is not None:
+                self._learn(claim, until)
+
+    def _learn(self, claim: ClaimedTraining, until: int | None) -> None:
+        for stage in range(len(claim.published), len(claim.order.stages)):
+            self.jobs.report_training(claim, progress(claim.order, stage, done=0.5))
+            if stage == until:
+                self.jobs.end_slice(claim, ring=False)
+                return
+            self._publish_stage(claim, stage)
+            self.jobs.stage_published(claim, stage)
+        self.jobs.finish_training(claim)
+
+    def _publish_stage(self, claim: ClaimedTraining, stage: int) -> None:
+        StyleCatalogue(self.objects).publish_stage(
+            claim.order.style,
+            title=claim.order.title,
+            job=claim.spec.id,
+            stage=stage,
+            ratio=claim.order.stages[stage][0],
+            net=b"net %d" % stage,
+            files={
+                f"previews/stage-{stage}/0.jpg": b"preview",
+                "card.json": json.dumps({"licence": claim.order.licence}).encode(),
+                "contact-sheet.jpg": b"sheet",
+                "losses.png": b"chart",
+                "losses.svg": b"<svg/>",
+                "history.jsonl": b"{}",
+            },
+        )
+
     def paint(self, tenant: str, photo: PhotoEntry) -> PhotoOutcome:
         """Make a result that says which photo it was."""
         key = layout.result(tenant, f"{photo.index:064x}", "jpg")
@@ -109,6 +145,20 @@ class World:
             bytes=len(body),
             seconds=0.5,
         )
+
+
+def progress(order: TrainingOrder, stage: int, *, done: float) -> TrainingProgress:
+    """Return how far a training is that has done a part of a stage."""
+    before = sum(iterations for _, iterations in order.stages[:stage])
+    return TrainingProgress(
+        stage=stage,
+        iteration=before + int(done * order.stages[stage][1]),
+        iteration_total=order.iterations,
+        images_per_second=8.0,
+        content=0.5,
+        style=0.25,
+        note="went back to stage 0" if stage else None,
+    )
 
 
 def publish(objects: MemoryStore, name: str = STYLE) -> None:

@@ -34,13 +34,14 @@ def quiet_log() -> Iterator[None]:
 
 @pytest.fixture
 def service(quiet_log: None, world: World) -> Iterator[str]:
-    """The app on a free port, with a worker behind it; yields its address."""
+    """The app on a free port, a worker and a trainer behind it; yields its address."""
     server = make_server("127.0.0.1", 0, create_app(world.services()), threaded=True)
     stop = threading.Event()
 
     def work() -> None:
         while not stop.wait(0.01):
             world.work(world.paint)
+            world.learn()
 
     serve = partial(server.serve_forever, poll_interval=0.02)
     threads = [threading.Thread(target=target) for target in (serve, work)]

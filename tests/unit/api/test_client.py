@@ -168,6 +168,6 @@ def test_only_one_photo_is_open_at_a_time(tmp_path: Path) -> None:
     """Ten thousand photos are no more than the first that cannot be read."""
     first = tmp_path / "1.jpg"
     first.write_bytes(b"1")
-    body = iter(UploadBody({}, [first, tmp_path / "gone.jpg"]))
+    body = iter(UploadBody({}, [("photos", first), ("photos", tmp_path / "gone.jpg")]))
     with pytest.raises(FileNotFoundError):
         list(body)

@@ -130,7 +130,7 @@ def test_unknown_job_is_a_problem(client: FlaskClient, job: str) -> None:
     [
         ({"strength": "2"}, "/strength"),
         ({"strength": "nan"}, "/strength"),
-        ({"kind": "train"}, "/kind"),
+        ({"kind": "paint"}, "/kind"),
         ({"stile": "x"}, "/stile"),
         ({"style": ""}, "/style"),
     ],

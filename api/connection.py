@@ -1,0 +1,162 @@
+"""The way to a service: requests, what goes wrong with them, and patience."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import httpx2
+from pydantic import BaseModel
+
+from api.loopback import is_loopback
+
+#: Seconds that something is asked again while the service cannot be reached.
+PATIENCE_SECONDS = 120.0
+#: Seconds between two attempts, at first and at last.
+MIN_PAUSE, MAX_PAUSE = 0.2, 2.0
+#: Seconds until a connection must stand, and until the service must say something.
+TIMEOUT = httpx2.Timeout(60.0, connect=5.0, write=300.0)
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class ClientError(Exception):
+    """The service said no, or something went wrong on the way to it.
+
+    `type` is the problem's slug, `status` the HTTP status (0 when nothing was answered).
+    """
+
+    def __init__(self, detail: str, *, type: str = "client", status: int = 0) -> None:
+        super().__init__(detail)
+        self.type = type
+        self.status = status
+
+
+class ServiceUnreachable(ClientError):
+    """Nothing answers at the service's address, or it cannot work just now."""
+
+
+class Connection:
+    """One service, and the key that opens it."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._sleep = sleep
+        self._http = httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(_host(self.url)),  # no proxy leads to this machine
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, address: str, model: type[M]) -> M:
+        """Fetch a document; raises ClientError."""
+        return self.ask("GET", address, model)
+
+    def ask(self, method: str, address: str, model: type[M], **request: Any) -> M:  # noqa: ANN401
+        """Send a request and read its answer; raises ClientError."""
+        with self._translated():
+            response = self._http.request(method, address, **request)
+            _check(response)
+        try:
+            return model.model_validate_json(response.content)
+        except ValueError as error:
+            raise ClientError(f"What answers at {self.url} is not Impasto.") from error
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask until there is an answer, for PATIENCE_SECONDS; only for what may be asked twice."""
+        given_up = time.monotonic() + PATIENCE_SECONDS
+        pause = MIN_PAUSE
+        while True:
+            try:
+                return ask()
+            except ServiceUnreachable:
+                if time.monotonic() > given_up:
+                    raise
+            self._sleep(pause)
+            pause = min(2 * pause, MAX_PAUSE)
+
+    def save(self, address: str, path: Path) -> Path:
+        """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
+        own = own_address(address)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.patiently(lambda: self._fetch(own, path))
+        return path
+
+    def _fetch(self, address: str, path: Path) -> None:
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with self._translated(), self._http.stream("GET", address) as response:
+                _check(response)
+                with partial.open("wb") as file:
+                    file.writelines(response.iter_bytes())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        """Turn errors of the connection into ours."""
+        try:
+            yield
+        except httpx2.ConnectError as error:
+            raise ServiceUnreachable(f"Nothing answers at {self.url} ({error}).") from error
+        except httpx2.TransportError as error:
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")
+            raise ServiceUnreachable(f"The connection to {self.url} failed ({what}).") from error
+
+
+def _host(url: str) -> str:
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        parsed = httpx2.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ClientError(f"{url!r} is no service's address, such as http://127.0.0.1:8000.")
+    return parsed.host
+
+
+def own_address(address: str) -> str:
+    """Refuse to be led to another server, and to take our key there."""
+    if not address.startswith("/") or address.startswith("//"):
+        raise ClientError(f"The service named an address that is not its own: {address}")
+    return address
+
+
+def _check(response: httpx2.Response) -> None:
+    """Raise the problem that the service told, if it did."""
+    if response.is_success:
+        return
+    response.read()
+    problem = _problem(response)
+    detail = str(problem.get("detail", f"HTTP {response.status_code} from {response.url}"))
+    slug = str(problem.get("type", "")).rpartition(":")[2] or "http"
+    busy = response.status_code in (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+    raise (ServiceUnreachable if busy else ClientError)(
+        detail, type=slug, status=response.status_code
+    )
+
+
+def _problem(response: httpx2.Response) -> dict[str, Any]:
+    try:
+        body: object = json.loads(response.content)
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
