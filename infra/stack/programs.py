@@ -20,9 +20,12 @@ REDIS = "redis"
 STORAGE = "s3"
 API = "api"
 WORKER = "worker"
+TRAINER = "trainer"
 
 #: Threads of the API: most requests wait for Redis, S3 or a slow client.
 API_THREADS = 16
+#: How far the trainer stands back from everything else that wants the processor, as `nice` has it.
+TRAINER_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
         known["s3_access_key"] = SecretStr(credentials.s3_access_key)
         known["s3_secret_key"] = SecretStr(credentials.s3_secret_key)
     programs += [_api(settings.host, api_port), _worker()]
+    if find_spec("trainer.app"):
+        programs.append(_trainer())
     return Plan(settings.model_copy(update=known), tuple(programs), ports)
 
 
@@ -152,13 +157,26 @@ def _api(host: str, port: int) -> Program:
 
 
 def _worker() -> Program:
+    return Program(WORKER, _listener("worker.app", "stylize"), priority=30, stop_seconds=25)
+
+
+def _trainer() -> Program:
     command = (
-        *(sys.executable, "-m", "celery", "--quiet", "-A", "worker.app", "worker"),
-        *("--pool", "prefork", "--concurrency", "1", "-Q", "stylize"),
+        *("nice", "-n", str(TRAINER_NICENESS)),
+        *_listener("trainer.app", "train"),
+        # Two of one name on one machine would answer for each other.
+        *("--hostname", "trainer@%h"),
+    )
+    return Program(TRAINER, command, priority=30, stop_seconds=25)
+
+
+def _listener(module: str, queue: str) -> tuple[str, ...]:
+    return (
+        *(sys.executable, "-m", "celery", "--quiet", "-A", module, "worker"),
+        *("--pool", "prefork", "--concurrency", "1", "-Q", queue),
         # Workers share nothing but Redis; looking for neighbours would cost each start a second.
         *("--without-mingle", "--without-gossip"),
     )
-    return Program(WORKER, command, priority=30, stop_seconds=25)
 
 
 def _beside_python(name: str) -> str:

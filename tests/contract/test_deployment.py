@@ -7,15 +7,19 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from infra.deployment import Deployment, connect, prepare
-from infra.errors import ServiceUnavailable
+from infra import layout
+from infra.catalogue import StyleCatalogue
+from infra.deployment import BASE_STYLE, Deployment, connect, prepare
+from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.rules import StaleLease
 from infra.redis_client import RedisClient
 from infra.settings import Settings
 from infra.storage.s3 import S3Store
 from tests.fakes.service import BLEND, TENANT, done, entries
-from tests.unit.infra.test_catalogue import style_folder
+from tests.fakes.trainings import at
+from tests.fakes.trainings import draft as training_draft
+from tests.unit.infra.test_catalogue import change_card, style_folder
 
 
 @pytest.fixture
@@ -113,3 +117,46 @@ def test_doorbell_rings_once_for_each_chunk_of_the_window(deployment: Deployment
     jobs.report(claim, [done(photo.index, claim) for photo in claim.photos])
     jobs.finish(claim)
     assert deployment.redis.llen("stylize") == window + 1
+
+
+def test_first_start_publishes_the_base_of_new_styles(
+    deployment: Deployment, settings: Settings, tmp_path: Path
+) -> None:
+    shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
+    folder = style_folder(tmp_path, BASE_STYLE)
+    change_card(folder, net=shape, training={"loss_network": "vgg19"})
+    for _ in range(2):
+        prepare(settings, tmp_path)
+        assert deployment.styles.get_base(layout.base(shape, "vgg19")) == b"water-lilies 0"
+
+
+def test_training_over_real_servers_survives_the_loss_of_redis(
+    deployment: Deployment, redis_client: RedisClient
+) -> None:
+    jobs = deployment.jobs
+    job = jobs.submit_training(training_draft(jobs.new_job_id())).id
+    with pytest.raises(StyleTaken):
+        jobs.submit_training(training_draft(jobs.new_job_id()))
+    assert jobs.backlog("train") == 1
+    claim = jobs.claim_training(job, "t")
+    assert claim
+    jobs.report_training(claim, at(100))
+    publish_stage(deployment, job)
+    jobs.stage_published(claim, 0)
+    cast("Redis", redis_client).flushall()
+    with pytest.raises(StaleLease):
+        jobs.report_training(claim, at(150))
+    assert jobs.sweep().rebuilt == 1
+    view = jobs.get(job, TENANT)
+    assert (view.published, view.training) == ((0,), at(100))
+    again = jobs.claim_training(job, "t")
+    assert again
+    jobs.finish_training(again)
+    assert jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    assert list(deployment.objects.list("open/")) == []
+
+
+def publish_stage(deployment: Deployment, job: str) -> None:
+    StyleCatalogue(deployment.objects).publish_stage(
+        "waves", title="", job=job, stage=0, ratio=0.1, net=b"net", files={}
+    )

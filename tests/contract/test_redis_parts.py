@@ -79,6 +79,18 @@ def test_ring_is_one_json_message_with_job_and_chunk(
     assert message["headers"]["argsrepr"] == "['job-1', 7]"
 
 
+def test_training_is_rung_for_in_a_queue_of_its_own(
+    client: RedisClient, settings: Settings
+) -> None:
+    doorbell = CeleryDoorbell(app=celery_app(settings), client=client)
+    doorbell.ring("job-1", 0, "train")
+    assert (doorbell.backlog(), doorbell.backlog("train")) == (0, 1)
+    raw = cast("list[str]", cast("Redis", client).lrange("train", 0, -1))
+    message: dict[str, Any] = json.loads(raw[0])
+    assert message["headers"]["task"] == "impasto.train"
+    assert message["headers"]["argsrepr"] == "['job-1', 0]"
+
+
 def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:
     client = connect_redis(nowhere)
     doorbell = CeleryDoorbell(app=celery_app(nowhere), client=client)

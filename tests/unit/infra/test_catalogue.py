@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from infra import layout
 from infra.catalogue import Style, StyleCatalogue
-from infra.errors import InvalidRequest, StyleMissing
+from infra.errors import InvalidRequest, StyleMissing, StyleTaken
+from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
 
 
@@ -220,3 +221,150 @@ def test_strength_outside_its_range_is_refused(
     catalogue.publish(style_folder(tmp_path))
     with pytest.raises(InvalidRequest):
         catalogue.resolve("waves", strength)
+
+
+# Stages of a training.
+
+
+def publish_stage(
+    catalogue: StyleCatalogue, stage: int, job: str = "j1", net: bytes = b"", name: str = "waves"
+) -> Style:
+    return catalogue.publish_stage(
+        name,
+        title="Great Waves",
+        job=job,
+        stage=stage,
+        ratio=0.1 * 4**stage,
+        net=net or f"net {stage}".encode(),
+        files={"card.json": b"{}", f"previews/stage-{stage}/0.jpg": b"jpeg"},
+    )
+
+
+def test_stages_are_published_one_by_one(catalogue: StyleCatalogue, objects: MemoryStore) -> None:
+    catalogue.reserve("waves", "j1", "default")
+    assert catalogue.names() == []
+    for stages in (1, 2, 3):
+        style = publish_stage(catalogue, stages - 1)
+        assert catalogue.list() == [style]
+        assert [stage.stage for stage in style.stages] == list(range(stages))
+    assert (style.job, catalogue.made_by("waves", "j1")) == ("j1", (0, 1, 2))
+    assert catalogue.resolve("waves", 1.0)[0].key == style.stages[2].key
+    assert objects.get(style.stages[2].key) == b"net 2"
+    assert catalogue.file("waves", "previews/stage-1/0.jpg") == b"jpeg"
+    assert objects.content_types[layout.style_preview("waves", 1, 0)] == "image/jpeg"
+
+
+def test_stage_published_again_changes_nothing(catalogue: StyleCatalogue) -> None:
+    catalogue.reserve("waves", "j1", "default")
+    publish_stage(catalogue, 0)
+    style = publish_stage(catalogue, 1)
+    assert publish_stage(catalogue, 0) == publish_stage(catalogue, 1) == style
+
+
+def test_stages_lie_in_order_however_they_come(catalogue: StyleCatalogue) -> None:
+    """A stage that was refused leaves a gap; a repeated one keeps its place."""
+    catalogue.reserve("waves", "j1", "default")
+    for stage in (0, 3, 1):
+        style = publish_stage(catalogue, stage)
+    assert [stage.stage for stage in style.stages] == [0, 1, 3]
+    changed = publish_stage(catalogue, 1, net=b"another")
+    assert [stage.stage for stage in changed.stages] == [0, 1, 3]
+    assert changed.stages[1].sha256 == hashlib.sha256(b"another").hexdigest()
+
+
+@pytest.mark.parametrize("job", ["j2", ""])
+def test_only_the_owner_of_a_name_publishes(catalogue: StyleCatalogue, job: str) -> None:
+    catalogue.reserve("waves", "j1", "default")
+    with pytest.raises(StyleTaken):
+        publish_stage(catalogue, 0, job)
+    publish_stage(catalogue, 0)
+    with pytest.raises(StyleTaken):
+        publish_stage(catalogue, 0, job)
+    assert catalogue.made_by("waves", job) == ()
+
+
+def test_index_of_a_stage_is_written_last(objects: MemoryStore) -> None:
+    catalogue = StyleCatalogue(objects)
+    catalogue.reserve("waves", "j1", "default")
+    publish_stage(catalogue, 0)
+    written = [key for key in objects.objects if "owners" not in key]
+    assert written[-1] == layout.style_index("waves")
+
+
+def test_name_of_a_published_style_is_taken_for_good(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
+    catalogue.check_free("waves")
+    catalogue.publish(style_folder(tmp_path))
+    with pytest.raises(StyleTaken):
+        catalogue.check_free("waves")
+    with pytest.raises(StyleTaken):
+        catalogue.reserve("waves", "j1", "default")
+    catalogue.reserve("lilies", "j1", "default")
+    publish_stage(catalogue, 0, name="lilies")
+    catalogue.release("lilies", "j1")
+    with pytest.raises(StyleTaken):
+        catalogue.reserve("lilies", "j2", "default")
+    catalogue.reserve("lilies", "j1", "default")
+
+
+def test_folder_does_not_replace_what_was_taught(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    """A new version of the code may bundle a style of a name that a user has taken."""
+    catalogue.reserve("waves", "j1", "default")
+    style = publish_stage(catalogue, 0)
+    assert catalogue.publish(style_folder(tmp_path)) == style == catalogue.get("waves")
+
+
+def test_style_of_an_older_version_can_still_be_read(objects: MemoryStore) -> None:
+    stage = '{"stage":0,"ratio":1.0,"sha256":"00","key":"k"}'
+    old = f'{{"name":"w","title":"W","stages":[{stage}],"published":"2026-01-01T00:00:00Z"}}'
+    objects.put(layout.style_index("w"), old.encode())
+    assert StyleCatalogue(objects).get("w").job is None
+
+
+def test_file_of_no_style_is_missing(catalogue: StyleCatalogue) -> None:
+    with pytest.raises(StyleMissing):
+        catalogue.file("..", "card.json")
+    with pytest.raises(ObjectMissing):
+        catalogue.file("waves", "card.json")
+    with pytest.raises(ValueError, match="not one part"):
+        catalogue.file("waves", "../lilies/card.json")
+
+
+# Nets that styles share.
+
+
+def test_backbone_is_found_by_its_hash(catalogue: StyleCatalogue) -> None:
+    sha256 = catalogue.put_backbone(b"backbone")
+    assert sha256 == hashlib.sha256(b"backbone").hexdigest()
+    assert catalogue.has_backbone(sha256)
+    assert catalogue.get_backbone(sha256) == b"backbone"
+    assert not catalogue.has_backbone("0" * 64)
+
+
+def test_first_base_of_a_shape_stays(catalogue: StyleCatalogue) -> None:
+    key = layout.base({"width": 16, "upsample": "resize"}, "vgg19")
+    assert catalogue.get_base(key) is None
+    catalogue.put_base(key, b"first")
+    catalogue.put_base(key, b"second")
+    assert catalogue.get_base(key) == b"first"
+
+
+def test_base_is_found_by_shape_and_loss_network_alone() -> None:
+    key = layout.base({"width": 16, "upsample": "resize"}, "vgg19")
+    assert layout.base({"upsample": "resize", "width": 16}, "vgg19") == key
+    assert layout.base({"upsample": "resize", "width": 32}, "vgg19") != key
+    assert layout.base({"upsample": "resize", "width": 16}, "vgg16") != key
+
+
+def test_first_stage_of_a_folder_becomes_the_base(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
+    folder = style_folder(tmp_path)
+    assert catalogue.publish_base(folder) is None  # the card does not tell what net it is
+    shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
+    change_card(folder, net=shape, training={"loss_network": "vgg19", "seed": 1})
+    key = catalogue.publish_base(folder)
+    assert key == layout.base(shape, "vgg19")
+    assert key
+    assert catalogue.get_base(key) == b"waves 0"
