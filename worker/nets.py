@@ -55,7 +55,7 @@ class NetCache:
         self._ready: OrderedDict[BlendKey, Engine] = OrderedDict()
 
     @property
-    def bytes(self) -> int:
+    def loaded_bytes(self) -> int:
         """Bytes of weights that are loaded."""
         return sum(kept.bytes for kept in self._kept.values())
 
@@ -86,7 +86,7 @@ class NetCache:
         return self._kept[key].thing
 
     def _make_room(self, in_use: int) -> None:
-        excess = self.bytes - self._limit_bytes
+        excess = self.loaded_bytes - self._limit_bytes
         while excess > 0 and len(self._kept) > in_use:
             _, gone = self._kept.popitem(last=False)
             excess -= gone.bytes

@@ -72,7 +72,7 @@ def test_the_least_recently_used_net_goes_when_bytes_run_out() -> None:
     nets = [shelf.net(n) for n in (1, 2, 3)]
     for index in (0, 1, 0, 2):  # 1 is the least recently used when 2 comes
         shelf.cache.engine([nets[index]])
-    assert shelf.cache.bytes == 2 * size
+    assert shelf.cache.loaded_bytes == 2 * size
     shelf.cache.engine([nets[0]])
     assert shelf.loads == 3
     shelf.cache.engine([nets[1]])

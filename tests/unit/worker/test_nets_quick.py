@@ -76,7 +76,7 @@ def test_quick_styles_share_the_backbones_convolutions() -> None:
     a, b = wardrobe.net(wardrobe.style(1)), wardrobe.net(wardrobe.style(2))
     assert a.paint.weight is b.paint.weight
     assert wardrobe.loads == 3  # two vectors, one backbone
-    assert wardrobe.cache.bytes == NET_BYTES + 2 * VECTOR_BYTES
+    assert wardrobe.cache.loaded_bytes == NET_BYTES + 2 * VECTOR_BYTES
     norms = [dict(net.named_parameters())["up.0.norm.shift"] for net in (a, b)]
     assert [norm.mean().item() for norm in norms] == [1, 2]
 
@@ -86,7 +86,7 @@ def test_a_thousand_quick_styles_stay_as_vectors() -> None:
     styles = [wardrobe.style(n / 8) for n in range(1000)]
     alive = [weakref.ref(wardrobe.net(style)) for style in styles]
     gc.collect()
-    assert wardrobe.cache.bytes == NET_BYTES + 1000 * VECTOR_BYTES
+    assert wardrobe.cache.loaded_bytes == NET_BYTES + 1000 * VECTOR_BYTES
     assert sum(ref() is not None for ref in alive) == READY_ENGINES
     wardrobe.net(styles[0])
     assert wardrobe.loads == 1001
@@ -103,7 +103,7 @@ def test_vectors_go_before_the_backbone_that_others_still_use() -> None:
     styles = [wardrobe.style(n) for n in (1, 2, 3)]
     for style in styles:
         wardrobe.net(style)
-    assert wardrobe.cache.bytes == NET_BYTES + 2 * VECTOR_BYTES
+    assert wardrobe.cache.loaded_bytes == NET_BYTES + 2 * VECTOR_BYTES
     wardrobe.net(styles[2])
     assert wardrobe.loads == 4
     wardrobe.net(styles[0])
