@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.corpus import read_picture
 from trainer.loop import JITTER, Recipe, StageTrainer, StepLoss, total_variation
 from trainer.losses import StyleTarget, distances, pixel_distance, style_target
 from trainer.measure import Measured, measure
+from trainer.painting import read_painting
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
 from trainer.schedule import Stage, learning_rate
-from trainer.training import Progress, Studio, to_tensor
+from trainer.studio import Studio, to_tensor
+from trainer.training import Progress
 from worker.affine import Affine, AffineCard, apply, pack_affine, take_affine
 from worker.net import TransformNet
 from worker.netfile import NetCard, pack
@@ -42,7 +43,7 @@ class Lesson:
 def read_lessons(studio: Studio, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
     """Look at paintings, by name, as the studio looks at its own; raises CorpusRejected."""
     pictures = {
-        name: to_tensor(read_picture(path, studio.order.painting_side))
+        name: to_tensor(read_painting(path, studio.order.painting_side))
         for name, path in paintings.items()
     }
     return {
@@ -94,6 +95,10 @@ class BackboneTrainer:
         self._optimizer.step()
         self.iteration += 1
         return seen
+
+    def close(self) -> None:
+        """End the threads that decode ahead."""
+        self._batches.close()
 
     def _loss(
         self, net: TransformNet, target: StyleTarget, photo: Tensor
@@ -158,8 +163,11 @@ def train_backbone(
 
 
 def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
-    while not trainer.done:
-        yield trainer.step()
+    try:
+        while not trainer.done:
+            yield trainer.step()
+    finally:
+        trainer.close()
 
 
 def _finish(

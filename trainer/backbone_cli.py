@@ -10,15 +10,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
 from trainer.backbone import Lesson, Trained, read_lessons, train_backbone
+from trainer.card import Losses
 from trainer.cli import console
+from trainer.folder import SHEET_PHOTOS
 from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.measure import Measured
-from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, write_quick
+from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.schedule import Schedule
 from trainer.sheet import contact_sheet, save_sheet
-from trainer.training import Order, Studio, prepare_arithmetic
+from trainer.studio import Order, Studio, prepare_arithmetic
 from trainer.training import Progress as TrainingProgress
+from trainer.training import train
 from trainer.weights import WeightsSource
 from worker.affine import apply
 from worker.net import NetConfig
@@ -26,10 +29,8 @@ from worker.netfile import unpack
 
 #: From the base to a strong style; a backbone is seldom asked for weak ones.
 BACKBONE_SCHEDULE = "0.1:200,0.4:300,1.5:400,5:500,10:600"
-#: Norms alone need few iterations, and no first stage: the backbone's own norms are it.
-QUICK_SCHEDULE = "0.4:50,2:75,10:125"
-#: Photos on a sheet.
-SHEET_PHOTOS = 6
+#: Norms alone need few iterations, and stage 0 is the backbone's own norms as they are.
+QUICK_SCHEDULE = "0.02:1,0.4:50,2:75,10:125"
 
 app = typer.Typer(
     help="Make a backbone, and quick styles over it.",
@@ -112,19 +113,16 @@ def quick_command(
     seed: Seed = 1,
     threads: Threads = 2,
 ) -> None:
-    """Train a style of some kilobytes over a backbone: `stage-N.safetensors`, and a sheet."""
+    """Train a style of some kilobytes over a backbone: its stages, card and contact sheet."""
     prepare_arithmetic(threads)
     over = Backbone.read(backbone.read_bytes())
     recipe = Recipe(batch, crop, PEAK_RATE, FLOOR_RATE, smoothness, seed=seed)
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
-    studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
+    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights))
+    studio = QuickStudio(order, network, over)
     with progress_bar() as bar:
-        stages = write_quick(studio, over, out, Drawn(bar, order.schedule))
-    nets = [apply(over.net, stage.affine) for stage in stages]
-    captions = [f"stage {stage.stage}, ratio {stage.ratio:g}" for stage in stages]
-    sheet = contact_sheet(studio.held_out[:SHEET_PHOTOS], nets, captions, studio.painting)
-    save_sheet(sheet, out / "contact-sheet.jpg")
-    for stage in stages:
+        card = train(studio, out, Drawn(bar, order.schedule), base=studio.stage_zero())
+    for stage in card.stages:
         report(f"stage {stage.stage}, ratio {stage.ratio:g}, {stage.seconds:.0f} s", stage.held_out)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
 
@@ -202,7 +200,7 @@ class Drawn:
         self._bar.update(self._tasks[now.stage], completed=now.iteration, losses=losses)
 
 
-def report(name: str, measured: Measured) -> None:
+def report(name: str, measured: Measured | Losses) -> None:
     """Print one line of distances on held-out photos."""
     console.print(
         f"{name}: content {measured.content:.3f}  style {measured.style:.3f}  "

@@ -1,32 +1,30 @@
 """Quick styles: a new painting teaches nothing but an affine over a backbone, stage by stage.
 
-The stages are those of any style. The first starts from the norms in the backbone's own file, a
-near-identity, so a quick style's weakest version keeps the photo and its strength is a path of
-affines.
+The stages, checkpoints, guard and card are those of any style: only what a stage's file holds is
+another. Stage 0 is the affine in the backbone's own file, a near-identity, so a quick style's
+strength is a path of affines from a photo that is kept to the strongest.
 """
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from trainer.measure import Measured
-from trainer.training import Progress, Studio, file_sha256
+from trainer.corpus import Photos
+from trainer.lossnet import LossNetwork
+from trainer.studio import Order, Studio
 from worker.affine import (
     Affine,
     AffineCard,
     apply,
     is_norm_weight,
     pack_affine,
-    rounded,
     take_affine,
+    unpack_affine,
 )
 from worker.net import TransformNet
-from worker.netfile import unpack
+from worker.netfile import NetFileRejected, unpack
 
-#: Highest and lowest learning rate of a quick style's stages. Norms stand much more than
-#: convolutions do, and have much less time.
+#: Highest and lowest learning rate of a quick style's stages. Norms move further than
+#: convolutions do, and have less time.
 PEAK_RATE = 1e-2
 FLOOR_RATE = 1e-3
 
@@ -49,60 +47,50 @@ class Backbone:
         return take_affine(self.net, self.sha256)
 
 
-@dataclass(frozen=True, slots=True)
-class QuickStage:
-    """One finished stage of a quick style."""
+class QuickStudio(Studio):
+    """A studio whose stages' files are affines over a backbone, and whose nets learn no more.
 
-    stage: int
-    ratio: float
-    affine: Affine
-    #: The affine's file.
-    data: bytes
-    held_out: Measured
-    seconds: float
-
-
-def train_quick(
-    studio: Studio,
-    backbone: Backbone,
-    *,
-    start: Affine | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-) -> Iterator[QuickStage]:
-    """Train the painting's affine through the order's stages, yielding each as it ends.
-
-    `start` is where the first stage begins; without it, the backbone's near-identity.
+    Raises ValueError for an order of another shape than the backbone's.
     """
-    affine = start or backbone.neutral
-    for stage in range(len(studio.order.schedule.stages)):
-        begun = time.monotonic()
-        affine = _train_stage(studio, backbone, affine, stage, on_progress)
-        seconds = time.monotonic() - begun
-        ratio = studio.order.schedule.stages[stage].ratio
-        yield QuickStage(
-            stage=stage,
-            ratio=ratio,
-            affine=affine,
-            data=pack_affine(affine, affine_card(studio, stage)),
-            held_out=studio.measure(apply(backbone.net, affine)),
-            seconds=seconds,
-        )
 
+    def __init__(
+        self,
+        order: Order,
+        loss_network: LossNetwork,
+        backbone: Backbone,
+        photos: Photos | None = None,
+    ) -> None:
+        if order.net != backbone.net.config:
+            raise ValueError(f"the backbone is of shape {backbone.net.config}, not {order.net}")
+        super().__init__(order, loss_network, photos)
+        self.backbone = backbone
 
-def _train_stage(
-    studio: Studio,
-    backbone: Backbone,
-    start: Affine,
-    stage: int,
-    on_progress: Callable[[Progress], None],
-) -> Affine:
-    net = frozen_but_norms(apply(backbone.net, start))
-    trainer = studio.stage_trainer(stage, net)
-    plan = studio.order.schedule.stages[stage]
-    while not trainer.done:
-        loss = trainer.step()
-        on_progress(Progress(stage, plan.ratio, trainer.iteration, plan.iterations, loss))
-    return rounded(take_affine(net, backbone.sha256))
+    def first_net(self) -> TransformNet:
+        """Return the backbone with its own norms, which is where a quick style starts."""
+        return self._dress(self.backbone.neutral)
+
+    def pack(self, net: TransformNet, stage: int) -> bytes:
+        """Return the affine file of a stage."""
+        ratio = self.order.schedule.stages[stage].ratio
+        card = AffineCard(self.order.name, stage, ratio, self.provenance())
+        return pack_affine(take_affine(net, self.backbone.sha256), card)
+
+    def unpack(self, data: bytes) -> TransformNet:
+        """Return the net of a stage's file; raises NetFileRejected, also for another backbone's."""
+        affine, _ = unpack_affine(data)
+        if affine.backbone != self.backbone.sha256:
+            raise NetFileRejected(
+                f"The affine is made for backbone {affine.backbone[:12]}…, "
+                f"not for {self.backbone.sha256[:12]}…."
+            )
+        return self._dress(affine)
+
+    def stage_zero(self) -> bytes:
+        """Return the file that serves as stage 0 as it is: the near-identity."""
+        return self.pack(self.first_net(), 0)
+
+    def _dress(self, affine: Affine) -> TransformNet:
+        return frozen_but_norms(apply(self.backbone.net, affine))
 
 
 def frozen_but_norms(net: TransformNet) -> TransformNet:
@@ -110,31 +98,3 @@ def frozen_but_norms(net: TransformNet) -> TransformNet:
     for name, weight in net.named_parameters():
         weight.requires_grad_(is_norm_weight(name))
     return net
-
-
-def affine_card(studio: Studio, stage: int) -> AffineCard:
-    """Return what the file of a quick style's stage says of its making."""
-    order = studio.order
-    provenance = {
-        "painting_sha256": file_sha256(order.painting),
-        "schedule": str(order.schedule),
-        "loss_network": studio.loss_network.name,
-        "code_version": order.code_version,
-        "licence": order.licence,
-    }
-    return AffineCard(order.name, stage, order.schedule.stages[stage].ratio, provenance)
-
-
-def write_quick(
-    studio: Studio,
-    backbone: Backbone,
-    folder: Path,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-) -> list[QuickStage]:
-    """Train a quick style into a folder: `stage-N.safetensors`, each written as it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stages: list[QuickStage] = []
-    for done in train_quick(studio, backbone, on_progress=on_progress):
-        (folder / f"stage-{done.stage}.safetensors").write_bytes(done.data)
-        stages.append(done)
-    return stages

@@ -10,7 +10,7 @@ styles are loaded into the worker's cache, and the process's memory is measured.
 import gc
 import hashlib
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -27,8 +27,9 @@ from tests.fakes.storage import MemoryStore
 from trainer.backbone import read_lessons, train_backbone
 from trainer.loop import Recipe
 from trainer.measure import Measured
-from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, train_quick
-from worker.affine import AffineCard, apply, pack_affine
+from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from trainer.training import train
+from worker.affine import AffineCard, pack_affine
 from worker.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack, unpack
@@ -83,7 +84,7 @@ def main() -> None:
         shape = over.net.config
         learner = Arm(paintings[name], schedule, config=shape, recipe=recipe, base=base)
         seen = (folder / f"{name}.safetensors").exists()
-        both, nets = teach(laboratory, learner, name, over, seen)
+        both, nets = teach(laboratory, learner, name, over, seen, out)
         trials += both
         save(out, "quick", [asdict(trial) for trial in trials])
         studio = laboratory.studio(learner)
@@ -115,26 +116,29 @@ def _make_backbone(
 
 
 def teach(
-    laboratory: Laboratory, arm: Arm, name: str, over: Backbone, seen: bool
+    laboratory: Laboratory, arm: Arm, name: str, over: Backbone, seen: bool, out: Path
 ) -> tuple[list[Trial], list[TransformNet]]:
     """Train one painting both ways; returns the results and the nets."""
     light = laboratory.run(arm)
     recipe = arm.recipe
-    quick = Arm(
-        arm.painting,
-        arm.schedule,
-        config=arm.config,
+    # Stage 0 of a quick style is the backbone's own norms, as they are.
+    schedule = f"0.02:1,{arm.schedule}"
+    quick = replace(
+        arm,
+        schedule=schedule,
         recipe=Recipe(recipe.batch, recipe.crop, PEAK_RATE, FLOOR_RATE, recipe.smoothness),
     )
-    stages = list(train_quick(laboratory.studio(quick), over))
-    seconds = sum(stage.seconds for stage in stages)
-    last = stages[-1]
-    print(f"  {name} quick: {last.held_out} {seconds:.0f} s", flush=True)
+    studio = QuickStudio(laboratory.studio(quick).order, laboratory.network, over)
+    folder = out / f"quick-{name}"
+    card = train(studio, folder, base=studio.stage_zero())
+    last, seconds = card.stages[-1], sum(stage.seconds for stage in card.stages)
+    measured = Measured(**last.held_out.model_dump())
+    print(f"  {name} quick: {measured}, {seconds:.0f} s", flush=True)
     trials = [
-        Trial(name, seen, "quick", last.held_out, seconds),
+        Trial(name, seen, "quick", measured, seconds),
         Trial(name, seen, "light", light.measured, light.seconds),
     ]
-    return trials, [apply(over.net, last.affine), light.load()]
+    return trials, [studio.unpack((folder / last.file).read_bytes()), light.load()]
 
 
 def trials_table(trials: list[Trial]) -> str:
@@ -187,13 +191,13 @@ def resident(over: Backbone, count: int = RESIDENT) -> str:
     )
     photo = torch.zeros(64, 64, 3, dtype=torch.uint8).numpy()
     cache.engine([store.weighted(0)]).stylize(photo)
-    before, counted = _resident_bytes(), cache.bytes
+    before, counted = _resident_bytes(), cache.loaded_bytes
     for number in range(1, count + 1):
         cache.engine([store.weighted(number)])
     cache.engine([store.weighted(count)]).stylize(photo)
     grown = _resident_bytes() - before
     return (
-        f"{count} quick styles resident beside their backbone: {(cache.bytes - counted) / 1e6:.1f} "
+        f"{count} quick styles resident beside their backbone: {(cache.loaded_bytes - counted) / 1e6:.1f} "
         f"MB of vectors; the process grew by {grown / 1e6:.1f} MB. One file: "
         f"{len(store.style(1)):,} bytes."
     )

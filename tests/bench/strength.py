@@ -20,7 +20,7 @@ from trainer.card import StyleCard
 from trainer.cli import order_from_card
 from trainer.corpus import CorpusRejected
 from trainer.measure import Measured
-from trainer.training import Studio
+from trainer.studio import Studio
 from worker.net import TransformNet
 from worker.netfile import blend, unpack
 

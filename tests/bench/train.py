@@ -23,7 +23,7 @@ from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
 from tests.bench.common.tables import table
 from trainer.loop import Recipe, StageTrainer
 from trainer.schedule import Stage
-from trainer.training import Studio
+from trainer.studio import Studio
 from worker.net import NetConfig, TransformNet
 
 PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}

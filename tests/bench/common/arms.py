@@ -12,7 +12,7 @@ from trainer.loop import Recipe, StageTrainer
 from trainer.lossnet import LossNetwork
 from trainer.measure import Measured
 from trainer.schedule import Schedule
-from trainer.training import Order, Studio
+from trainer.studio import Order, Studio
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack, unpack
 
@@ -42,7 +42,6 @@ class Arm:
     losses: str = "dimensionless"
     #: Net file to start from instead of the seed's untrained net.
     base: Path | None = None
-    #: Photos that come before the first: a warm start sees others than its base has.
     config: NetConfig = field(default_factory=lambda: NetConfig(width=16))
     recipe: Recipe = field(default_factory=Recipe)
 
@@ -62,7 +61,7 @@ class Laboratory:
 
     def __init__(self, *, photos: Path, loss_network: LossNetwork, out: Path) -> None:
         self._photos = photos
-        self._network = loss_network
+        self.network = loss_network
         self._nets = out / "nets"
         self._nets.mkdir(parents=True, exist_ok=True)
         self._studios: dict[tuple[Path, Recipe], Studio] = {}
@@ -90,7 +89,7 @@ class Laboratory:
         key = (arm.painting, recipe := replace(arm.recipe, seed=arm.seed))
         if key not in self._studios:
             # One at a time: each keeps its decoded photos.
-            self._studios = {key: Studio(self._order(arm, recipe), self._network)}
+            self._studios = {key: Studio(self._order(arm, recipe), self.network)}
         studio = self._studios[key]
         studio.order = self._order(arm, recipe)
         return studio
@@ -121,6 +120,7 @@ class Laboratory:
             trainer = self._trainer(arm, studio, stage, net)
             while not trainer.done:
                 trainer.step()
+            trainer.close()
             seconds = time.monotonic() - begun
             ratio = studio.order.schedule.stages[stage].ratio
             card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.training import prepare_arithmetic
+from trainer.studio import prepare_arithmetic
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:

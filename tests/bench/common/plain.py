@@ -16,7 +16,7 @@ from trainer.corpus import read_picture
 from trainer.losses import StyleTarget, gram
 from trainer.lossnet import Features, LossNetwork
 from trainer.schedule import learning_rate
-from trainer.training import CORPUS_SIDE, Studio
+from trainer.studio import CORPUS_SIDE, Studio
 from worker.net import TransformNet
 
 #: Photos whose features set the scale between the two plain losses.
@@ -69,6 +69,10 @@ class PlainTrainer:
     def done(self) -> bool:
         """Whether the stage has had all its iterations."""
         return self.iteration >= self._stage.iterations
+
+    def close(self) -> None:
+        """End the threads that decode ahead."""
+        self._batches.close()
 
     def step(self) -> None:
         """Train on one batch."""

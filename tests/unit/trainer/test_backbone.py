@@ -18,12 +18,13 @@ from trainer.backbone import (
 )
 from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
-from trainer.quick import Backbone, train_quick, write_quick
+from trainer.quick import Backbone, QuickStudio
 from trainer.schedule import Schedule
-from trainer.training import Order, Studio
+from trainer.studio import Order, Studio
+from trainer.training import train
 from worker.affine import apply, is_norm_weight, take_affine, unpack_affine
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, pack
+from worker.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
 MakeStudio = Callable[..., Studio]
@@ -143,23 +144,44 @@ def test_the_neutral_norms_leave_the_convolutions_as_they_are(studio: MakeStudio
     assert all(is_norm_weight(name) for name in norms)
 
 
-def test_a_quick_style_changes_only_norms_and_learns(studio: MakeStudio) -> None:
-    shared, over = studio("0.02:1,0.03:20", rate=3e-2), backbone()
+def quick(studio: Studio, over: Backbone) -> QuickStudio:
+    return QuickStudio(studio.order, studio.loss_network, over)
+
+
+def test_a_quick_style_changes_only_norms_and_learns(studio: MakeStudio, tmp_path: Path) -> None:
+    over = backbone()
     kept = weights(over.net)
-    stages = list(train_quick(shared, over))
+    card = train(quick(studio("0.02:1,0.03:20", rate=3e-2), over), tmp_path)
     assert not changed(kept, over.net)
-    assert [stage.ratio for stage in stages] == [0.02, 0.03]
-    assert stages[1].held_out.content < 0.9 * stages[0].held_out.content
+    assert card.stages[1].held_out.content < 0.9 * card.stages[0].held_out.content
 
 
-def test_a_quick_stage_is_exactly_its_file(studio: MakeStudio, tmp_path: Path) -> None:
-    """What was measured, and what the next stage starts from, is what is published."""
-    stages = write_quick(studio(), backbone(), tmp_path)
-    for stage in stages:
-        affine, card = unpack_affine((tmp_path / f"stage-{stage.stage}.safetensors").read_bytes())
-        assert torch.equal(affine.values, stage.affine.values)
-        assert (card.stage, card.ratio) == (stage.stage, stage.ratio)
-        assert affine.backbone == backbone().sha256
+def test_a_quick_styles_folder_holds_affines_over_its_backbone(
+    studio: MakeStudio, tmp_path: Path
+) -> None:
+    over = backbone()
+    made = quick(studio("0.02:1,1:2"), over)
+    card = train(made, tmp_path, base=made.stage_zero())
+    files = [unpack_affine((tmp_path / stage.file).read_bytes()) for stage in card.stages]
+    assert [(about.stage, about.ratio) for _, about in files] == [(0, 0.02), (1, 1.0)]
+    assert all(affine.backbone == over.sha256 for affine, _ in files)
+    assert torch.equal(files[0][0].values, over.neutral.values)
+    assert not torch.equal(files[1][0].values, over.neutral.values)
+
+
+def test_a_stage_over_another_backbone_is_refused(studio: MakeStudio) -> None:
+    made = quick(studio(), backbone())
+    other = QuickStudio(made.order, made.loss_network, Backbone(base(), "ab" * 32))
+    with pytest.raises(NetFileRejected, match="made for backbone"):
+        made.unpack(other.stage_zero())
+
+
+def test_an_order_of_another_shape_is_refused(studio: MakeStudio) -> None:
+    made = studio()
+    with pytest.raises(ValueError, match="shape"):
+        QuickStudio(
+            made.order, made.loss_network, Backbone(TransformNet(NetConfig(3, 1)), "ab" * 32)
+        )
 
 
 def test_rounding_to_a_file_happens_once() -> None:
