@@ -63,16 +63,12 @@ def quicken(
     net: TransformNet, network: LossNetwork, speed: Speed
 ) -> tuple[TransformNet, LossNetwork]:
     """Return modules that do the same faster; the net's own weights are the ones that learn."""
-    modules: list[nn.Module] = [net, network]
     if speed.channels_last:
-        modules = [
+        for module in (net, network):
             module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            for module in modules
-        ]
-    if speed.half:
-        modules = [_HalfNet(net), _HalfLossNetwork(network)]
+    painter: nn.Module = _HalfNet(net) if speed.half else net
+    judge: nn.Module = _HalfLossNetwork(network) if speed.half else network
     if speed.compiled:
-        # The jitter gives the loss network 8×8 sizes, but a compiled one wants few.
-        modules = [cast(nn.Module, torch.compile(module, dynamic=False)) for module in modules[:1]]
-        modules.append(network if not speed.half else _HalfLossNetwork(network))
-    return cast(TransformNet, modules[0]), cast(LossNetwork, modules[1])
+        # The jitter shows the loss network 64 sizes, too many to compile each; the net sees one.
+        painter = cast(nn.Module, torch.compile(painter, dynamic=False))
+    return cast(TransformNet, painter), cast(LossNetwork, judge)

@@ -1,0 +1,79 @@
+"""What measurements conclude from their numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench import schedule, strength, warmstart
+from tests.bench.common.arms import Outcome
+from tests.bench.common.tables import spread, table
+from trainer.measure import Measured
+from trainer.schedule import Schedule
+
+
+def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:
+    return Outcome(Measured(content, style, 0.5), seconds, str(Path()))
+
+
+def cell(arm: str, style: float, content: float, seed: int = 1) -> schedule.Cell:
+    return schedule.Cell("waves", "plain", 1.0, arm, seed, outcome(style, content))
+
+
+def test_a_staged_schedule_rises_to_the_last_ratio_in_all_the_iterations() -> None:
+    made = Schedule.parse(schedule.staged(150, 1201))
+    assert made.iterations == 1201
+    assert made.stages[0].ratio == schedule.LOWEST
+    assert made.stages[-1].ratio == 150
+
+
+def test_content_is_compared_at_equal_style() -> None:
+    """Between the direct arms' styles 0.1 and 0.4, style 0.2 lies halfway by logarithm."""
+    cells = [cell("direct", 0.1, 0.8), cell("direct", 0.4, 0.4), cell("direct", 0.2, 9.0, seed=2)]
+    staged = cell("staged", 0.2, 0.5)
+    assert schedule.content_gap(staged, [*cells, staged]) == pytest.approx(-0.1)
+
+
+def test_a_style_that_no_direct_arm_reaches_is_not_compared() -> None:
+    staged = cell("staged", 0.05, 0.5)
+    cells = [cell("direct", 0.1, 0.8), cell("direct", 0.4, 0.4), staged]
+    assert schedule.content_gap(staged, cells) is None
+    assert "out of range" in schedule.equal_style_table(cells)
+
+
+def run(share: float, style: float, content: float, start: str = "base") -> warmstart.Run:
+    return warmstart.Run("waves", start, share, int(1000 * share), outcome(style, content, share))
+
+
+def test_the_smallest_share_that_is_as_good_is_the_answer() -> None:
+    runs = [
+        run(1.0, 0.10, 0.50, "scratch"),
+        run(0.1, 0.20, 0.40),  # not enough style
+        run(0.25, 0.10, 0.70),  # style at the photo's cost
+        run(0.4, 0.10, 0.50),
+        run(0.6, 0.08, 0.50),
+    ]
+    assert "400 iterations (40%)" in warmstart.verdict(runs)
+    assert "no share" in warmstart.verdict(runs[:3])
+
+
+def test_shares_keep_the_ratios() -> None:
+    assert warmstart.scaled("0.1:100,1:300", 100) == "0.1:25,1:75"
+
+
+def point(style: float, content: float) -> strength.Point:
+    return strength.Point(0.0, "", Measured(content, style, 0.5))
+
+
+def test_a_step_in_the_wrong_direction_is_told_with_its_size() -> None:
+    good = [point(0.6, 0.3), point(0.4, 0.4), point(0.2, 0.5)]
+    assert "Style distance falls at every point" in strength.verdict(good)
+    assert "Content distance rises at every point" in strength.verdict(good)
+    bad = strength.verdict([point(0.6, 0.5), point(0.4, 0.45), point(0.45, 0.5)])
+    assert "Style distance goes the wrong way in 1 of 2 steps, by 0.0500" in bad
+    assert "Content distance goes the wrong way in 1 of 2 steps, by 0.0500" in bad
+
+
+def test_tables_are_markdown() -> None:
+    assert table(("a", "b"), [("x", 1)]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
+    assert spread([1.0]) == "1.000"
+    assert spread([1.0, 3.0], digits=1) == "2.0 ± 1.4"
