@@ -1,26 +1,26 @@
 """The command line: `impasto`."""
 
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from api.cli_album import Painted, follow, send, succeeded
+from api.cli_album import send
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos
-from api.cli_service import FAILED, INTERRUPTED, UsageError, connect, fail, read_settings
-from api.cli_tables import show_jobs, show_results, show_styles
-from api.client import Client
-from api.schemas import Job
+from api.cli_service import UsageError, connect, fail, read_settings
+from api.cli_tables import show_jobs, show_styles
+from api.cli_training import teach
+from api.cli_watch import print_json, see_album, see_training
+from api.client import TrainingWishes
+from infra.jobs.training import LOSS_NETWORKS, PROFILES, SCHEDULES
 from infra.stack import StackFailed, StackRefused, run_foreground
 
 app = typer.Typer(
     name="impasto",
     cls=MountedGroup,
-    help="Photo albums, painted in a style.",
+    help="Photo albums, painted in a style; styles, learnt from a painting.",
     epilog="Begin with `impasto up`; then, in another terminal, with `impasto styles`.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,6 +43,11 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", help="Fetch the results into this folder.", show_default=False),
 ]
+
+
+def _either(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}"
 
 
 @app.command()
@@ -76,7 +81,16 @@ def stylize(
     ],
     style: Annotated[str, typer.Option(help="Name of the style, from `impasto styles`.")],
     out: Annotated[Path, typer.Option(help="Folder for the paintings.")] = Path("paintings"),
-    strength: Annotated[float, typer.Option(min=0, max=1, help="How strong the style is.")] = 1.0,
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How strong the style is: a point on the way through its stages, which "
+            "`impasto styles` lists. 0 is its first stage, nearly the photo; 1 its last; between "
+            "two stages lies a mixture of both.",
+        ),
+    ] = 1.0,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -93,18 +107,86 @@ def stylize(
         album = collect_photos(photos)
         check_out(out, album)
         job = send(client, album, style=style, strength=strength, quiet=as_json)
-        _see_through(client, job.id, out, sources=album, as_json=as_json)
+        see_album(client, job.id, out, sources=album, as_json=as_json)
+
+
+@app.command()
+def train(
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")],
+    name: Annotated[str, typer.Option(help="Name of the new style: a-z, 0-9 and hyphens.")],
+    title: Annotated[str | None, typer.Option(help="What the painting is called.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Terms of the style.")] = None,
+    profile: Annotated[str | None, typer.Option(help=f"{_either(PROFILES)}.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{_either(SCHEDULES)}; or stages as RATIO:ITERATIONS,… with rising ratios of "
+            "style to content, such as 0.02:900,0.4:400,4:600."
+        ),
+    ] = None,
+    adaptive: Annotated[
+        bool, typer.Option(help="Go on to the next stage as soon as one has settled.")
+    ] = False,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="Photos to learn on; may be left out where there is only one corpus."),
+    ] = None,
+    loss_network: Annotated[str | None, typer.Option(help=f"{_either(LOSS_NETWORKS)}.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides first weights and crops.")] = None,
+    preview: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PHOTO", help="A photo to show each stage on; may be given 8 times."),
+    ] = None,
+    watch: Annotated[bool, typer.Option(help="Watch it to its end.")] = True,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Learn a style from a painting.
+
+    \b
+    impasto corpus add coco ~/train2017
+    impasto train starry-night.jpg --name starry-night
+    impasto train starry-night.jpg --name night-quick --profile quick --preview me.jpg
+
+    Stage by stage the style gets stronger, and each stage can be used as soon as it is published.
+    The exit code is 0 when the training has ended well, 1 when it failed, 2 when nothing could
+    be done.
+    """
+    wishes = TrainingWishes(
+        title=title,
+        licence=licence,
+        profile=profile,
+        schedule=schedule,
+        adaptive=adaptive,
+        corpus=corpus,
+        loss_network=loss_network,
+        seed=seed,
+    )
+    with connect(url) as client:
+        job = teach(client, painting, style=name, previews=preview or (), quiet=as_json, **wishes)
+        if watch:
+            see_training(client, job.id, None, as_json=as_json)
+        elif as_json:
+            print_json(job.model_dump(mode="json"))
+        else:
+            show_jobs([job])
+            typer.echo(f"Watch it with: impasto watch {job.id}")
 
 
 @app.command()
 def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
     """Watch a job to its end; with --out, fetch its results too.
 
-    The exit code is 0 when every photo is painted, 1 when some or all are not, 2 when the job
+    Of a training the results are its contact sheet, charts and history. The exit code is 0 when
+    every photo is painted or the style is learnt, 1 when some or all are not, 2 when the job
     cannot be watched.
     """
     with connect(url) as client:
-        _see_through(client, client.job(job).id, out, sources=None, as_json=as_json)
+        found = client.job(job)
+        if found.kind == "train":
+            see_training(client, found.id, out, as_json=as_json)
+        else:
+            see_album(client, found.id, out, sources=None, as_json=as_json)
 
 
 @app.command()
@@ -113,7 +195,7 @@ def styles(as_json: AsJson = False, url: Url = None) -> None:
     with connect(url) as client:
         found = client.styles()
         if as_json:
-            _print_json([style.model_dump(mode="json") for style in found])
+            print_json([style.model_dump(mode="json") for style in found])
         elif found:
             show_styles(found)
         else:
@@ -130,7 +212,7 @@ def jobs(
     with connect(url) as client:
         found = client.jobs(limit)
         if as_json:
-            _print_json([job.model_dump(mode="json") for job in found])
+            print_json([job.model_dump(mode="json") for job in found])
         elif found:
             show_jobs(found)
         else:
@@ -143,7 +225,7 @@ def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
     with connect(url) as client:
         stopped = client.cancel(job)
         if as_json:
-            _print_json(stopped.model_dump(mode="json"))
+            print_json(stopped.model_dump(mode="json"))
         else:
             show_jobs([stopped])
 
@@ -151,38 +233,3 @@ def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _see_through(
-    client: Client, job_id: str, out: Path | None, *, sources: Sequence[Path] | None, as_json: bool
-) -> None:
-    """Watch a job to its end, answer, and exit by how it went."""
-    try:
-        job, harvest = follow(client, job_id, out, quiet=as_json)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            f"\nThe job goes on: impasto watch {job_id} --out DIR; impasto cancel {job_id}\n"
-        )
-        raise SystemExit(INTERRUPTED) from None
-    _answer(job, harvest.photos(sources), as_json=as_json)
-    if not succeeded(job):
-        raise SystemExit(FAILED)
-
-
-def _answer(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None:
-    if as_json:
-        documents = [photo.document() for photo in photos]
-        _print_json({"job": job.model_dump(mode="json"), "photos": documents})
-        return
-    show_results(photos)
-    if job.error is not None:
-        sys.stderr.write(f"The job failed ({job.error.type}): {job.error.detail}\n")
-    elif not succeeded(job):
-        sys.stderr.write(
-            f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
-            f"photos are painted, {job.counts.failed} failed.\n"
-        )
-
-
-def _print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -1,9 +1,9 @@
 """Progress bars, on stderr so that what a command answers can be piped."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -12,13 +12,15 @@ from rich.progress import (
     TextColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from api.schemas import Job
+from api.training_schemas import Training
 
 
 @contextmanager
 def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
-    """Show the album on its way to the service; yields what is told the bytes that went."""
+    """Show files on their way to the service; yields what is told the bytes that went."""
     columns = (TextColumn("Sending "), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=total_bytes)
@@ -44,9 +46,52 @@ def painting(*, quiet: bool) -> Generator[Callable[[Job], None]]:
         yield show
 
 
+class _TwoLines(Progress):
+    """A bar, and under it a line of text that is cut where the terminal ends."""
+
+    line: str = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar and the line."""
+        yield from super().get_renderables()
+        yield Text(self.line, no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def learning(*, quiet: bool) -> Generator[tuple[Callable[[Job], None], Callable[[str], None]]]:
+    """Show how far a training is; yields what is told the job, and what prints a line above."""
+    columns = (TextColumn("{task.fields[stage]}"), BarColumn(), MofNCompleteColumn())
+    with _TwoLines(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=None, stage="Learning")
+
+        def show(job: Job) -> None:
+            progress.line = ", ".join([*measured(job.training), note(job)])
+            if (now := job.training) is not None:
+                stage = f"Stage {now.stage} of 0–{now.stages - 1}, ratio {now.ratio:g}"
+                progress.update(task, total=now.iterations, completed=now.iteration, stage=stage)
+
+        def say(line: str) -> None:
+            if not quiet:
+                progress.console.print(Text(line), soft_wrap=True)
+
+        yield show, say
+
+
+def measured(training: Training | None) -> list[str]:
+    """Say in a few words what was measured in a training; nothing before there is anything."""
+    if training is None:
+        return []
+    values = (
+        (training.images_per_second, "{:.1f} images/s"),
+        (training.content, "content {:.3f}"),
+        (training.style, "style {:.3f}"),
+    )
+    return [words.format(value) for value, words in values if value is not None]
+
+
 def note(job: Job) -> str:
     """Say in a few words what a job is doing, and for how much longer."""
-    failed = f", {job.counts.failed} failed" if job.counts.failed else ""
+    failed = f", {job.counts.failed} failed" if job.counts.failed and job.kind != "train" else ""
     if job.state.terminal or job.eta_seconds is None:
         return f"{job.state}{failed}"
     return f"{job.state}{failed}, {duration(job.eta_seconds)} left"

@@ -10,8 +10,11 @@ from rich.text import Text
 from api.cli_album import Painted
 from api.cli_progress import note
 from api.schemas import Job
-from api.style_schemas import Style
+from api.style_schemas import StageDetail, Style
+from infra.jobs.model import JobKind
 
+#: What is counted in a job.
+UNITS: dict[JobKind, str] = {"stylize": "photos", "train": "stages"}
 #: Rows of a table before it is cut short.
 MAX_ROWS = 200
 #: Columns of a table where no terminal says how many there are.
@@ -44,12 +47,13 @@ def show_styles(styles: Sequence[Style]) -> None:
             style.name,
             style.title,
             str(len(style.stages)),
+            " ".join(f"{stage.ratio:g}" for stage in style.stages),
             style.licence or "unknown",
             f"{style.published:%Y-%m-%d}",
         )
         for style in styles
     )
-    _print(("style", "title", "stages", "licence", "published"), rows, len(styles))
+    _print(("style", "title", "stages", "ratios", "licence", "published"), rows, len(styles))
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:
@@ -59,12 +63,38 @@ def show_jobs(jobs: Sequence[Job]) -> None:
             job.id,
             f"{job.created.astimezone():%Y-%m-%d %H:%M}",
             job.style,
-            f"{job.counts.done + job.counts.failed}/{job.counts.total}",
+            f"{job.counts.done + job.counts.failed}/{job.counts.total} {UNITS[job.kind]}",
             note(job),
         )
         for job in jobs
     )
-    _print(("job", "sent", "style", "photos", "state"), rows, len(jobs))
+    _print(("job", "sent", "style", "done", "state"), rows, len(jobs))
+
+
+def show_stages(stages: Sequence[StageDetail]) -> None:
+    """Print the stages of a style, with what was measured on photos they never saw."""
+    rows = (
+        (
+            str(stage.stage),
+            f"{stage.ratio:g}",
+            f"{stage.strength:.3g}",
+            *_distances(stage),
+            stage.note or "",
+        )
+        for stage in stages
+    )
+    headings = ("stage", "ratio", "--strength", "content", "style", "SSIM", "note")
+    _print(headings, rows, len(stages))
+
+
+def _distances(stage: StageDetail) -> tuple[str, str, str]:
+    seen = stage.held_out
+    if seen is None:
+        return "", "", ""
+    content, style, ssim = (
+        "" if value is None else f"{value:.3f}" for value in (seen.content, seen.style, seen.ssim)
+    )
+    return content, style, ssim
 
 
 def _size(photo: Painted) -> str:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
-from api.style_schemas import Distances
+from api.style_schemas import Distances, RefusedStage
 from infra import layout
 from infra.storage.port import ObjectMissing, ObjectStore
 
@@ -17,7 +17,14 @@ class StageOnCard(BaseModel):
     iterations: int | None = None
     seconds: float | None = None
     held_out: Distances | None = None
-    note: str | None = None
+
+
+class InterventionOnCard(BaseModel):
+    """A step back that the divergence guard took."""
+
+    stage: int
+    iteration: int
+    reason: str
 
 
 class StyleCard(BaseModel):
@@ -25,12 +32,22 @@ class StyleCard(BaseModel):
 
     licence: str | None = None
     stages: list[StageOnCard] = []
+    interventions: list[InterventionOnCard] = []
+    refused: list[RefusedStage] = []
+    notes: list[str] = []
     document: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     def stage(self, number: int) -> StageOnCard:
         """Return what the card tells of a stage; nothing, where it does not."""
         found = (stage for stage in self.stages if stage.stage == number)
         return next(found, StageOnCard(stage=number))
+
+
+def told(card: StyleCard, stage: int) -> str | None:
+    """Say what happened while a stage was trained; None when nothing did."""
+    steps = [step for step in card.interventions if step.stage == stage]
+    words = [f"went back after {step.iteration} iterations: {step.reason}" for step in steps]
+    return "; ".join(words) or None
 
 
 def read_card(objects: ObjectStore, style: str) -> StyleCard:

@@ -72,11 +72,21 @@ class StageDetail(StageSummary):
     previews: list[str] = Field(description="Addresses of photos in this stage.")
 
 
+class RefusedStage(StageSummary):
+    """A stage that was trained and not published, because it was no better."""
+
+    reason: str | None
+
+
 class StageList(BaseModel):
     """The published stages of a style, from the base to the strongest."""
 
     style: str = Field(json_schema_extra=example("water-lilies"))
     stages: list[StageDetail]
+    refused: list[RefusedStage] = Field(
+        default=[], description="Stages that were trained and not published."
+    )
+    notes: list[str] = Field(default=[], description="What else its maker should know.")
 
 
 class Preview(BaseModel):

@@ -9,7 +9,7 @@ from api.render import json_response
 from api.routing import Views
 from api.services import services
 from api.style_addresses import STYLE_FILES, preview_address, style_address
-from api.style_cards import StyleCard, read_card
+from api.style_cards import StyleCard, read_card, told
 from api.style_schemas import (
     Preview,
     PreviewList,
@@ -62,7 +62,8 @@ def list_stages(path: StylePath) -> Response:
         _detail(style, position, card, pictures[stage.stage])
         for position, stage in enumerate(style.stages)
     ]
-    return json_response(StageList(style=style.name, stages=stages))
+    answer = StageList(style=style.name, stages=stages, refused=card.refused, notes=card.notes)
+    return json_response(answer)
 
 
 @views.get("/<name>/previews", "listPreviews", {200: PreviewList, **STYLE_MISSING})
@@ -83,16 +84,16 @@ def _previews(style: str) -> list[Preview]:
 
 def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -> StageDetail:
     stage: Stage = style.stages[position]
-    told = card.stage(stage.stage)
+    known = card.stage(stage.stage)
     last = len(style.stages) - 1
     return StageDetail(
         stage=stage.stage,
         ratio=stage.ratio,
         strength=position / last if last else 1.0,
-        iterations=told.iterations,
-        seconds=told.seconds,
-        held_out=told.held_out,
-        note=told.note,
+        iterations=known.iterations,
+        seconds=known.seconds,
+        held_out=known.held_out,
+        note=told(card, stage.stage),
         previews=previews,
     )
 

@@ -31,9 +31,11 @@ CARD = {
             "ratio": 15.0,
             "iterations": 600,
             "held_out": {"content": 0.4, "style": 0.04, "ssim": 0.6},
-            "note": "went back once",
         },
     ],
+    "interventions": [{"stage": 1, "iteration": 40, "reason": "the loss became nan"}],
+    "refused": [{"stage": 2, "ratio": 50.0, "iterations": 9, "reason": "it is no stronger"}],
+    "notes": ["The corpus is small."],
 }
 CORPUS = "coco"
 

@@ -68,6 +68,53 @@ def test_stored_photos_are_submitted_by_prefix(service: str, world: World) -> No
         assert client.cancel(job.id).state.terminal
 
 
+def test_painting_is_sent_with_every_wish(service: str, album: list[Path], world: World) -> None:
+    sent: list[int] = []
+    with Client(service) as client:
+        job = client.submit_training(
+            album[0],
+            style="night",
+            previews=album[1:],
+            schedule="0.1:5,1:5",
+            adaptive=True,
+            seed=9,
+            title=None,
+            sent=sent.append,
+        )
+        *_, last = client.watch(job.id)
+        assert [stage.ratio for stage in client.stages("night")] == [0.1, 1.0]
+    assert last.state is JobState.SUCCEEDED
+    assert last.training is not None
+    assert [stage.stage for stage in last.training.published] == [0, 1]
+    assert sum(sent) == sum(path.stat().st_size for path in album)
+    record = world.records.load(job.id)
+    assert record is not None
+    order = record.spec.order
+    assert (order.adaptive, order.seed, order.title) == (True, 9, "night")
+    assert world.objects.get(order.painting.key) == album[0].read_bytes()
+    assert [world.objects.get(key) for key in order.previews] == [
+        path.read_bytes() for path in album[1:]
+    ]
+
+
+def test_stored_painting_is_submitted_by_its_key(service: str, world: World) -> None:
+    world.objects.put("night.jpg", b"oil")
+    with Client(service) as client:
+        (corpus,) = client.corpora()
+        job = client.submit_stored_training(
+            "night.jpg", style="night", previews=["night.jpg"], corpus=corpus.name, seed=2
+        )
+        *_, last = client.watch(job.id)
+    assert (corpus.photos, last.state) == (300, JobState.SUCCEEDED)
+
+
+def test_files_of_a_style_are_saved_whole(service: str, tmp_path: Path) -> None:
+    with Client(service) as client:
+        address = client.style(STYLE).links.losses_svg
+        path = client.save(address, tmp_path / "new" / "chart.svg")
+    assert path.read_bytes() == b"losses.svg"
+
+
 def test_problem_becomes_an_error_that_says_what_to_do(service: str) -> None:
     with Client(service) as client, pytest.raises(ClientError, match="water-lilies") as caught:
         client.style("cubism")

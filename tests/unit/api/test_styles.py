@@ -77,10 +77,14 @@ def test_chart_that_the_client_has_is_not_sent_again(client: FlaskClient, world:
 
 
 def test_stages_say_what_was_measured_and_which_strength_means_them(client: FlaskClient) -> None:
-    first, last = client.get(f"/v1/styles/{STYLE}/stages").get_json()["stages"]
+    answer = client.get(f"/v1/styles/{STYLE}/stages").get_json()
+    first, last = answer["stages"]
     assert (first["stage"], first["ratio"], first["strength"]) == (0, 0.02, 0.0)
     assert (first["iterations"], first["seconds"], first["held_out"]) == (900, 61.5, None)
-    assert (last["strength"], last["note"]) == (1.0, "went back once")
+    assert (first["note"], last["strength"]) == (None, 1.0)
+    assert last["note"] == "went back after 40 iterations: the loss became nan"
+    assert answer["refused"] == [{"stage": 2, "ratio": 50.0, "reason": "it is no stronger"}]
+    assert answer["notes"] == ["The corpus is small."]
     assert last["held_out"] == {"content": 0.4, "style": 0.04, "ssim": 0.6}
     assert client.get(last["previews"][0]).data == b"preview 1"
 
