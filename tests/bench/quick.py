@@ -195,11 +195,10 @@ def resident(over: Backbone, count: int = RESIDENT) -> str:
     for number in range(1, count + 1):
         cache.engine([store.weighted(number)])
     cache.engine([store.weighted(count)]).stylize(photo)
-    grown = _resident_bytes() - before
+    grown, vectors = _resident_bytes() - before, cache.loaded_bytes - counted
     return (
-        f"{count} quick styles resident beside their backbone: {(cache.loaded_bytes - counted) / 1e6:.1f} "
-        f"MB of vectors; the process grew by {grown / 1e6:.1f} MB. One file: "
-        f"{len(store.style(1)):,} bytes."
+        f"{count} quick styles resident beside their backbone: {vectors / 1e6:.1f} MB of vectors; "
+        f"the process grew by {grown / 1e6:.1f} MB. One file: {len(store.style(1)):,} bytes."
     )
 
 
