@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from infra.errors import ImpastoError
 from trainer.vision import models
 from trainer.weights import WeightsSource
 
@@ -110,5 +111,8 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
     return LossNetwork(name, features)
 
 
-class UnknownLossNetwork(ValueError):
+class UnknownLossNetwork(ImpastoError, ValueError):
     """No loss network has that name."""
+
+    type = "unknown-loss-network"
+    title = "There is no such loss network."

@@ -171,6 +171,10 @@ class TrainingRun:
         self.history = [*history, []]
         self._enter(len(card.stages) + len(card.refused), start)
 
+    def note(self, notes: Sequence[str]) -> None:
+        """Add to what the card says of the training."""
+        self.card = self.card.model_copy(update={"notes": [*self.card.notes, *notes]})
+
     def close(self) -> None:
         """End the threads that decode ahead."""
         if self._trainer is not None:
@@ -259,7 +263,7 @@ class TrainingRun:
     def _give_up(self, ratio: float, reason: str) -> None:
         where = f"stage {self.stage} (ratio {ratio:g}), after {self._attempts} smaller steps"
         note = f"The training was ended in {where}: {reason}."
-        self.card = self.card.model_copy(update={"notes": [*self.card.notes, note]})
+        self.note([note])
         kept = len(self.card.stages)
         raise TrainingDiverged(
             f"{note} {kept} stages were published before and stay; a lower ratio or a longer "

@@ -99,6 +99,8 @@ class ShardCache:
         self._kept: OrderedDict[str, int] = OrderedDict()
         self._lock = Lock()
         folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.tar")):  # what an earlier process has left
+            self._kept[path.stem] = path.stat().st_size
 
     def read(self, key: str, shard: CorpusShard, offset: int, size: int) -> bytes:
         """Return some bytes of a shard, fetching it where it is not there.

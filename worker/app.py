@@ -7,9 +7,8 @@ module is imported by both, so whatever is slow to import waits until a child ne
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
@@ -19,6 +18,7 @@ from infra.log import configure_logging
 from infra.settings import load_settings
 from infra.tether import die_with_parent
 from worker import stopping
+from worker.main_process import Consumer, MainProcess
 from worker.vigil import Vigil
 
 if TYPE_CHECKING:
@@ -46,51 +46,15 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
     child().work(job_id, chunk, str(self.request.hostname))
 
 
-class Pool(Protocol):
-    """The part of Celery's pool that is used here."""
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """Facts about the pool; `processes` are the ids of its children."""
-        ...
-
-
-class Consumer(Protocol):
-    """The part of Celery's consumer that is used here."""
-
-    hostname: str
-    pool: Pool
-
-
-class MainProcess:
-    """The main process's part in the life of a worker: Celery's signals, in their order."""
-
-    def __init__(self) -> None:
-        self._consumer: Consumer | None = None
-        self._vigil: Vigil | None = None
-
-    def ready(self, sender: Consumer, **_: object) -> None:
-        """Celery listens now; it says so again after each lost connection."""
-        self._consumer = sender
-        if self._vigil is None:
-            self._vigil = Vigil(
-                worker=f"{sender.hostname}/{os.getpid()}",
-                sweeper=deployment.sweeper(),
-                presence=deployment.presence,
-                beat_seconds=settings.heartbeat_seconds,
-                lease_seconds=settings.lease_seconds,
-            )
-            self._vigil.start()
-
-    def shutting_down(self, **_: object) -> None:
-        """A signal asked for the end; Celery would now wait for the children's tasks."""
-        if self._consumer is not None:
-            stopping.tell(self._consumer.pool.info["processes"])
-
-    def shutdown(self, **_: object) -> None:
-        """The children are done."""
-        if self._vigil is not None:
-            self._vigil.stop()
+def attend(sender: Consumer) -> Vigil:
+    """Return what the main process does besides listening."""
+    return Vigil(
+        worker=f"{sender.hostname}/{os.getpid()}",
+        sweeper=deployment.sweeper(),
+        presence=deployment.presence,
+        beat_seconds=settings.heartbeat_seconds,
+        lease_seconds=settings.lease_seconds,
+    )
 
 
 def log_as_json(**_: object) -> None:
@@ -107,7 +71,7 @@ def begin_child(**_: object) -> None:
     stopping.listen(stop)
 
 
-main_process = MainProcess()
+main_process = MainProcess(attend)
 signals.setup_logging.connect(log_as_json)
 signals.worker_process_init.connect(begin_child)
 signals.worker_ready.connect(main_process.ready)

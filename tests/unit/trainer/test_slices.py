@@ -1,0 +1,390 @@
+"""Slices of a training: whatever happens to a trainer, the style ends in the same nets."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from infra import layout
+from infra.catalogue import StyleCatalogue
+from infra.jobs.model import JobDraft, JobState, Painting, TrainingOrder
+from infra.jobs.views import JobView
+from tests.fakes.jobs import Killed
+from tests.fakes.service import TENANT, FakeDeployment
+from trainer.card import StyleCard
+from trainer.corpus import PhotoFolder, Photos
+from trainer.guard import GuardRules
+from trainer.lossnet import LossNetwork, load_loss_network
+from trainer.shards import ShardCache, ShardCorpus
+from trainer.slices import SliceWorker
+from trainer.weights import WeightsSource
+from trainer.workshop import Workshop
+from worker.net import NetConfig, TransformNet
+from worker.netfile import NetCard, pack
+from worker.pixels import PixelLimits
+
+LENIENT = GuardRules(content_lost=1e9, content_jump=1e9)
+STAGES = ((0.2, 3), (1.0, 4))
+LEASE = 20.0
+
+
+class Trainer:
+    """A trainer over a fake deployment; `steps` iterations of it are a slice."""
+
+    def __init__(
+        self,
+        folder: Path,
+        network: LossNetwork,
+        painting: Path,
+        photos: Path,
+        rules: GuardRules = LENIENT,
+    ) -> None:
+        self.at = FakeDeployment(lease_seconds=LEASE)
+        self.rules = rules
+        self.stop = threading.Event()
+        self._folder = folder
+        self._network = network
+        self._corpus = PhotoFolder(photos, side=288)
+        self.at.objects.put("u/painting", painting.read_bytes())
+        self.painting = Painting(
+            key="u/painting", sha256=hashlib.sha256(painting.read_bytes()).hexdigest()
+        )
+
+    def submit(self, **order: object) -> str:
+        chosen: dict[str, object] = {
+            "style": "stripes",
+            "title": "Stripes",
+            "painting": self.painting,
+            "loss_network": "squeezenet1_1",
+            "stages": STAGES,
+            "corpus": "c",
+            "painting_side": 64,
+            "batch": 1,
+            "crop": 48,
+            "base": "none",
+            **order,
+        }
+        training = TrainingOrder.model_validate(chosen)
+        job = self.at.jobs.new_job_id()
+        draft = JobDraft(
+            id=job, tenant=TENANT, kind="train", style=training.style, training=training
+        )
+        self.at.jobs.submit_training(draft)
+        return job
+
+    @property
+    def catalogue(self) -> StyleCatalogue:
+        return StyleCatalogue(self.at.objects)
+
+    def open_corpus(self, _tenant: str, _name: str) -> Photos:
+        return self._corpus
+
+    def worker(self, steps: int = 10**6, heartbeat: float = 1000.0) -> SliceWorker:
+        """A new process's worker, whose slices last so many looks at the clock."""
+        ticks = iter(range(10**9))
+        workshop = Workshop(
+            objects=self.at.objects,
+            shared=self.catalogue,
+            open_corpus=self.open_corpus,
+            load_network=lambda name: (
+                self._network
+                if name == self._network.name
+                else load_loss_network(name, WeightsSource(folder=None))
+            ),
+            scratch=self._folder,
+            limits=PixelLimits(50.0),
+            widths={"light": 2, "standard": 3},
+            rules=self.rules,
+        )
+        return SliceWorker(
+            jobs=self.at.jobs,
+            objects=self.at.objects,
+            catalogue=self.catalogue,
+            workshop=workshop,
+            stop=self.stop,
+            slice_seconds=steps,
+            checkpoint_seconds=4,
+            lease_seconds=10**6,
+            heartbeat_seconds=heartbeat,
+            yields=True,
+            clock=lambda: float(next(ticks)),
+        )
+
+    def view(self, job: str) -> JobView:
+        return self.at.jobs.get(job, TENANT)
+
+    def recover(self) -> None:
+        """What the sweeper does after a trainer was killed."""
+        self.at.fuse.clear()
+        self.at.clock.advance(LEASE + 1)
+        self.at.jobs.sweep()
+
+    def finish(self, job: str, steps: int = 10**6) -> JobView:
+        for _ in range(100):
+            if self.view(job).state.terminal:
+                break
+            self.worker(steps).work(job, "t")
+        return self.view(job)
+
+    def card(self, name: str = "stripes") -> StyleCard:
+        return StyleCard.model_validate_json(self.catalogue.file(name, "card.json"))
+
+    def nets(self) -> list[str]:
+        return [stage.sha256 for stage in self.catalogue.get("stripes").stages]
+
+
+MakeTrainer = Callable[..., Trainer]
+
+
+@pytest.fixture
+def make(tmp_path: Path, loss_network: LossNetwork, painting: Path, photos: Path) -> MakeTrainer:
+    torch.set_num_threads(2)
+    made = iter(range(100))
+
+    def trainer(rules: GuardRules = LENIENT, other_painting: Path | None = None) -> Trainer:
+        folder = tmp_path / str(next(made))
+        return Trainer(folder, loss_network, other_painting or painting, photos, rules)
+
+    return trainer
+
+
+def test_a_training_becomes_a_style_with_all_that_belongs_to_it(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit()
+    view = trainer.finish(job)
+    assert (view.state, view.done, view.published) == (JobState.SUCCEEDED, 2, (0, 1))
+    assert view.training is not None
+    assert (view.training.stage, view.training.iteration) == (2, 7)
+    card = trainer.card()
+    assert [stage.sha256 for stage in card.stages] == trainer.nets()
+    assert card.notes
+    assert "only 8 photos" in card.notes[0]
+    files = {key.removeprefix("styles/stripes/") for key in trainer.at.objects.objects}
+    assert {"contact-sheet.jpg", "losses.svg", "losses.png", "history.jsonl"} <= files
+    assert {f"previews/stage-{stage}/{n}.jpg" for stage in (0, 1) for n in (0, 1)} <= files
+    lines = trainer.catalogue.file("stripes", "history.jsonl").splitlines()
+    assert [json.loads(line)["stage"] for line in lines] == [0] * 3 + [1] * 4
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_short_slices_end_in_the_same_nets(make: MakeTrainer, steps: int) -> None:
+    whole, sliced = make(), make()
+    whole.finish(whole.submit())
+    view = sliced.finish(sliced.submit(), steps)
+    assert view.state is JobState.SUCCEEDED
+    assert sliced.nets() == whole.nets()
+
+
+def test_a_slice_that_ends_rings_for_the_next(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit()
+    trainer.at.doorbell.training_rings.clear()
+    trainer.worker(steps=3).work(job, "t")
+    assert trainer.at.doorbell.training_rings == [(job, 0)]
+    assert trainer.view(job).state is JobState.RUNNING
+
+
+def test_the_first_stage_can_be_used_while_the_second_trains(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit(stages=((0.2, 2), (1.0, 40)))
+    trainer.worker(steps=12).work(job, "t")
+    view = trainer.view(job)
+    assert (view.state, view.published) == (JobState.RUNNING, (0,))
+    assert len(trainer.catalogue.resolve("stripes", 1.0)) == 1
+
+
+def effects_of_a_training(make: MakeTrainer) -> int:
+    """Return how many effects a whole training has on Redis, S3 and the broker."""
+    trainer = make()
+    job = trainer.submit()
+    count = 0
+
+    def next_effect() -> None:
+        nonlocal count
+        count += 1
+        trainer.at.fuse.set(0, next_effect)
+
+    trainer.at.fuse.set(0, next_effect)
+    trainer.worker().work(job, "t")
+    return count
+
+
+@pytest.mark.timeout(900)
+def test_a_trainer_killed_before_any_effect_changes_nothing(make: MakeTrainer) -> None:
+    """Twelve places spread over all effects: each kill, one recovery, the same nets."""
+    whole = make()
+    whole.finish(whole.submit())
+    effects = effects_of_a_training(make)
+    assert effects > 40
+    for effect in range(1, effects, max(1, effects // 12)):
+        trainer = make()
+        job = trainer.submit()
+        trainer.at.fuse.set(effect)
+        with pytest.raises(Killed):
+            trainer.worker().work(job, "t")
+        trainer.recover()
+        view = trainer.finish(job)
+        assert (view.state, view.published) == (JobState.SUCCEEDED, (0, 1)), effect
+        assert trainer.nets() == whole.nets(), effect
+
+
+def test_a_truncated_newest_checkpoint_costs_only_iterations(make: MakeTrainer) -> None:
+    whole, trainer = make(), make()
+    whole.finish(whole.submit())
+    job = trainer.submit()
+    trainer.worker(steps=6).work(job, "t")
+    prefix = layout.checkpoints_prefix(TENANT, job)
+    newest = [info.key for info in trainer.at.objects.list(prefix)][-1]
+    trainer.at.objects.objects[newest] = trainer.at.objects.objects[newest][:1000]
+    trainer.finish(job)
+    assert trainer.nets() == whole.nets()
+
+
+def test_a_trainer_that_lost_its_lease_writes_nothing_more(make: MakeTrainer) -> None:
+    """Another has taken over while this one was away: its next write must not happen."""
+    trainer = make()
+    job = trainer.submit()
+    taken: list[object] = []
+
+    def take_over() -> None:
+        trainer.at.clock.advance(LEASE + 1)
+        trainer.at.jobs.sweep()
+        taken.append(trainer.at.jobs.claim_training(job, "other"))
+
+    opened = trainer.open_corpus
+
+    def open_slowly(tenant: str, name: str) -> Photos:
+        take_over()
+        return opened(tenant, name)
+
+    trainer.open_corpus = open_slowly  # type: ignore[method-assign]
+    worker = trainer.worker()
+    worker.work(job, "t")
+    assert taken[0] is not None
+    assert not list(trainer.at.objects.list(layout.checkpoints_prefix(TENANT, job)))
+    assert "stripes" not in trainer.catalogue.names()
+
+
+def test_a_cancelled_training_stops(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit()
+    trainer.worker(steps=3).work(job, "t")
+    trainer.at.jobs.cancel(job, TENANT)
+    trainer.worker().work(job, "t")
+    assert trainer.view(job).state is JobState.CANCELLED
+
+
+def test_a_training_makes_way_for_albums_without_a_ring(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit(stages=((0.2, 100), (1.0, 100)))
+    trainer.at.doorbell.training_rings.clear()
+    trainer.at.doorbell.rings.append(("album", 0))
+    trainer.worker(heartbeat=0.01).work(job, "t")
+    view = trainer.view(job)
+    assert view.state is JobState.RUNNING
+    assert view.training is not None
+    assert view.training.iteration < 100
+    assert trainer.at.doorbell.training_rings == []
+
+
+def test_a_process_that_is_to_end_gives_its_training_back(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit()
+    worker = trainer.worker()
+    trainer.stop.set()
+    worker.work(job, "t")
+    assert trainer.view(job).state is JobState.QUEUED
+
+
+def test_a_painting_of_20_pixels_is_a_clear_error(make: MakeTrainer, tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    Image.new("RGB", (20, 300)).save(small)
+    trainer = make(other_painting=small)
+    view = trainer.finish(trainer.submit())
+    assert view.state is JobState.FAILED
+    assert view.error is not None
+    assert view.error.type == "painting-too-small"
+    assert "20×300" in view.error.detail
+    assert trainer.catalogue.names() == []
+
+
+def test_a_painting_that_is_none_is_a_clear_error(make: MakeTrainer, tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    trainer = make(other_painting=text)
+    view = trainer.finish(trainer.submit())
+    assert view.error is not None
+    assert view.error.type == "painting-rejected"
+
+
+def test_missing_weights_fail_the_training_by_name(
+    make: MakeTrainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    trainer = make()
+    view = trainer.finish(trainer.submit(loss_network="vgg19"))
+    assert view.error is not None
+    assert view.error.type == "loss-weights-missing"
+    assert "IMPASTO_LOSS_WEIGHTS" in view.error.detail
+
+
+def test_a_corpus_that_is_not_there_fails_the_training_by_name(
+    make: MakeTrainer, tmp_path: Path
+) -> None:
+    trainer = make()
+    cache = ShardCache(objects=trainer.at.objects, folder=tmp_path / "shards", limit_bytes=1)
+
+    def open_shards(tenant: str, name: str) -> Photos:
+        return ShardCorpus(objects=trainer.at.objects, tenant=tenant, name=name, cache=cache)
+
+    trainer.open_corpus = open_shards  # type: ignore[method-assign]
+    view = trainer.finish(trainer.submit(corpus="coco"))
+    assert view.error is not None
+    assert view.error.type == "corpus-missing"
+    assert "impasto corpus add coco" in view.error.detail
+
+
+def test_a_training_that_diverges_keeps_what_is_published(make: MakeTrainer) -> None:
+    """The guard acts, gives up, and says so on the card of the stages that stay."""
+    trainer = make(rules=GuardRules(content_lost=1e9, content_jump=-1e6, attempts=1))
+    view = trainer.finish(trainer.submit(stages=((0.2, 2), (1e9, 2))))
+    assert view.state is JobState.FAILED
+    assert view.error is not None
+    assert view.error.type == "training-diverged"
+    assert (view.done, view.published) == (1, (0,))
+    assert len(trainer.nets()) == 1
+    card = trainer.card()
+    assert [step.rate_scale for step in card.interventions] == [0.5]
+    assert "ended in stage 1 (ratio 1e+09)" in card.notes[-1]
+
+
+def test_a_base_of_the_deployment_is_stage_0_as_it_is(make: MakeTrainer) -> None:
+    trainer = make()
+    torch.manual_seed(3)
+    base = pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02))
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)
+    view = trainer.finish(trainer.submit(stages=((0.1, 50), (1.0, 3)), base="auto"), steps=2)
+    assert view.state is JobState.SUCCEEDED
+    assert trainer.nets()[0] == hashlib.sha256(base).hexdigest()
+    assert trainer.card().base_sha256 == trainer.nets()[0]
+    assert trainer.card().stages[0].iterations == 0
+
+
+def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTrainer) -> None:
+    trainer, whole = make(), make()
+    order: dict[str, object] = {"stages": ((0.1, 3), (1.0, 3)), "base": "auto"}
+    whole.finish(whole.submit(**order))
+    job = trainer.submit(**order)
+    trainer.worker(steps=2).work(job, "t")
+    base = pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02))
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)
+    trainer.finish(job)
+    assert trainer.nets() == whole.nets()

@@ -1,0 +1,76 @@
+"""The trainer's Celery entry point: `celery -A trainer.app worker -Q train`.
+
+The main process listens and sweeps; a spawned child works the slices. This module is imported by
+both, so whatever is slow to import waits until the child needs it.
+"""
+
+import os
+import signal
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
+
+from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
+
+from infra.deployment import connect
+from infra.doorbell import TRAIN_TASK
+from infra.jobs.sweeper import Sweeper
+from infra.log import configure_logging
+from infra.settings import load_settings
+from infra.tether import die_with_parent
+from worker import stopping
+from worker.main_process import Consumer, MainProcess
+
+if TYPE_CHECKING:
+    from trainer.child import Child
+
+settings = load_settings()
+deployment = connect(settings)
+app = deployment.celery
+
+#: In a child: the process is to end, so its training is given back.
+stop = threading.Event()
+
+
+@cache
+def child() -> "Child":
+    """Return this process's parts, built with the first task."""
+    from trainer.child import build_child  # PyTorch: seconds, and memory the main process lacks
+
+    return build_child(deployment, stop)
+
+
+@app.task(bind=True, name=TRAIN_TASK, ignore_result=True, acks_late=False)
+def train(self: Task, job_id: str, _chunk: int) -> None:
+    """Work one slice of a training, if there is something to do."""
+    child().work(job_id, str(self.request.hostname))
+
+
+def attend(_sender: Consumer) -> Sweeper:
+    """Return what the main process does besides listening.
+
+    It does not announce itself: who asks whether a worker is there means one that paints.
+    """
+    return deployment.sweeper()
+
+
+def log_as_json(**_: object) -> None:
+    """Set logging up in Celery's place."""
+    configure_logging(settings.log_level, "trainer")
+
+
+def begin_child(**_: object) -> None:
+    """Listen for the main process's word, from the first moment of a child's life.
+
+    And die with it: a child left behind would train on beside the one that replaces it.
+    """
+    die_with_parent(os.getppid(), signal.SIGKILL)
+    stopping.listen(stop)
+
+
+main_process = MainProcess(attend)
+signals.setup_logging.connect(log_as_json)
+signals.worker_process_init.connect(begin_child)
+signals.worker_ready.connect(main_process.ready)
+signals.worker_shutting_down.connect(main_process.shutting_down)
+signals.worker_shutdown.connect(main_process.shutdown)

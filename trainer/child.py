@@ -1,0 +1,72 @@
+"""What a trainer's child process consists of: the parts that slices are worked with."""
+
+import os
+import threading
+from functools import lru_cache
+
+import structlog
+import torch
+
+from infra.deployment import Deployment
+from trainer.corpus import Photos
+from trainer.lossnet import LossNetwork, load_loss_network
+from trainer.shards import ShardCache, ShardCorpus
+from trainer.slices import SliceWorker
+from trainer.studio import prepare_arithmetic
+from trainer.weights import weights_source
+from trainer.workshop import Workshop
+from worker.pixels import PixelLimits
+
+log = structlog.get_logger()
+
+
+class Child:
+    """Works slices; lives as long as its process, and the loss network with it."""
+
+    def __init__(self, slices: SliceWorker) -> None:
+        self._slices = slices
+
+    def work(self, job: str, worker: str) -> None:
+        """Claim a training and work one slice of it."""
+        self._slices.work(job, f"{worker}/{os.getpid()}")
+
+
+def build_child(deployment: Deployment, stop: threading.Event) -> Child:
+    """Put a child together; `stop` is set when the process is to end."""
+    settings, objects = deployment.settings, deployment.objects
+    prepare_arithmetic(settings.trainer_threads or torch.get_num_threads())
+    # What lies here spares downloads after a restart; nothing in it is needed.
+    kept = settings.data / "trainer"
+    weights = weights_source(settings.loss_weights, objects, kept / "weights")
+    cache = ShardCache(
+        objects=objects, folder=kept / "shards", limit_bytes=settings.corpus_cache_bytes
+    )
+
+    def open_corpus(tenant: str, name: str) -> Photos:
+        return ShardCorpus(objects=objects, tenant=tenant, name=name, cache=cache)
+
+    @lru_cache(maxsize=1)
+    def load_network(name: str) -> LossNetwork:
+        return load_loss_network(name, weights)
+
+    workshop = Workshop(
+        objects=objects,
+        shared=deployment.styles,
+        open_corpus=open_corpus,
+        load_network=load_network,
+        scratch=kept / "jobs",
+        limits=PixelLimits(max_megapixels=settings.max_photo_megapixels),
+    )
+    slices = SliceWorker(
+        jobs=deployment.jobs,
+        objects=objects,
+        catalogue=deployment.styles,
+        workshop=workshop,
+        stop=stop,
+        slice_seconds=settings.slice_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        yields=settings.trainer_yields,
+    )
+    return Child(slices)

@@ -1,0 +1,237 @@
+"""Slices of a training: claim it, go on where it was left, train for a while, hand it back.
+
+What is written is ordered so that a kill between any two lines repeats at most the iterations
+since the newest checkpoint: a stage is published before it is counted, and counted before a
+checkpoint lies behind it. Publishing again publishes the same.
+"""
+
+import hashlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from infra import layout
+from infra.errors import ServiceUnavailable
+from infra.jobs.model import Problem
+from infra.jobs.views import ClaimedTraining
+from infra.storage.port import ObjectStore
+from trainer.guard import TrainingDiverged
+from trainer.hold import Halted, Hold, TrainingService
+from trainer.run import StageEnd
+from trainer.slice import Left, Slice, problem, style_files
+from trainer.workshop import Bench, Workshop
+
+#: Seconds of a slice before which it does not make way for albums: opening a training takes some.
+SHORTEST_SLICE: Final = 30.0
+
+log = structlog.get_logger()
+
+
+class Catalogue(Protocol):
+    """What a slice needs of StyleCatalogue."""
+
+    def publish_stage(
+        self,
+        name: str,
+        *,
+        title: str,
+        job: str,
+        stage: int,
+        ratio: float,
+        net: bytes,
+        files: Mapping[str, bytes],
+    ) -> object:
+        """Publish one more stage of a training's style; safe to repeat."""
+        ...
+
+    def write_files(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Write or replace files beside a style."""
+        ...
+
+
+class SliceWorker:
+    """Works slices of trainings, one at a time. `stop` is set when the process is to end.
+
+    Times are in seconds; `clock` is monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: TrainingService,
+        objects: ObjectStore,
+        catalogue: Catalogue,
+        workshop: Workshop,
+        stop: threading.Event,
+        slice_seconds: float,
+        checkpoint_seconds: float,
+        lease_seconds: float,
+        heartbeat_seconds: float,
+        yields: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._objects = objects
+        self._catalogue = catalogue
+        self._workshop = workshop
+        self._stop = stop
+        self._slice_seconds = slice_seconds
+        self._checkpoint_seconds = checkpoint_seconds
+        self._lease_seconds = lease_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._yields = yields
+        self._clock = clock
+
+    def work(self, job: str, worker: str) -> None:
+        """Claim a training and work one slice of it; nothing happens where there is none to do."""
+        if self._stop.is_set():
+            return  # The sweeper rings again, for a process that has time left.
+        try:
+            claim = self._jobs.claim_training(job, worker)
+        except ServiceUnavailable as error:
+            log.warning("training not claimed", job_id=job, reason=error.detail)
+            return
+        if claim is None:
+            return
+        hold = self._hold(claim)
+        try:
+            left = self._guarded(claim, hold)
+            hold.persist(lambda: self._hand_back(claim, hold, left))
+        except Halted:
+            log.info("slice stopped", job_id=job)
+
+    def _hold(self, claim: ClaimedTraining) -> Hold:
+        return Hold(
+            service=self._jobs,
+            claim=claim,
+            lease_seconds=self._lease_seconds,
+            heartbeat_seconds=self._heartbeat_seconds,
+            yields=self._yields,
+            clock=self._clock,
+        )
+
+    def _guarded(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
+        """Work the slice, and turn what stopped it into what is said about it."""
+        try:
+            with hold:
+                return self._slice(claim, hold)
+        except ServiceUnavailable as error:
+            log.warning("slice cut off", job_id=claim.spec.id, reason=error.detail)
+            return Left.MAKING_WAY  # without a ring: it would only fail again at once
+        except Halted:
+            raise
+        except Exception as error:
+            return problem(claim, error)
+
+    def _hand_back(self, claim: ClaimedTraining, hold: Hold, left: Left | Problem) -> None:
+        if isinstance(left, Problem):
+            self._jobs.fail_training(claim, left)
+            log.warning("training failed", job_id=claim.spec.id, type=left.type)
+        elif left is Left.FINISHED:
+            self._jobs.report_training(claim, hold.progress)
+            self._jobs.finish_training(claim)
+        else:
+            self._jobs.end_slice(claim, hold.progress, ring=left is Left.UNFINISHED)
+            return
+        shutil.rmtree(self._workshop.folder(claim.spec), ignore_errors=True)
+
+    def _slice(self, claim: ClaimedTraining, hold: Hold) -> Left:
+        begun = self._clock()
+        bench = hold.persist(lambda: self._workshop.open(claim))
+        try:
+            slice_ = Slice(bench, hold, self._clock)
+            for stage in bench.run.card.stages:
+                if stage.stage not in claim.published:
+                    hold.persist(
+                        lambda number=stage.stage: self._jobs.stage_published(claim, number)
+                    )
+            return self._train(slice_, begun)
+        except TrainingDiverged:
+            self._write_files(bench, hold)
+            raise
+        finally:
+            bench.run.close()
+
+    def _train(self, work: Slice, begun: float) -> Left:
+        run, hold = work.bench.run, work.hold
+        saved = self._clock()
+        while not run.done:
+            hold.check()
+            if run.stage_ready:
+                self._end_stage(work)
+                saved = self._clock()
+            else:
+                work.step()
+            now = self._clock()
+            if (left := self._over(hold, now - begun)) and not run.done:
+                work.save()
+                return left
+            if now - saved >= self._checkpoint_seconds:
+                work.save()
+                saved = now
+        return Left.FINISHED
+
+    def _over(self, hold: Hold, seconds: float) -> Left | None:
+        """Return how to leave when the slice is over; None while it is not."""
+        if self._stop.is_set() or seconds >= self._slice_seconds:
+            return Left.UNFINISHED
+        if hold.albums_wait and seconds >= min(SHORTEST_SLICE, self._slice_seconds):
+            return Left.MAKING_WAY
+        return None
+
+    def _end_stage(self, work: Slice) -> None:
+        """Decide a stage, and publish it; the checkpoint before spares the stage's own work."""
+        work.save()
+        end = work.bench.run.end_stage()
+        if end is not None:
+            self._publish(work.bench, work.hold, end)
+        work.save()
+        work.tell()
+
+    def _publish(self, bench: Bench, hold: Hold, end: StageEnd) -> None:
+        self._fetch_stages(bench, hold)
+        bench.files.write(bench.run, end)
+        data = end.data
+        if data is None:
+            self._write_files(bench, hold)
+            return
+        card = bench.run.card
+        hold.confirm()
+        hold.persist(
+            lambda: self._catalogue.publish_stage(
+                card.name,
+                title=card.title,
+                job=hold.claim.spec.id,
+                stage=end.stage,
+                ratio=card.stages[-1].ratio,
+                net=data,
+                files=style_files(bench.files.path),
+            )
+        )
+        if end.stage == 0:
+            hold.persist(lambda: self._workshop.keep_as_base(bench, data))
+        hold.persist(lambda: self._jobs.stage_published(hold.claim, end.stage))
+
+    def _write_files(self, bench: Bench, hold: Hold) -> None:
+        """Write the card and the charts beside the stages; a style without any has no files."""
+        card = bench.run.card
+        if card.stages:
+            bench.files.write_history(bench.run.history, card)
+            card.write(bench.files.path)
+            hold.confirm()
+            hold.persist(
+                lambda: self._catalogue.write_files(card.name, style_files(bench.files.path))
+            )
+
+    def _fetch_stages(self, bench: Bench, hold: Hold) -> None:
+        """Bring the stages that another process has published, for the contact sheet."""
+        for stage in bench.run.card.stages[:-1]:
+            path = bench.files.path / stage.file
+            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
+                continue
+            key = layout.style_net(bench.run.card.name, stage.sha256)
+            path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))

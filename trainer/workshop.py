@@ -1,0 +1,247 @@
+"""From a claimed training to a run: painting, corpus, loss network, base and previews."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Protocol
+
+from torch import Tensor
+
+from infra import layout
+from infra.errors import ImpastoError
+from infra.jobs.model import JobSpec, TrainingOrder
+from infra.jobs.views import ClaimedTraining
+from infra.storage.port import ObjectMissing, ObjectStore
+from trainer.checkpoint import CheckpointStore
+from trainer.corpus import Photos
+from trainer.folder import StyleFolder
+from trainer.guard import GuardRules
+from trainer.loop import Recipe
+from trainer.lossnet import LossNetwork
+from trainer.painting import PaintingRejected
+from trainer.previews import PREVIEWS, fetch_previews
+from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from trainer.run import TrainingRun
+from trainer.schedule import Adaptive, Schedule, Stage
+from trainer.studio import Order, Studio
+from worker.net import NetConfig
+from worker.pixels import PixelLimits
+
+#: Channels after the first convolution, by profile.
+WIDTHS: Final = {"standard": 32, "light": 16}
+#: Weight of total variation.
+SMOOTHNESS: Final = 0.2
+#: Highest ratio of a first stage that the base may stand for: it is a near-identity.
+BASE_RATIO: Final = 0.1
+#: Content distance and ratio that a first stage has at most to serve others as their base.
+BASE_CONTENT: Final = 0.5
+NEW_BASE_RATIO: Final = 0.05
+
+
+class BackboneMissing(ImpastoError):
+    """No backbone has been published."""
+
+    type = "backbone-missing"
+    title = "There is no backbone for quick styles."
+
+
+class SharedNets(Protocol):
+    """What is needed of StyleCatalogue besides publishing."""
+
+    def get_backbone(self, sha256: str) -> bytes:
+        """Return a backbone's file; raises ObjectMissing."""
+        ...
+
+    def put_base(self, key: str, body: bytes) -> None:
+        """Keep the net that new styles start from; the first one stays."""
+        ...
+
+    def get_base(self, key: str) -> bytes | None:
+        """Return the net that new styles start from; None when there is none of that shape."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that a slice works with."""
+
+    order: TrainingOrder
+    studio: Studio
+    run: TrainingRun
+    files: StyleFolder
+    checkpoints: CheckpointStore
+    #: Where a base of this shape lies, or would.
+    base_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Which shared net a training starts from, decided once; None where it uses none."""
+
+    base: str | None
+    backbone: str | None
+
+
+class Workshop:
+    """Opens trainings. `open_corpus` and `load_network` are by a corpus's and a network's name."""
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        shared: SharedNets,
+        open_corpus: Callable[[str, str], Photos],
+        load_network: Callable[[str], LossNetwork],
+        scratch: Path,
+        limits: PixelLimits,
+        widths: Mapping[str, int] = WIDTHS,
+        rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
+    ) -> None:
+        self._objects = objects
+        self._shared = shared
+        self._open_corpus = open_corpus
+        self._load_network = load_network
+        self._scratch = scratch
+        self._limits = limits
+        self._widths = widths
+        self._rules = rules
+
+    def open(self, claim: ClaimedTraining) -> Bench:
+        """Return a training where its newest whole checkpoint left it, else at its start.
+
+        Raises an ImpastoError that says why this training can never go on, ServiceUnavailable
+        when it cannot now.
+        """
+        spec, order = claim.spec, claim.order
+        folder = self.folder(spec)
+        folder.mkdir(parents=True, exist_ok=True)
+        painting = self._fetch_painting(order, folder)
+        base_key = layout.base(asdict(self._net(order)), order.loss_network)
+        start = self._start(spec, base_key)
+        studio = self._studio(spec, painting, start)
+        base = self._base(order, studio, start, base_key)
+        run = TrainingRun(studio, base=base, rules=self._rules)
+        previews, notes = self._previews(order, studio)
+        checkpoints = CheckpointStore(
+            objects=self._objects, prefix=layout.checkpoints_prefix(spec.tenant, spec.id)
+        )
+        if found := checkpoints.newest(run.order):
+            run.restore(found)
+        else:
+            run.note(notes)
+        files = StyleFolder(folder / "style", studio, previews)
+        return Bench(order, studio, run, files, checkpoints, base_key)
+
+    def folder(self, spec: JobSpec) -> Path:
+        """Return where a training keeps its files on this machine; nothing there is needed."""
+        return self._scratch / spec.id
+
+    def keep_as_base(self, bench: Bench, data: bytes) -> None:
+        """Let a first stage serve as the base of later styles, where it is good enough."""
+        first = bench.run.card.stages[0]
+        if bench.order.profile == "quick" or bench.run.card.base_sha256 is not None:
+            return
+        if first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
+            self._shared.put_base(bench.base_key, data)
+
+    def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
+        try:
+            data = self._objects.get(order.painting.key)
+        except ObjectMissing as error:
+            raise PaintingRejected(f"There is nothing at {order.painting.key!r}.") from error
+        if hashlib.sha256(data).hexdigest() != order.painting.sha256:
+            raise PaintingRejected(f"{order.painting.key} has changed since the job was sent.")
+        path = folder / "painting"
+        path.write_bytes(data)
+        return path
+
+    def _start(self, spec: JobSpec, base_key: str) -> _Start:
+        """Return which shared net to start from: decided once, for a base may come meanwhile."""
+        key = layout.job_prefix(spec.tenant, spec.id) + "start.json"
+        try:
+            return _Start(**json.loads(self._objects.get(key)))
+        except ObjectMissing:
+            start = self._choose(spec.order, base_key)
+            body = json.dumps(asdict(start)).encode()
+            self._objects.put(key, body, content_type="application/json")
+            return start
+
+    def _choose(self, order: TrainingOrder, base_key: str) -> _Start:
+        if order.profile == "quick":
+            return _Start(None, self._newest_backbone())
+        if order.base == "none" or not _base_fits(order):
+            return _Start(None, None)
+        base = self._shared.get_base(base_key)
+        return _Start(hashlib.sha256(base).hexdigest() if base else None, None)
+
+    def _newest_backbone(self) -> str:
+        keys = [info.key for info in self._objects.list(layout.BACKBONES_PREFIX)]
+        if not keys:
+            raise BackboneMissing(
+                "The profile 'quick' needs a backbone, and none has been published here; use the "
+                "profile 'light'."
+            )
+        return Path(keys[-1]).stem
+
+    def _studio(self, spec: JobSpec, painting: Path, start: _Start) -> Studio:
+        network = self._load_network(spec.order.loss_network)
+        corpus = self._open_corpus(spec.tenant, spec.order.corpus)
+        if start.backbone is None:
+            return Studio(_order(spec, painting, self._net(spec.order)), network, corpus)
+        backbone = self._backbone(start.backbone)
+        return QuickStudio(_order(spec, painting, backbone.net.config), network, backbone, corpus)
+
+    def _backbone(self, sha256: str) -> Backbone:
+        try:
+            return Backbone.read(self._shared.get_backbone(sha256))
+        except ObjectMissing as error:
+            raise BackboneMissing(
+                f"The backbone {sha256[:12]}… that this training began with is gone."
+            ) from error
+
+    def _base(
+        self, order: TrainingOrder, studio: Studio, start: _Start, base_key: str
+    ) -> bytes | None:
+        """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
+        if isinstance(studio, QuickStudio):
+            return studio.stage_zero() if _base_fits(order) else None
+        return self._shared.get_base(base_key) if start.base is not None else None
+
+    def _net(self, order: TrainingOrder) -> NetConfig:
+        """Return the shape of the net that a profile trains; a quick style has its backbone's."""
+        return NetConfig(self._widths.get(order.profile, self._widths["light"]))
+
+    def _previews(self, order: TrainingOrder, studio: Studio) -> tuple[list[Tensor], list[str]]:
+        if not order.previews:
+            return studio.held_out[:PREVIEWS], []
+        return fetch_previews(self._objects, order.previews, self._limits)
+
+
+def _base_fits(order: TrainingOrder) -> bool:
+    """Whether a near-identity may stand for the first stage of a schedule."""
+    return len(order.stages) > 1 and order.stages[0][0] <= BASE_RATIO
+
+
+def _order(spec: JobSpec, painting: Path, net: NetConfig) -> Order:
+    order = spec.order
+    recipe = Recipe(order.batch, order.crop, smoothness=SMOOTHNESS, seed=order.seed)
+    if order.profile == "quick":
+        recipe = replace(recipe, peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
+    return Order(
+        name=order.style,
+        title=order.title,
+        licence=order.licence,
+        painting=painting,
+        photos=Path(order.corpus),
+        schedule=Schedule(tuple(Stage(ratio, count) for ratio, count in order.stages)),
+        net=net,
+        recipe=recipe,
+        painting_side=order.painting_side,
+        code_version=version("impasto"),
+        command=f"job {spec.id}",
+        reproduce="",
+        adaptive=Adaptive() if order.adaptive else None,
+    )
