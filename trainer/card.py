@@ -1,6 +1,7 @@
 """The style card: what a style is, how it was made, and what its makers measured."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import torch
@@ -153,6 +154,25 @@ class StyleCard(CardPart):
         draft = folder / "card.json.part"
         draft.write_text(self.model_dump_json(indent=2) + "\n")
         draft.replace(folder / "card.json")
+
+
+def order_digest(card: StyleCard) -> str:
+    """Return a hash (hex) of what decides the weights of a training, but for its photos."""
+    parts = {
+        "painting": card.painting.model_dump(),
+        "net": card.net.model_dump(),
+        "training": card.training.model_dump(
+            exclude={"corpus_photos", "corpus_sha256", "threads", "machine"}
+        ),
+        "name": card.name,
+        "base": card.base_sha256,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def stage_file(stage: int) -> str:
+    """Return a stage's file name in its style's folder."""
+    return f"stage-{stage}.safetensors"
 
 
 def weights_sha256(net: TransformNet) -> str:

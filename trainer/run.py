@@ -6,7 +6,6 @@ goes on bit for bit as the one that was stopped would have.
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +22,8 @@ from trainer.card import (
     RefusedStage,
     StageCard,
     StyleCard,
+    order_digest,
+    stage_file,
     weights_sha256,
 )
 from trainer.checkpoint import Checkpoint
@@ -67,8 +68,9 @@ class TrainingRun:
         self._base = base
         self._rules = rules
         self._clock = clock
-        self.card = _first_card(studio, base)
-        self.order = order_digest(self.card)
+        self._card: StyleCard | None = None
+        self._blank = _blank_card(studio, base)
+        self.order = order_digest(self._blank)
         #: Losses of every stage so far by iteration, the running one's last.
         self.history: list[list[StepLoss]] = [[]]
         self.tick = 0
@@ -76,6 +78,15 @@ class TrainingRun:
         self._attempts = 0
         self._trainer: StageTrainer | None = None
         self._enter(0, b"")
+
+    @property
+    def card(self) -> StyleCard:
+        """The style's card as it stands."""
+        if self._card is None:
+            # Only now: a run that is restored has measured the photos long ago.
+            measured = {"photos_before_training": self._studio.photos_themselves}
+            self._card = self._blank.model_copy(update=measured)
+        return self._card
 
     @property
     def done(self) -> bool:
@@ -155,7 +166,7 @@ class TrainingRun:
         start = checkpoint.tensors.get("start")
         history = _split(checkpoint.tensors["history"], facts["lengths"])
         self._rate_scale, self._attempts = facts["rate_scale"], facts["attempts"]
-        self.card, self.tick = card, checkpoint.tick
+        self._card, self.tick = card, checkpoint.tick
         self.history = [*history[:-1], []]
         self._enter(checkpoint.stage, b"" if start is None else start.numpy().tobytes())
         if self._trainer is not None:
@@ -165,7 +176,7 @@ class TrainingRun:
 
     def adopt(self, card: StyleCard, start: bytes, history: Sequence[list[StepLoss]]) -> None:
         """Go on behind the stages on a card; `start` is the file of its last published one."""
-        self.card = card
+        self._card = card
         if card.interventions:
             self._rate_scale = card.interventions[-1].rate_scale
         self.history = [*history, []]
@@ -173,12 +184,16 @@ class TrainingRun:
 
     def note(self, notes: Sequence[str]) -> None:
         """Add to what the card says of the training."""
-        self.card = self.card.model_copy(update={"notes": [*self.card.notes, *notes]})
+        self._add("notes", notes)
 
     def close(self) -> None:
         """End the threads that decode ahead."""
         if self._trainer is not None:
             self._trainer.close()
+
+    def _add(self, part: str, entries: Sequence[object]) -> None:
+        """Add to one of the card's lists."""
+        self._card = self.card.model_copy(update={part: [*getattr(self.card, part), *entries]})
 
     def _enter(self, stage: int, start: bytes) -> None:
         """Begin a stage from the file of a net, or of the untrained one."""
@@ -211,7 +226,7 @@ class TrainingRun:
             first=self._first(data),
             rate_scale=self._rate_scale,
         )
-        self.card = self.card.model_copy(update={"stages": [*self.card.stages, done]})
+        self._add("stages", [done])
         return self._leave(data, data)
 
     def _first(self, data: bytes) -> FirstIterations:
@@ -230,7 +245,7 @@ class TrainingRun:
             held_out=held_out,
             reason=reason,
         )
-        self.card = self.card.model_copy(update={"refused": [*self.card.refused, refused]})
+        self._add("refused", [refused])
         return self._leave(None, self._start)
 
     def _leave(self, data: bytes | None, start: bytes) -> StageEnd:
@@ -255,7 +270,7 @@ class TrainingRun:
             reason=reason,
             rate_scale=self._rate_scale,
         )
-        self.card = self.card.model_copy(update={"interventions": [*self.card.interventions, what]})
+        self._add("interventions", [what])
         self.tick += 1
         self.history[-1] = []
         self._enter(self.stage, self._start)
@@ -271,34 +286,15 @@ class TrainingRun:
         )
 
     def _check_corpus(self, card: StyleCard) -> None:
-        if card.training.corpus_sha256 != self.card.training.corpus_sha256:
+        if card.training.corpus_sha256 != self._blank.training.corpus_sha256:
             raise CorpusChanged(
                 "The photos of the corpus are not those that this training began with; put them "
                 "back, or train again under another name."
             )
 
 
-def order_digest(card: StyleCard) -> str:
-    """Return a hash (hex) of what decides the weights of a training, but for its photos."""
-    parts = {
-        "painting": card.painting.model_dump(),
-        "net": card.net.model_dump(),
-        "training": card.training.model_dump(
-            exclude={"corpus_photos", "corpus_sha256", "threads", "machine"}
-        ),
-        "name": card.name,
-        "base": card.base_sha256,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def stage_file(stage: int) -> str:
-    """Return a stage's file name in its style's folder."""
-    return f"stage-{stage}.safetensors"
-
-
-def _first_card(studio: Studio, base: bytes | None) -> StyleCard:
-    card = studio.blank_card()
+def _blank_card(studio: Studio, base: bytes | None) -> StyleCard:
+    card = studio.blank_card(Losses(content=0.0, style=0.0, ssim=1.0))
     if base is None:
         return card
     studio.unpack(base)  # raises here, and not at the end of the first stage

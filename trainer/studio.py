@@ -139,8 +139,8 @@ class Studio:
             "licence": order.licence,
         }
 
-    def blank_card(self) -> StyleCard:
-        """Return the style's card before its first stage."""
+    def blank_card(self, photos: Losses) -> StyleCard:
+        """Return the style's card before its first stage; `photos` are as measured themselves."""
         order = self.order
         return StyleCard(
             name=order.name,
@@ -155,7 +155,7 @@ class Studio:
             net=NetShape(**asdict(order.net)),
             training=self._training_card(),
             held_out_photos=len(self.held_out),
-            photos_before_training=self.photos_themselves,
+            photos_before_training=photos,
             stages=[],
             notes=_notes(len(self.corpus)),
         )

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.card import FIRST_ITERATIONS, StyleCard
+from trainer.card import FIRST_ITERATIONS, StyleCard, stage_file
 from trainer.folder import SHEET_PHOTOS, StyleFolder
 from trainer.guard import TrainingDiverged
 from trainer.loop import StageTrainer, StepLoss
-from trainer.run import TrainingRun, stage_file
+from trainer.run import TrainingRun
 from trainer.studio import (
     CORPUS_SIDE,
     HELD_OUT,

@@ -17,6 +17,7 @@ from trainer.checkpoint import (
     pack_checkpoint,
     unpack_checkpoint,
 )
+from trainer.corpus import PhotoFolder
 from trainer.guard import GuardRules, TrainingDiverged
 from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
@@ -54,7 +55,7 @@ def make_studio(painting: Path, photos: Path, loss_network: LossNetwork) -> Stud
             reproduce="reproduce",
             adaptive=adaptive,
         )
-        return Studio(order, loss_network)
+        return Studio(order, loss_network, PhotoFolder(photos, side=64))
 
     return make
 

@@ -49,7 +49,7 @@ class Trainer:
         self.stop = threading.Event()
         self._folder = folder
         self._network = network
-        self._corpus = PhotoFolder(photos, side=288)
+        self._corpus = PhotoFolder(photos, side=64)
         self.at.objects.put("u/painting", painting.read_bytes())
         self.painting = Painting(
             key="u/painting", sha256=hashlib.sha256(painting.read_bytes()).hexdigest()
