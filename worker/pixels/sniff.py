@@ -8,7 +8,7 @@ from worker.pixels.photo import PhotoRejected
 #: Formats that are decoded, by Pillow's names.
 SourceFormat = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
 
-ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP and GIF"
+ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or GIF"
 
 _PREFIXES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
