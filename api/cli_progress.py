@@ -16,6 +16,7 @@ from rich.text import Text
 
 from api.schemas import Job
 from api.training_schemas import Training
+from infra.jobs.model import JobState
 
 
 @contextmanager
@@ -65,7 +66,9 @@ def learning(*, quiet: bool) -> Generator[tuple[Callable[[Job], None], Callable[
         task = progress.add_task("", total=None, stage="Learning")
 
         def show(job: Job) -> None:
-            progress.line = ", ".join([*measured(job.training), note(job)])
+            waits = job.state is JobState.QUEUED
+            words = "waiting for a trainer" if waits else note(job)
+            progress.line = ", ".join([*measured(job.training), words])
             if (now := job.training) is not None:
                 stage = f"Stage {now.stage} of 0–{now.stages - 1}, ratio {now.ratio:g}"
                 progress.update(task, total=now.iterations, completed=now.iteration, stage=stage)

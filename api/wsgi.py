@@ -47,6 +47,7 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
         gauges={
             "jobs_open": lambda: len(deployment.records.open_jobs()),
             "queue_messages": doorbell.backlog,
+            "train_queue_messages": lambda: doorbell.backlog("train"),
             "workers": lambda: len(deployment.presence.workers()),
         },
         probes={
