@@ -75,10 +75,11 @@ class Settings(BaseSettings):
     trainer_threads: Annotated[int, Field(ge=0)] = 0
     #: Whether a training makes way for albums that wait.
     trainer_yields: bool = True
-    #: Bytes of corpus shards that a trainer keeps in its memory.
+    #: Bytes of corpus shards that a trainer keeps on its disk.
     corpus_cache_bytes: Annotated[int, Field(ge=0)] = 1024 * MEBIBYTE
 
-    #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth).
+    #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth), or
+    #: `s3:PREFIX` where they lie in the bucket.
     loss_weights: Path | None = None
     #: Folder of test and training assets; only tests and training commands read it.
     assets: Path | None = None

@@ -34,7 +34,8 @@ def loss_chart(
         upper, lower = figure.subplots(2, 1, sharex=True)
         _draw(upper, "content", card, history)
         _draw(lower, "style", card, history)
-        upper.set_title(f"{card.title}: distances by iteration")
+        # A title is a person's: a dollar sign in it is no formula.
+        upper.set_title(f"{card.title}: distances by iteration", parse_math=False)
         lower.set_xlabel("iteration")
         out = io.BytesIO()
         figure.savefig(out, format=kind, metadata={"Date": None} if kind == "svg" else {})
@@ -60,7 +61,8 @@ def _draw(
             f"ratio {done.ratio:g}", (at, 0.97), xycoords=("data", "axes fraction"), rotation=90,
             ha="right", va="top", fontsize="x-small", color="0.4",
         )  # fmt: skip
-    axes.set_yscale("log")
+    if any(losses for losses in history):
+        axes.set_yscale("log")
     axes.set_ylabel(f"{name} distance")
     axes.grid(visible=True, which="major", color="0.93")
 

@@ -30,7 +30,7 @@ def settings_environment(settings: Settings) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    if isinstance(value, Path):
+    if isinstance(value, Path) and not str(value).startswith("s3:"):  # a place in the bucket
         # The programs' working directory is not the user's.
         return str(value.expanduser().resolve())
     if isinstance(value, dict):

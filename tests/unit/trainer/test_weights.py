@@ -1,0 +1,99 @@
+"""Weights of loss networks: where they come from, and that they are whole."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from tests.fakes.storage import MemoryStore
+from trainer.weights import (
+    BucketWeights,
+    WeightsMissing,
+    WeightsRejected,
+    WeightsSource,
+    weights_source,
+)
+
+STATE = {"features.0.weight": torch.arange(6.0).reshape(2, 3)}
+
+
+def write_pth(folder: Path, name: str) -> Path:
+    path = folder / name
+    torch.save(STATE, path)
+    return path
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_file_is_held_to_the_hash_in_its_name(tmp_path: Path) -> None:
+    path = write_pth(tmp_path, "plain")
+    right = path.rename(tmp_path / f"vgg16-{hash_of(path)[:8]}.pth")
+    found = WeightsSource(folder=tmp_path).state_dict("vgg16")
+    assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
+    right.rename(tmp_path / "vgg16-00000000.pth")
+    with pytest.raises(WeightsRejected, match="SHA-256"):
+        WeightsSource(folder=tmp_path).state_dict("vgg16")
+
+
+def test_a_file_is_held_to_the_hash_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "vgg16.safetensors"
+    safetensors.torch.save_file(STATE, path)
+    beside = tmp_path / "vgg16.safetensors.sha256"
+    beside.write_text(f"{hash_of(path)}  vgg16.safetensors\n")
+    WeightsSource(folder=tmp_path).state_dict("vgg16")
+    beside.write_text("0" * 64)
+    with pytest.raises(WeightsRejected, match="should begin with 0000"):
+        WeightsSource(folder=tmp_path).state_dict("vgg16")
+
+
+def test_a_pickle_called_safetensors_is_refused(tmp_path: Path) -> None:
+    write_pth(tmp_path, "vgg16.safetensors")
+    with pytest.raises(WeightsRejected, match="not a readable state dict"):
+        WeightsSource(folder=tmp_path).state_dict("vgg16")
+
+
+@pytest.mark.parametrize("name", ["vgg16.safetensors", "vgg16.pth", None])
+def test_weights_may_lie_in_the_bucket(tmp_path: Path, name: str | None) -> None:
+    source = tmp_path / "file"
+    if name and name.endswith("safetensors"):
+        safetensors.torch.save_file(STATE, source)
+    else:
+        torch.save(STATE, source)
+    name = name or f"vgg16-{hash_of(source)[:8]}.pth"
+    objects = MemoryStore()
+    objects.put(f"weights/{name}", source.read_bytes())
+    found = weights_source(Path("s3:weights/"), objects, tmp_path / "cache")
+    assert isinstance(found, BucketWeights)
+    weights = found.state_dict("vgg16")
+    assert torch.equal(weights["features.0.weight"], STATE["features.0.weight"])
+    copied = sorted((tmp_path / "cache").iterdir())
+    before = [path.stat().st_mtime_ns for path in copied]
+    found.state_dict("vgg16")
+    assert [path.stat().st_mtime_ns for path in copied] == before
+
+
+def test_a_hash_in_the_bucket_counts_too(tmp_path: Path) -> None:
+    objects = MemoryStore()
+    objects.put("weights/vgg16.pth", write_pth(tmp_path, "vgg16.pth").read_bytes())
+    objects.put("weights/vgg16.pth.sha256", b"0" * 64)
+    with pytest.raises(WeightsRejected, match="SHA-256"):
+        weights_source(Path("s3:weights"), objects, tmp_path / "cache").state_dict("vgg16")
+
+
+def test_a_bucket_without_them_leaves_it_to_torchvision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    source = weights_source(Path("s3:weights"), MemoryStore(), tmp_path / "cache")
+    with pytest.raises(WeightsMissing, match="IMPASTO_LOSS_WEIGHTS"):
+        source.state_dict("vgg16")
+
+
+def test_a_folder_is_a_folder(tmp_path: Path) -> None:
+    assert not isinstance(weights_source(tmp_path, MemoryStore(), tmp_path), BucketWeights)
+    assert not isinstance(weights_source(None, MemoryStore(), tmp_path), BucketWeights)
