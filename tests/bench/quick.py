@@ -36,10 +36,15 @@ from worker.netfile import NetCard, pack, unpack
 from worker.nets import NetCache
 
 RESIDENT = 1000
-BASES = {"small": "0.02:120", "full": "0.02:900"}
-BACKBONES = {"small": "0.2:60,2:90,10:120", "full": "0.1:300,0.4:450,1.5:600,5:750,10:900"}
-STYLES = {"small": "0.4:20,2:30,10:50", "full": "0.4:50,2:75,10:125"}
+BASES = {"tiny": "0.02:2", "small": "0.02:120", "full": "0.02:900"}
+BACKBONES = {
+    "tiny": "1:4",
+    "small": "0.2:60,2:90,10:120",
+    "full": "0.1:300,0.4:450,1.5:600,5:750,10:900",
+}
+STYLES = {"tiny": "1:2", "small": "0.4:20,2:30,10:50", "full": "0.4:50,2:75,10:125"}
 SHAPES = {
+    "tiny": (NetConfig(width=2), Recipe(1, 64)),
     "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
     "full": (NetConfig(width=16), Recipe(4, 192, smoothness=0.2)),
 }
@@ -107,7 +112,10 @@ def _make_backbone(
         studio = laboratory.studio(arm)
         lessons = read_lessons(studio, {name: known[name] for name in TAUGHT})
         begun = time.monotonic()
-        trained = train_backbone(studio, lessons, unpack(base.read_bytes())[0])
+        iterations = studio.order.schedule.iterations // 10 + 1
+        trained = train_backbone(
+            studio, lessons, unpack(base.read_bytes())[0], neutral_iterations=iterations
+        )
         trained.write(folder, ratio=studio.order.schedule.stages[-1].ratio)
         print(f"Backbone of {', '.join(TAUGHT)}: {time.monotonic() - begun:.0f} s")
         for name, seen in trained.held_out.items():
@@ -145,7 +153,7 @@ def trials_table(trials: list[Trial]) -> str:
     """Return the table of paintings and profiles."""
     rows = [
         (
-            f"{trial.painting}, {trial.profile}{'' if trial.seen else ', new to the backbone'}",
+            f"{trial.painting}{'' if trial.seen else ' (new to the backbone)'}, {trial.profile}",
             f"{trial.measured.style:.3f}",
             f"{trial.measured.content:.3f}",
             f"{trial.measured.ssim:.3f}",

@@ -31,6 +31,14 @@ LOSSES = ("dimensionless", "plain")
 LOWEST = 0.02
 SHARES = (0.25, 0.15, 0.15, 0.2, 0.25)
 SCALES: dict[str, dict[str, object]] = {
+    "tiny": {
+        "ratios": [1.5, 150.0],
+        "seeds": [1],
+        "iterations": 5,
+        "width": 2,
+        "crop": 64,
+        "batch": 1,
+    },
     "small": {
         "ratios": [1.5, 15.0, 150.0],
         "seeds": [1],

@@ -28,8 +28,8 @@ POINTS = 10
 BUNDLED = Path("infra/styles")
 #: Photos on the sheet.
 SHEET_PHOTOS = 5
-#: Held-out photos of a small measurement.
-SMALL_PHOTOS = 8
+#: Held-out photos that are measured, by scale.
+PHOTOS = {"tiny": 1, "small": 8, "full": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ def main() -> None:
     for folder in folders:
         card = StyleCard.read(folder)
         studio = _studio(assets, card, chosen.painting)
-        if chosen.scale == "small":
-            studio.held_out = studio.held_out[:SMALL_PHOTOS]
+        studio.held_out = studio.held_out[: PHOTOS[chosen.scale]]
         points = measure_style(studio, folder, card, out)
         save(out, f"strength-{card.name}", [asdict(point) for point in points])
         print(f"\n### Strength of {card.name}: {len(studio.held_out)} held-out photos\n")

@@ -36,7 +36,7 @@ SPEEDS = (
     Speed(channels_last=True, half=True, compiled=True),
 )
 #: Steps in a turn and number of turns, by scale.
-TURNS = {"small": (2, 5), "full": (5, 12)}
+TURNS = {"tiny": (1, 1), "small": (2, 5), "full": (5, 12)}
 
 
 @dataclass(frozen=True, slots=True)

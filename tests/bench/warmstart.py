@@ -26,10 +26,12 @@ SHARES = (0.1, 0.15, 0.25, 0.4, 0.6)
 #: Style and content within this factor of the reference's count as reached.
 TOLERANCE = 1.02
 SCHEDULES = {
+    "tiny": "0.02:4,1:4",
     "small": "0.02:120,0.2:60,2:80,10:100",
     "full": "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700",
 }
 SHAPES = {
+    "tiny": (NetConfig(width=2), Recipe(1, 64)),
     "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
     "full": (NetConfig(width=16), Recipe(4, 192, smoothness=0.2)),
 }

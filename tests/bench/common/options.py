@@ -18,7 +18,10 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     made.add_argument(
-        "--scale", choices=("small", "full"), default="small", help="minutes, or hours"
+        "--scale",
+        choices=("tiny", "small", "full"),
+        default="small",
+        help="tiny only shows that everything runs; small takes minutes, full hours",
     )
     made.add_argument(
         "--out",

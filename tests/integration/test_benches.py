@@ -1,0 +1,72 @@
+"""Measurements run from their command lines to their tables, here at a size without meaning."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trainer.vision import models
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as IMPASTO_ASSETS names one: noise for photos and paintings, untrained weights."""
+    folder = tmp_path_factory.mktemp("assets")
+    for part in ("photos/corpus", "paintings", "weights"):
+        (folder / part).mkdir(parents=True)
+    random = np.random.default_rng(1)
+    names = [f"photos/corpus/{n}" for n in range(5)]
+    names += [f"paintings/{n}" for n in ("water_lilies", "great_wave", "composition_vii")]
+    for name in names:
+        coarse = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((400, 300)).save(folder / f"{name}.jpg")
+    torch.manual_seed(0)
+    state = models.get_model("squeezenet1_1", weights=None).state_dict()
+    torch.save(state, folder / "weights" / "squeezenet1_1.pth")
+    return folder
+
+
+def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
+    command = [sys.executable, "-m", f"tests.bench.{name}", "--scale", "tiny", "--threads", "1"]
+    done = subprocess.run(
+        [*command, "--out", str(out), *options],
+        env={**os.environ, "IMPASTO_ASSETS": str(assets)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("schedule", ("--paintings", "1", "--losses", "plain"), "content over direct's"),
+        ("warmstart", ("--paintings", "1", "--shares", "0.5"), "reference"),
+        ("quick", ("--painting", "de-stijl"), "1000 quick styles resident"),
+    ],
+)
+def test_a_measurement_ends_in_its_table_with_results_and_pictures(
+    assets: Path, tmp_path: Path, name: str, options: tuple[str, ...], says: str
+) -> None:
+    printed = run_bench(assets, name, tmp_path, *options)
+    assert "| ---: |" in printed
+    assert says in printed
+    assert (tmp_path / f"{name}.json").stat().st_size > 100
+    with Image.open(tmp_path / f"{name}.jpg") as sheet:
+        assert sheet.width > 500
+
+
+def test_a_measurement_that_was_stopped_repeats_no_training(assets: Path, tmp_path: Path) -> None:
+    options = ("--paintings", "1", "--shares", "0.5")
+    first = run_bench(assets, "warmstart", tmp_path, *options)
+    again = run_bench(assets, "warmstart", tmp_path, *options)
+    assert "seed 1" in first
+    assert "seed 1" not in again  # no line of a finished training
+    assert first.partition("###")[2] == again.partition("###")[2]
