@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainer.card import FIRST_ITERATIONS, StyleCard, stage_file
 from trainer.folder import SHEET_PHOTOS, StyleFolder
-from trainer.guard import TrainingDiverged
+from trainer.guard import GuardRules, TrainingDiverged
 from trainer.loop import StageTrainer, StepLoss
 from trainer.run import TrainingRun
 from trainer.studio import (
@@ -54,6 +54,7 @@ def train(
     on_progress: Callable[[Progress], None] = lambda _: None,
     *,
     base: bytes | None = None,
+    rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
 ) -> StyleCard:
     """Train all stages into `folder`: stage files, `card.json`, sheet, loss chart and history.
 
@@ -62,7 +63,7 @@ def train(
     last finished stage. Raises TrainingDiverged when the guard gave up; the stages before that
     and the card are there then.
     """
-    run = TrainingRun(studio, base=base)
+    run = TrainingRun(studio, base=base, rules=rules)
     files = StyleFolder(folder, studio)
     _resume(run, files)
     try:

@@ -1,6 +1,8 @@
 """Training a style: stages in order, resumable, repeatable bit for bit."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from trainer.card import StyleCard, weights_sha256
 from trainer.corpus import CorpusRejected
+from trainer.guard import GuardRules, TrainingDiverged
 from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
 from trainer.reproduce import record_elsewhere, repeat_stage
@@ -150,3 +153,64 @@ def test_stages_start_from_the_published_file(
 def test_a_crop_larger_than_the_photos_is_refused(studio: Callable[..., Studio]) -> None:
     with pytest.raises(CorpusRejected, match="at most 288"):
         studio(crop=400)
+
+
+def test_the_history_and_charts_lie_beside_the_stages(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """One line an iteration, also of stages that an earlier run has trained."""
+    train(studio("0.02:2,1:3"), tmp_path)
+    (tmp_path / "card.json").write_text(
+        StyleCard.read(tmp_path)
+        .model_copy(update={"stages": StyleCard.read(tmp_path).stages[:1]})
+        .model_dump_json()
+    )
+    train(studio("0.02:2,1:3"), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [(row["stage"], row["iteration"]) for row in rows] == [
+        *((0, n) for n in range(2)),
+        *((1, n) for n in range(3)),
+    ]
+    card = StyleCard.read(tmp_path)
+    assert [rows[0]["content"], rows[0]["style"]] == list(card.stages[0].first.losses[0])
+    assert (tmp_path / "losses.svg").exists()
+    with Image.open(tmp_path / "losses.png") as chart:
+        assert chart.format == "PNG"
+
+
+def test_a_corpus_of_three_photos_trains_and_the_card_says_so(
+    studio: Callable[..., Studio], photos: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(photos.rglob("*.*"))[:3]:
+        (few / path.name).write_bytes(path.read_bytes())
+    order = replace(studio().order, photos=few, schedule=Schedule.parse("0.02:2"))
+    card = train(Studio(order, studio().loss_network), tmp_path / "style")
+    assert len(card.stages) == 1
+    assert "only 3 photos" in card.notes[0]
+
+
+def test_a_base_is_published_as_it_is_and_not_trained(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    train(studio("0.02:3,1:3"), tmp_path / "first")
+    base = (tmp_path / "first" / "stage-0.safetensors").read_bytes()
+    card = train(studio("0.02:3,1:3"), tmp_path / "second", base=base)
+    assert (tmp_path / "second" / "stage-0.safetensors").read_bytes() == base
+    assert card.base_sha256 == card.stages[0].sha256
+    assert repeat_stage(studio("0.02:3,1:3"), tmp_path / "second", 1).exact
+
+
+def test_a_training_that_is_given_up_leaves_its_card_and_what_was_published(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """A ratio that no net can follow: the guard's steps and the end are on the card."""
+    rules = GuardRules(content_lost=1e9, content_jump=-1e6, attempts=1)
+    with pytest.raises(TrainingDiverged, match=r"1e\+09"):
+        train(studio("0.02:2,1000000000:2"), tmp_path, rules=rules)
+    card = StyleCard.read(tmp_path)
+    assert [stage.stage for stage in card.stages] == [0]
+    assert not (tmp_path / "stage-1.safetensors").exists()
+    assert [step.rate_scale for step in card.interventions] == [0.5]
+    assert "ended in stage 1" in card.notes[-1]
