@@ -4,16 +4,14 @@ Every sequence here is ordered so that a kill between any two lines either shows
 or is put right by the next sweep; where that is not plain, a comment says why.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from typing import Final
 
 import structlog
-from pydantic import ValidationError
 
 from infra import layout
 from infra.errors import JobMissing
-from infra.jobs import rules, training_rules
+from infra.jobs import rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.claims import Claims
 from infra.jobs.intake import Intake
@@ -30,7 +28,8 @@ from infra.jobs.model import (
 )
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.progress import read_progress
-from infra.jobs.recovery import Recovery, Survey
+from infra.jobs.recovery import Recovery
+from infra.jobs.sweep import Sweep
 from infra.jobs.training_claims import TrainingClaims
 from infra.jobs.views import (
     ClaimedChunk,
@@ -42,11 +41,6 @@ from infra.jobs.views import (
 )
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
-
-#: Seconds between looks at the open markers in S3, while Redis remembers.
-SURVEY_SECONDS: Final = 60.0
-#: How many times longer an unclaimed chunk waits for its next ring while the queue is not empty.
-BUSY_PATIENCE: Final = 10
 
 log = structlog.get_logger()
 
@@ -89,7 +83,14 @@ class JobService:
             settings=settings,
         )
         self._recovery = Recovery(objects=objects, records=records, clock=clock)
-        self._surveyed = float("-inf")
+        self._sweep = Sweep(
+            records=records,
+            recovery=self._recovery,
+            aftermath=self._aftermath,
+            doorbell=doorbell,
+            clock=clock,
+            settings=settings,
+        )
 
     # What the API calls.
 
@@ -265,66 +266,7 @@ class JobService:
 
     def sweep(self) -> SweepReport:
         """Put right what was lost: leases, rings, records, half-made and half-sealed jobs."""
-        survey = self._survey()
-        patience: dict[JobKind, float] = {
-            "stylize": self._patience("stylize"),
-            "train": self._patience("train"),
-        }
-        jobs = self._records.open_jobs()
-        swept = [self._sweep_alone(job, patience) for job in jobs]
-        return SweepReport(
-            jobs=len(jobs),
-            rung=sum(rung for rung, _ in swept),
-            sealed=sum(sealed for _, sealed in swept),
-            rebuilt=survey.rebuilt,
-            discarded=survey.discarded,
-        )
-
-    def _patience(self, queue: JobKind) -> float:
-        """Return how long an unclaimed chunk waits for its next ring.
-
-        While others wait in its queue, it waits its turn; ringing again would only lengthen the
-        queue. Not for ever: a lost message must not wait for a queue that never empties.
-        """
-        busy = BUSY_PATIENCE if self._doorbell.backlog(queue) else 1
-        return self._settings.ring_patience_seconds * busy
-
-    def _survey(self) -> Survey:
-        now = self._clock()
-        remembers = self._records.remembers()
-        if remembers and now - self._surveyed < SURVEY_SECONDS:
-            return Survey(rebuilt=0, discarded=0)
-        survey = self._recovery.survey(set(self._records.open_jobs()))
-        # Only now: a kill in the middle of it must leave the flush to be noticed again.
-        self._records.remember()
-        self._surveyed = now
-        return survey
-
-    def _sweep_alone(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
-        """Sweep one job; one whose record cannot be read must not hold up the others."""
-        try:
-            return self._sweep_job(job, patience)
-        except ValidationError:
-            log.exception("job cannot be read", job_id=job)
-            return 0, False
-
-    def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
-        """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
-
-        def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
-            now = self._clock()
-            swept, late = training_rules.sweep(record, now, patience[record.spec.kind])
-            swept, fresh = rules.offer(swept, now, self._settings.job_window)
-            return swept, (swept, late + fresh, rules.lost(record, swept))
-
-        try:
-            record, chunks, lost = self._records.change(job, rule)
-        except RecordMissing:
-            return 0, False  # flushed a moment ago: the next sweep notices
-        if lost:
-            log.warning("leases expired", job_id=job, chunks=lost)
-        self._aftermath.ring(record, chunks)
-        return len(chunks), self._aftermath.seal_if_ended(record)
+        return self._sweep.run()
 
     # Steps that the above share.
 

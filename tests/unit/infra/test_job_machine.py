@@ -19,7 +19,7 @@ from infra.errors import JobMissing, ServiceUnavailable
 from infra.jobs.model import JobDraft, JobRecord, JobState, PhotoOutcome
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import QUARANTINE_STRIKES, StaleLease
-from infra.jobs.service import BUSY_PATIENCE, SURVEY_SECONDS
+from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.views import ClaimedChunk, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed

@@ -7,7 +7,7 @@ from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnava
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
-from infra.jobs.service import BUSY_PATIENCE
+from infra.jobs.sweep import BUSY_PATIENCE
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 

@@ -18,7 +18,7 @@ from infra.errors import JobMissing, StyleTaken
 from infra.jobs.model import JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import StaleLease
-from infra.jobs.service import BUSY_PATIENCE, SURVEY_SECONDS
+from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.views import ClaimedTraining, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import TENANT, FakeDeployment

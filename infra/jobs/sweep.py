@@ -1,0 +1,107 @@
+"""One sweep puts right what was lost: leases, rings, records, half-made and half-sealed jobs."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from pydantic import ValidationError
+
+from infra.jobs import rules, training_rules
+from infra.jobs.aftermath import Aftermath
+from infra.jobs.model import JobKind, JobRecord
+from infra.jobs.ports import Doorbell, JobStore, RecordMissing
+from infra.jobs.recovery import Recovery, Survey
+from infra.jobs.views import SweepReport
+from infra.settings import Settings
+
+#: Seconds between looks at the open markers in S3, while Redis remembers.
+SURVEY_SECONDS: Final = 60.0
+#: How many times longer an unclaimed chunk waits for its next ring while the queue is not empty.
+BUSY_PATIENCE: Final = 10
+
+log = structlog.get_logger()
+
+
+class Sweep:
+    """Looks at every open job. Safe to run twice, or in two places at once."""
+
+    def __init__(
+        self,
+        *,
+        records: JobStore,
+        recovery: Recovery,
+        aftermath: Aftermath,
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> None:
+        self._records = records
+        self._recovery = recovery
+        self._aftermath = aftermath
+        self._doorbell = doorbell
+        self._clock = clock
+        self._settings = settings
+        self._surveyed = float("-inf")
+
+    def run(self) -> SweepReport:
+        """Sweep once; raises ServiceUnavailable."""
+        survey = self._survey()
+        patience: dict[JobKind, float] = {
+            "stylize": self._patience("stylize"),
+            "train": self._patience("train"),
+        }
+        jobs = self._records.open_jobs()
+        swept = [self._sweep_alone(job, patience) for job in jobs]
+        return SweepReport(
+            jobs=len(jobs),
+            rung=sum(rung for rung, _ in swept),
+            sealed=sum(sealed for _, sealed in swept),
+            rebuilt=survey.rebuilt,
+            discarded=survey.discarded,
+        )
+
+    def _patience(self, queue: JobKind) -> float:
+        """Return how long an unclaimed chunk waits for its next ring.
+
+        While others wait in its queue, it waits its turn; ringing again would only lengthen the
+        queue. Not for ever: a lost message must not wait for a queue that never empties.
+        """
+        busy = BUSY_PATIENCE if self._doorbell.backlog(queue) else 1
+        return self._settings.ring_patience_seconds * busy
+
+    def _survey(self) -> Survey:
+        now = self._clock()
+        remembers = self._records.remembers()
+        if remembers and now - self._surveyed < SURVEY_SECONDS:
+            return Survey(rebuilt=0, discarded=0)
+        survey = self._recovery.survey(set(self._records.open_jobs()))
+        # Only now: a kill in the middle of it must leave the flush to be noticed again.
+        self._records.remember()
+        self._surveyed = now
+        return survey
+
+    def _sweep_alone(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
+        """Sweep one job; one whose record cannot be read must not hold up the others."""
+        try:
+            return self._sweep_job(job, patience)
+        except ValidationError:
+            log.exception("job cannot be read", job_id=job)
+            return 0, False
+
+    def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
+        """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
+
+        def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
+            now = self._clock()
+            swept, late = training_rules.sweep(record, now, patience[record.spec.kind])
+            swept, fresh = rules.offer(swept, now, self._settings.job_window)
+            return swept, (swept, late + fresh, rules.lost(record, swept))
+
+        try:
+            record, chunks, lost = self._records.change(job, rule)
+        except RecordMissing:
+            return 0, False  # flushed a moment ago: the next sweep notices
+        if lost:
+            log.warning("leases expired", job_id=job, chunks=lost)
+        self._aftermath.ring(record, chunks)
+        return len(chunks), self._aftermath.seal_if_ended(record)
