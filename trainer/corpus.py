@@ -32,6 +32,13 @@ class CorpusRejected(ImpastoError):
     title = "The photos cannot be used for training."
 
 
+class CorpusChanged(ImpastoError):
+    """The corpus is another than the one that the training began with."""
+
+    type = "corpus-changed"
+    title = "The corpus was changed while a style trained on it."
+
+
 class Photos(Protocol):
     """A corpus: photos in a fixed order, all of one short side. Threads may share it."""
 

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from infra.errors import ImpastoError
 from trainer.card import (
     FIRST_ITERATIONS,
     FirstIterations,
@@ -27,19 +26,13 @@ from trainer.card import (
     weights_sha256,
 )
 from trainer.checkpoint import Checkpoint
+from trainer.corpus import CorpusChanged
 from trainer.gate import refusal
 from trainer.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
 from trainer.loop import StageTrainer, StepLoss
 from trainer.studio import Studio
 from worker.net import TransformNet
 from worker.netfile import NetFileRejected
-
-
-class CorpusChanged(ImpastoError):
-    """The corpus is another than the one that the training began with."""
-
-    type = "corpus-changed"
-    title = "The corpus was changed while a style trained on it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,13 +171,14 @@ class Workshop:
 
     def _choose(self, order: TrainingOrder, base_key: str) -> _Start:
         if order.profile == "quick":
-            return _Start(None, self._newest_backbone())
+            return _Start(None, self._published_backbone())
         if order.base == "none" or not _base_fits(order):
             return _Start(None, None)
         base = self._shared.get_base(base_key)
         return _Start(hashlib.sha256(base).hexdigest() if base else None, None)
 
-    def _newest_backbone(self) -> str:
+    def _published_backbone(self) -> str:
+        """Return the SHA-256 of the deployment's backbone; of several, the last by that."""
         keys = [info.key for info in self._objects.list(layout.BACKBONES_PREFIX)]
         if not keys:
             raise BackboneMissing(

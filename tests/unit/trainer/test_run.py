@@ -17,11 +17,11 @@ from trainer.checkpoint import (
     pack_checkpoint,
     unpack_checkpoint,
 )
-from trainer.corpus import PhotoFolder
+from trainer.corpus import CorpusChanged, PhotoFolder
 from trainer.guard import GuardRules, TrainingDiverged
 from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
-from trainer.run import CorpusChanged, StageEnd, TrainingRun
+from trainer.run import StageEnd, TrainingRun
 from trainer.schedule import Adaptive, Schedule
 from trainer.studio import Order, Studio
 from worker.net import NetConfig

@@ -24,6 +24,7 @@ from trainer.shards import ShardCache, ShardCorpus
 from trainer.slices import SliceWorker
 from trainer.weights import WeightsSource
 from trainer.workshop import Workshop
+from worker.affine import unpack_affine
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack
 from worker.pixels import PixelLimits
@@ -388,3 +389,28 @@ def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTr
     trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)
     trainer.finish(job)
     assert trainer.nets() == whole.nets()
+
+
+@pytest.mark.parametrize("steps", [2, 10**6])
+def test_a_quick_style_trains_in_slices_over_the_published_backbone(
+    make: MakeTrainer, steps: int
+) -> None:
+    """Stage 0 is the backbone's own norms; every file is some kilobytes and names the backbone."""
+    trainer = make()
+    torch.manual_seed(3)
+    backbone = pack(TransformNet(NetConfig(4)), NetCard(NetConfig(4), "backbone", 0, 0.02))
+    sha256 = trainer.catalogue.put_backbone(backbone)
+    order: dict[str, object] = {"profile": "quick", "stages": ((0.1, 50), (1.0, 4))}
+    view = trainer.finish(trainer.submit(**order), steps)
+    assert view.state is JobState.SUCCEEDED
+    assert trainer.card().stages[0].iterations == 0
+    for stage in trainer.catalogue.get("stripes").stages:
+        affine, _ = unpack_affine(trainer.at.objects.get(stage.key))
+        assert affine.backbone == sha256
+
+
+def test_a_quick_style_without_a_backbone_is_a_clear_error(make: MakeTrainer) -> None:
+    trainer = make()
+    view = trainer.finish(trainer.submit(profile="quick"))
+    assert view.error is not None
+    assert view.error.type == "backbone-missing"
