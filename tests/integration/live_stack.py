@@ -87,8 +87,12 @@ class LiveStack:
         return any(name.endswith(f"/{worker}") for name in names)
 
     def _pool_children(self) -> list[psutil.Process]:
+        return self.pool("worker")
+
+    def pool(self, name: str) -> list[psutil.Process]:
+        """The children of a Celery program that do its work, as many as live now."""
         # billiard also starts a tracker of semaphores; the pool's children are spawned by name.
-        return [child for child in self.children("worker") if "--billiard-fork" in child.cmdline()]
+        return [child for child in self.children(name) if "--billiard-fork" in command(child)]
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Kill a program, children not included; its process id of before."""
@@ -104,3 +108,11 @@ class LiveStack:
     def wait_ready(self, seconds: float = BACK_SECONDS) -> None:
         """Wait until every part answers."""
         self.stack.wait_ready(seconds)
+
+
+def command(process: psutil.Process) -> list[str]:
+    """The command line of a process; empty when it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []

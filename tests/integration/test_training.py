@@ -21,7 +21,7 @@ from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import S3Store, connect_s3
 from tests.fakes.stack import wait_until_gone
-from tests.integration.live_stack import LiveStack, wait_until
+from tests.integration.live_stack import LiveStack, command, wait_until
 from tests.photos import encoded, scene
 from trainer.card import StyleCard, weights_sha256
 from trainer.corpus_prepare import FolderSources, Preparation
@@ -127,7 +127,7 @@ def nets(studio: LiveStack, style: str) -> list[str]:
 def kill_trainer(studio: LiveStack, child: bool) -> None:
     """Kill the process that trains, or the one that started it, as `kill -9` does."""
     main = studio.pid("trainer")
-    workers = [p for p in studio.children("trainer") if "--billiard-fork" in p.cmdline()]
+    workers = studio.pool("trainer")
     if child and workers:
         workers[0].kill()
     else:
@@ -186,17 +186,10 @@ def test_a_trainer_killed_again_and_again_ends_in_the_same_nets(
 
 def test_only_one_trainer_process_is_left(studio: LiveStack) -> None:
     """No child of a killed trainer trains on."""
-    trainers = [p for p in psutil.process_iter() if "trainer.app" in " ".join(_command(p))]
+    trainers = [p for p in psutil.process_iter() if "trainer.app" in " ".join(command(p))]
     mine = {studio.pid("trainer"), *(child.pid for child in studio.children("trainer"))}
     data = str(studio.data)
     assert {p.pid for p in trainers if data in _environment(p)} <= mine
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def _environment(process: psutil.Process) -> str:
