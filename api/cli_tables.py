@@ -1,5 +1,6 @@
 """What the command line answers, as tables."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -25,15 +26,16 @@ def show_results(photos: Sequence[Painted]) -> None:
     """Print what became of each photo, and then why some of them failed."""
     done = [photo for photo in photos if photo.path is not None]
     failed = [photo for photo in photos if photo.item.error is not None]
+    short = _without_common_folder([photo.source for photo in photos])
     if done:
         rows = (
-            (photo.source, _size(photo), f"{photo.item.seconds or 0:.2f}", str(photo.path))
+            (short[photo.source], _size(photo), f"{photo.item.seconds or 0:.2f}", str(photo.path))
             for photo in done
         )
         _print(("photo", "size", "seconds", "result"), rows, len(done))
     if failed:
         rows = (
-            (photo.source, photo.item.error.type, photo.item.error.detail)
+            (short[photo.source], photo.item.error.type, photo.item.error.detail)
             for photo in failed
             if photo.item.error is not None
         )
@@ -95,6 +97,16 @@ def _distances(stage: StageDetail) -> tuple[str, str, str]:
         "" if value is None else f"{value:.3f}" for value in (seen.content, seen.style, seen.ssim)
     )
     return content, style, ssim
+
+
+def _without_common_folder(sources: Sequence[str]) -> dict[str, str]:
+    """Return what tells each path apart: its end behind the folder that all of them lie in."""
+    folders = {os.path.dirname(source) for source in sources}
+    try:
+        common = os.path.commonpath(folders) if folders else ""
+    except ValueError:  # some are absolute and some are not
+        common = ""
+    return {source: os.path.relpath(source, common) if common else source for source in sources}
 
 
 def _size(photo: Painted) -> str:

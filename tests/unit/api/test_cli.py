@@ -60,7 +60,8 @@ def test_failed_photo_is_told_with_its_reason(
     result = run("stylize", str(album), "--style", STYLE, "--out", str(out), "--url", service)
     assert result.exit_code == 1
     assert "not-an-image" in result.stdout
-    assert str(album / "notes.txt") in result.stdout
+    assert "notes.txt" in result.stdout
+    assert str(album) not in result.stdout  # what all photos share only makes the table wide
     assert "3 of 4 photos are painted, 1 failed" in result.stderr
     assert len(list(out.iterdir())) == 3
 
