@@ -2,8 +2,8 @@
 
 from trainer.card import Losses
 
-#: Held-out content distance above which a net is not published: at 1 nothing of the photo is left.
-CONTENT_BOUND = 0.95
+#: Held-out content distance above which a net is not published; see `guard.GuardRules`.
+CONTENT_BOUND = 0.85
 
 
 def refusal(before: Losses | None, after: Losses, bound: float = CONTENT_BOUND) -> str | None:
