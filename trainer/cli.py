@@ -106,7 +106,7 @@ def train_command(
         painting_side=painting_side,
         code_version=version("impasto"),
         command=command_line(),
-        reproduce=reproduce_line(name, painting, photos, loss_weights),
+        reproduce=reproduce_line(name, 1 if base else 0, painting, photos, loss_weights),
         adaptive=Adaptive() if adaptive else None,
     )
     studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
@@ -237,10 +237,12 @@ def command_line() -> str:
     return portable(f"python -m trainer {words}")
 
 
-def reproduce_line(name: str, painting: Path, photos: Path, weights: Path | None) -> str:
+def reproduce_line(
+    name: str, stage: int, painting: Path, photos: Path, weights: Path | None
+) -> str:
     """Return the command that repeats a stage of this training."""
-    line = f"python -m trainer reproduce infra/styles/{name} --stage 0 --painting {painting}"
-    line += f" --photos {photos}"
+    line = f"python -m trainer reproduce infra/styles/{name} --stage {stage}"
+    line += f" --painting {painting} --photos {photos}"
     return portable(line + (f" --loss-weights {weights}" if weights else ""))
 
 

@@ -29,6 +29,8 @@ def test_the_stages_are_the_files_on_the_card(name: str) -> None:
         data = (STYLES / name / stage.file).read_bytes()
         assert hashlib.sha256(data).hexdigest() == stage.sha256
         described = read_card(data)
+        if stage.sha256 == card.base_sha256:
+            continue  # another style's first stage, taken as it is
         assert (described.style, described.stage, described.ratio) == (
             name,
             stage.stage,
@@ -62,11 +64,12 @@ def test_the_command_on_the_card_repeats_a_stage_bit_for_bit(name: str) -> None:
     if "IMPASTO_ASSETS" not in os.environ:
         pytest.skip("needs the paintings, photos and weights of IMPASTO_ASSETS")
     card = StyleCard.read(STYLES / name)
-    if card.stages[0].first_on(machine(), card.training.machine) is None:
+    first = 1 if card.base_sha256 else 0
+    if card.stages[first].first_on(machine(), card.training.machine) is None:
         pytest.skip(f"nobody has recorded yet what comes out with {machine()}")
-    assert "--stage 0 " in card.reproduce
-    for stage in (0, len(card.stages) - 1):
-        command = card.reproduce.replace("--stage 0 ", f"--stage {stage} ")
+    assert f"--stage {first} " in card.reproduce
+    for stage in (first, len(card.stages) - 1):
+        command = card.reproduce.replace(f"--stage {first} ", f"--stage {stage} ")
         command = command.replace("python", sys.executable, 1)
         run = subprocess.run(
             ["bash", "-c", command],
