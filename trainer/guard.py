@@ -24,8 +24,9 @@ class GuardRules:
     #: Times the median that is a spike, and how many iterations in a row it takes.
     spike: float = 5.0
     sustained: int = 5
-    #: Held-out content distance at which the photo counts as lost. Measured on Water Lilies with
-    #: SqueezeNet 1.0: at 0.74 (ratio 10) every animal can be told, at 0.87 (ratio 1e9) none.
+    #: Held-out content distance at which the photo counts as lost. Set by eye between two nets of
+    #: one painting (Water Lilies, SqueezeNet 1.0): at 0.74 (ratio 10) five of six sheet photos can
+    #: be told, at 0.87 (ratio 1e9) about two. Other paintings and networks may want another bound.
     content_lost: float = 0.85
     #: Rise of held-out content distance within one stage at which it counts as lost.
     content_jump: float = 0.75
