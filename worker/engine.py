@@ -1,5 +1,6 @@
 """Engines run a transform net on whole photos; PyTorch is the reference."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from worker.memory import available_bytes, needed_bytes
 from worker.net import TransformNet
 
 Pixels = NDArray[np.uint8]
@@ -23,14 +25,30 @@ class Engine(Protocol):
 class TorchEngine:
     """A net on PyTorch, CPU or CUDA, in float32."""
 
-    def __init__(self, net: TransformNet, *, device: torch.device) -> None:
+    def __init__(
+        self,
+        net: TransformNet,
+        *,
+        device: torch.device,
+        available: Callable[[], int | None] = available_bytes,
+    ) -> None:
         self._device = device
+        self._available = available
         self._net = net.eval().requires_grad_(False).to(device)
 
     @torch.inference_mode()
     def stylize(self, rgb: Pixels) -> Pixels:
-        """See Engine."""
+        """See Engine; raises MemoryError for a photo that the host has no memory for now."""
+        if self._device.type == "cpu":
+            self._check_memory(rgb.shape[0], rgb.shape[1])
         return to_pixels(self._net(to_batch(rgb, self._device)))
+
+    def _check_memory(self, height: int, width: int) -> None:
+        """Refuse what would have the kernel kill this process, or another one in its place."""
+        free = self._available()
+        needed = needed_bytes(height, width, self._net.config.width)
+        if free is not None and needed > free:
+            raise MemoryError(f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
 
 
 def to_batch(rgb: Pixels, device: torch.device) -> Tensor:

@@ -44,3 +44,15 @@ def test_a_device_that_is_not_there_is_named() -> None:
         assert choose_device("auto") == CPU
         with pytest.raises(ValueError, match="finds no CUDA"):
             choose_device("cuda")
+
+
+def test_a_photo_that_memory_is_too_small_for_is_turned_away_at_once() -> None:
+    """Otherwise the kernel would kill the worker, and not for this photo alone."""
+    net = TransformNet(NetConfig(2, 1))
+    small, large = np.zeros((16, 16, 3), np.uint8), np.zeros((64, 64, 3), np.uint8)
+    engine = TorchEngine(net, device=CPU, available=lambda: 16 * 16 * 2 * 40)
+    assert engine.stylize(small).shape == small.shape
+    with pytest.raises(MemoryError, match="GB are free"):
+        engine.stylize(large)
+    unknown = TorchEngine(net, device=CPU, available=lambda: None)
+    assert unknown.stylize(large).shape == large.shape

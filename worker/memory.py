@@ -1,0 +1,42 @@
+"""What memory the host has left, so that a photo is turned away before it ends a worker."""
+
+from pathlib import Path
+
+#: Bytes of activations that PyTorch holds at its peak, for each pixel and each channel of the
+#: net's width, in float32 (measured: about 500 bytes a pixel at width 16).
+BYTES_PER_PIXEL_AND_CHANNEL = 34
+
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def needed_bytes(height: int, width: int, channels: int) -> int:
+    """Return about how much one photo takes while it is painted as a whole."""
+    return height * width * channels * BYTES_PER_PIXEL_AND_CHANNEL
+
+
+def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | None:
+    """Return the bytes a process may still take without swapping; None where nothing tells.
+
+    On Linux, the least of what the kernel says is available and what a control group allows.
+    """
+    known = [free for free in (_of_host(meminfo), _of_group(cgroup)) if free is not None]
+    return min(known, default=None)
+
+
+def _of_host(meminfo: Path) -> int | None:
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else None
+
+
+def _of_group(cgroup: Path) -> int | None:
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        used = (cgroup / "memory.current").read_text().strip()
+    except OSError:
+        return None
+    return None if limit == "max" else max(int(limit) - int(used), 0)
