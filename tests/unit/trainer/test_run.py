@@ -35,7 +35,7 @@ StudioMaker = Callable[..., Studio]
 
 @pytest.fixture(scope="session")
 def make_studio(painting: Path, photos: Path, loss_network: LossNetwork) -> StudioMaker:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
     def make(
         schedule: str = "0.02:3,1:3", adaptive: Adaptive | None = None, seed: int = 1

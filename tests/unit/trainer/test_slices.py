@@ -144,7 +144,7 @@ MakeTrainer = Callable[..., Trainer]
 
 @pytest.fixture
 def make(tmp_path: Path, loss_network: LossNetwork, painting: Path, photos: Path) -> MakeTrainer:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     made = iter(range(100))
 
     def trainer(rules: GuardRules = LENIENT, other_painting: Path | None = None) -> Trainer:
