@@ -4,8 +4,6 @@ The main process listens and sweeps; a spawned child works the slices. This modu
 both, so whatever is slow to import waits until the child needs it.
 """
 
-import os
-import signal
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +15,6 @@ from infra.doorbell import TRAIN_TASK
 from infra.jobs.sweeper import Sweeper
 from infra.log import configure_logging
 from infra.settings import load_settings
-from infra.tether import die_with_parent
 from worker import stopping
 from worker.main_process import Consumer, MainProcess
 
@@ -60,12 +57,8 @@ def log_as_json(**_: object) -> None:
 
 
 def begin_child(**_: object) -> None:
-    """Listen for the main process's word, from the first moment of a child's life.
-
-    And die with it: a child left behind would train on beside the one that replaces it.
-    """
-    die_with_parent(os.getppid(), signal.SIGKILL)
-    stopping.listen(stop)
+    """Tie this process to its main process."""
+    stopping.begin_child(stop)
 
 
 main_process = MainProcess(attend)

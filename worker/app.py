@@ -5,7 +5,6 @@ module is imported by both, so whatever is slow to import waits until a child ne
 """
 
 import os
-import signal
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from infra.deployment import connect
 from infra.doorbell import STYLIZE_TASK
 from infra.log import configure_logging
 from infra.settings import load_settings
-from infra.tether import die_with_parent
 from worker import stopping
 from worker.main_process import Consumer, MainProcess
 from worker.vigil import Vigil
@@ -63,12 +61,8 @@ def log_as_json(**_: object) -> None:
 
 
 def begin_child(**_: object) -> None:
-    """Listen for the main process's word, from the first moment of a child's life.
-
-    And die with it: a child left behind would work on beside the one that replaces it.
-    """
-    die_with_parent(os.getppid(), signal.SIGKILL)
-    stopping.listen(stop)
+    """Tie this process to its main process."""
+    stopping.begin_child(stop)
 
 
 main_process = MainProcess(attend)

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from infra.tether import die_with_parent
+
 STOP_SIGNAL: Final = signal.SIGUSR2
 
 
@@ -27,6 +29,15 @@ def listen(stop: threading.Event) -> None:
     signal.signal(STOP_SIGNAL, lambda _number, _frame: stop.set())
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, stop), name="stopping", daemon=True).start()
+
+
+def begin_child(stop: threading.Event) -> None:
+    """Tie a child to its main process, from the first moment of its life; see `listen`.
+
+    It dies with the main process: left behind, it would work on beside the one that replaces it.
+    """
+    die_with_parent(os.getppid(), signal.SIGKILL)
+    listen(stop)
 
 
 def tell(processes: Iterable[int]) -> None:

@@ -79,7 +79,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
         known["s3_access_key"] = SecretStr(credentials.s3_access_key)
         known["s3_secret_key"] = SecretStr(credentials.s3_secret_key)
     programs += [_api(settings.host, api_port), _worker()]
-    if find_spec("trainer.app"):
+    if find_spec("torchvision"):  # the extra `trainer` is installed
         programs.append(_trainer())
     return Plan(settings.model_copy(update=known), tuple(programs), ports)
 
