@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.loop import JITTER, Recipe, StageTrainer, StepLoss, total_variation
-from trainer.losses import StyleTarget, distances, pixel_distance, style_target
+from trainer.loop import StageTrainer
+from trainer.losses import StyleTarget, style_target
 from trainer.measure import Measured, measure
+from trainer.objective import Objective, Recipe, StepLoss
 from trainer.painting import read_painting
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
 from trainer.schedule import Stage, learning_rate
@@ -64,19 +64,23 @@ class BackboneTrainer:
         stage: int,
     ) -> None:
         schedule = studio.order.schedule
-        self._network = studio.loss_network
         self._nets = [nets[name].train() for name in lessons]
         self._lessons = list(lessons.values())
         self._stage: Stage = schedule.stages[stage]
         self._recipe: Recipe = studio.order.recipe
-        lowest, ratio = schedule.stages[0].ratio, self._stage.ratio
-        self._identity = self._recipe.identity * lowest / ratio / (1 + ratio)
         # Shared weights are one and the same in all nets, and belong to the optimiser once.
         weights = dict.fromkeys(weight for net in self._nets for weight in net.parameters())
-        self._optimizer = torch.optim.Adam(list(weights), lr=self._recipe.peak_rate)
+        self._optimizer = torch.optim.Adam(list(weights), lr=self._recipe.peak_rate, fused=True)
         before = sum(s.iterations for s in schedule.stages[:stage])
-        self._first_photo = before * self._recipe.batch
-        self._batches = studio.sampler.batches(self._first_photo, self._recipe.batch)
+        first_photo = before * self._recipe.batch
+        self._objective = Objective(
+            studio.loss_network,
+            self._recipe,
+            self._stage,
+            lowest_ratio=schedule.stages[0].ratio,
+            first_photo=first_photo,
+        )
+        self._batches = studio.sampler.batches(first_photo, self._recipe.batch)
         self.iteration = 0
 
     @property
@@ -88,7 +92,8 @@ class BackboneTrainer:
         """Train one painting on one batch and return its distances before the step."""
         turn = self.iteration % len(self._nets)
         self._set_rate()
-        loss, seen = self._loss(self._nets[turn], self._lessons[turn].target, next(self._batches))
+        target = self._lessons[turn].target
+        loss, seen = self._objective(self._nets[turn], target, next(self._batches), self.iteration)
         # Norms of paintings whose turn it is not have no gradient, and Adam leaves them alone.
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -99,20 +104,6 @@ class BackboneTrainer:
     def close(self) -> None:
         """End the threads that decode ahead."""
         self._batches.close()
-
-    def _loss(
-        self, net: TransformNet, target: StyleTarget, photo: Tensor
-    ) -> tuple[Tensor, StepLoss]:
-        painted = net(photo)  # (B, 3, S, S)
-        random = np.random.default_rng([self._recipe.seed, 2, self._first_photo, self.iteration])
-        top, left = (int(offset) for offset in random.integers(JITTER, size=2))
-        with torch.no_grad():
-            seen_photo = self._network(photo[..., top:, left:])
-        seen = distances(self._network(painted[..., top:, left:]), seen_photo, target)
-        loss = seen.total(self._stage.ratio)
-        loss = loss + self._identity * pixel_distance(painted, photo).mean()
-        loss = loss + self._recipe.smoothness * total_variation(painted)
-        return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
 
     def _set_rate(self) -> None:
         recipe = self._recipe

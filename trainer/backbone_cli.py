@@ -13,9 +13,9 @@ from trainer.backbone import Lesson, Trained, read_lessons, train_backbone
 from trainer.card import Losses
 from trainer.cli import console
 from trainer.folder import SHEET_PHOTOS
-from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.measure import Measured
+from trainer.objective import Recipe
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.schedule import Schedule
 from trainer.sheet import contact_sheet, save_sheet

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trainer.card import StyleCard
-from trainer.loop import StepLoss
+from trainer.objective import StepLoss
 
 #: Inches, and dots an inch of the PNG.
 SIZE: Final = (9.0, 5.5)

@@ -15,8 +15,8 @@ from infra.jobs.training import SCHEDULES
 from infra.settings import load_settings
 from trainer.card import StyleCard, machine
 from trainer.corpus import CorpusRejected, read_picture
-from trainer.loop import Recipe
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
+from trainer.objective import Recipe
 from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Adaptive, Schedule
 from trainer.sheet import save_sheet, triptych

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainer.card import StyleCard, stage_file
 from trainer.charts import loss_chart
-from trainer.loop import StepLoss
+from trainer.objective import StepLoss
 from trainer.previews import draw_previews
 from trainer.run import StageEnd, TrainingRun
 from trainer.sheet import contact_sheet, save_sheet

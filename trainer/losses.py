@@ -10,15 +10,33 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from trainer.lossnet import Features, LossNetwork
 
 
 def gram(features: Tensor) -> Tensor:
     """Return channel correlations: (B, C, H, W) → (B, C, C), averaged over positions."""
-    batch, channels, height, width = features.shape
-    flat = features.reshape(batch, channels, height * width)
-    return torch.bmm(flat, flat.transpose(1, 2)) / (height * width)
+    positions = features.permute(0, 2, 3, 1).flatten(1, 2)  # no copy where channels come last
+    return _Correlations.apply(positions) / positions.shape[1]  # pyright: ignore[reportReturnType]
+
+
+class _Correlations(torch.autograd.Function):
+    """Products of a matrix with itself, (B, N, C) → (B, C, C), their gradient in one product.
+
+    Autograd does not see that both factors are the same, and takes two.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, positions: Tensor) -> Tensor:
+        ctx.save_for_backward(positions)
+        return torch.bmm(positions.transpose(1, 2), positions)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Tensor:
+        (positions,) = ctx.saved_tensors  # pyright: ignore[reportAttributeAccessIssue]
+        (grad,) = grads
+        return torch.bmm(positions, grad + grad.transpose(1, 2))
 
 
 def content_distance(painted: Tensor, photo: Tensor) -> Tensor:
@@ -72,9 +90,9 @@ class Distances:
         return (self.content + ratio * self.style).mean() / (1 + ratio)
 
 
-def distances(painted: Features, photo: Features, target: StyleTarget) -> Distances:
-    """Compare stylized photos with the photos and with the painting."""
+def distances(painted: Features, photo: Tensor, target: StyleTarget) -> Distances:
+    """Compare stylized photos with the content features of the photos and with the painting."""
     return Distances(
-        content=content_distance(painted.content, photo.content),
+        content=content_distance(painted.content, photo),
         style=target.distance(painted.style),
     )

@@ -77,6 +77,8 @@ class LossNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
+        # Pooling is ten times as fast on CPU with channels last, and Gram matrices need no copy.
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, picture: Tensor) -> Features:
         """Measure pictures: (B, 3, H, W) float, sRGB about 0..1; each side at least 32."""
@@ -86,7 +88,14 @@ class LossNetwork(nn.Module):
             style={name: seen[name] for name in self.taps.style},
         )
 
+    @torch.no_grad()
+    def content(self, picture: Tensor) -> Tensor:
+        """Return the content features alone, (B, C, H, W), of pictures that nothing learns from."""
+        walk = self._walk((picture - self.mean) / self.std)
+        return next(seen for name, seen in walk if name == self.taps.content)
+
     def _walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        x = x.contiguous(memory_format=torch.channels_last)
         names = {index: name for name, index in self.taps.layers.items()}
         for index, layer in enumerate(self.features):
             x = layer(x)

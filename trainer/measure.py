@@ -32,7 +32,7 @@ def measure(
     net.eval()
     painted = [net(photo) for photo in photos]
     seen = [
-        distances(network(p), network(photo), target)
+        distances(network(p), network.content(photo), target)
         for p, photo in zip(painted, photos, strict=True)
     ]
     return Measured(

@@ -29,7 +29,8 @@ from trainer.checkpoint import Checkpoint
 from trainer.corpus import CorpusChanged
 from trainer.gate import refusal
 from trainer.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
-from trainer.loop import StageTrainer, StepLoss
+from trainer.loop import StageTrainer
+from trainer.objective import StepLoss
 from trainer.studio import Studio
 from worker.net import TransformNet
 from worker.netfile import NetFileRejected

@@ -7,7 +7,8 @@ from pathlib import Path
 from trainer.card import FIRST_ITERATIONS, StyleCard, stage_file
 from trainer.folder import SHEET_PHOTOS, StyleFolder
 from trainer.guard import GuardRules, TrainingDiverged
-from trainer.loop import StageTrainer, StepLoss
+from trainer.loop import StageTrainer
+from trainer.objective import StepLoss
 from trainer.run import TrainingRun
 from trainer.studio import (
     CORPUS_SIDE,

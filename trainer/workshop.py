@@ -19,8 +19,8 @@ from trainer.checkpoint import CheckpointStore
 from trainer.corpus import Photos
 from trainer.folder import StyleFolder
 from trainer.guard import GuardRules
-from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
+from trainer.objective import Recipe
 from trainer.painting import PaintingRejected
 from trainer.previews import PREVIEWS, fetch_previews
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worker.phases import doubled_conv, shuffled_conv
+
 Upsample = Literal["resize", "transpose"]
 
 #: Photos with a shorter side (pixels) are extended to it by repeating their edge: reflection
@@ -95,7 +97,7 @@ class ResizeUp(nn.Module):
         self.norm = InstanceNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest")))
+        return self.norm(doubled_conv(x, self.conv.weight))
 
 
 class TransposeUp(nn.Module):
@@ -108,6 +110,17 @@ class TransposeUp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))
+
+
+class PaintConv(nn.Conv2d):
+    """A reflection-padded 9×9 convolution to red, green and blue. (B, I, H, W) → (B, 3, H, W)."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__(inputs, 3, 9)
+
+    def forward(self, input: Tensor) -> Tensor:
+        assert self.bias is not None
+        return shuffled_conv(F.pad(input, (4, 4, 4, 4), "reflect"), self.weight, self.bias)
 
 
 class TransformNet(nn.Module):
@@ -132,7 +145,7 @@ class TransformNet(nn.Module):
         )
         self.blocks = nn.ModuleList([ResidualBlock(4 * w) for _ in range(config.residual_blocks)])
         self.up = nn.ModuleList([up(4 * w, 2 * w), up(2 * w, w)])
-        self.paint = nn.Conv2d(w, 3, 9, 1, 4, padding_mode="reflect")
+        self.paint = PaintConv(w)
 
     def forward(self, photo: Tensor) -> Tensor:
         height, width = photo.shape[-2:]

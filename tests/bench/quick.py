@@ -25,8 +25,8 @@ from tests.bench.common.pictures import draw_de_stijl, draw_grid, paint
 from tests.bench.common.tables import table
 from tests.fakes.storage import MemoryStore
 from trainer.backbone import read_lessons, train_backbone
-from trainer.loop import Recipe
 from trainer.measure import Measured
+from trainer.objective import Recipe
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.training import train
 from worker.affine import AffineCard, pack_affine

@@ -22,7 +22,7 @@ from tests.bench.common.assets import find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_grid, paint
 from tests.bench.common.tables import spread, table
-from trainer.loop import Recipe
+from trainer.objective import Recipe
 from worker.net import NetConfig
 
 Key = TypeVar("Key")

@@ -19,9 +19,10 @@ from tests.bench.common.assets import find_assets
 from tests.bench.common.fast import Speed, quicken
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak, count_flops
-from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
+from tests.bench.common.plain import PlainLoader, plain_net, plain_scale, plain_step
 from tests.bench.common.tables import table
-from trainer.loop import Recipe, StageTrainer
+from trainer.loop import StageTrainer
+from trainer.objective import Recipe
 from trainer.schedule import Stage
 from trainer.studio import Studio
 from worker.net import NetConfig, TransformNet
@@ -116,7 +117,7 @@ def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> lis
 def plain(studio: Studio, config: NetConfig) -> Callable[[], object]:
     """Return the plain step."""
     torch.manual_seed(0)
-    net, recipe = TransformNet(config).train(), studio.order.recipe
+    net, recipe = plain_net(config), studio.order.recipe
     paths = sorted(studio.order.photos.rglob("*.jpg"))
     loader = PlainLoader(paths, crop=recipe.crop)
     weight = plain_scale(studio.loss_network, studio.held_out, studio.target)

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.bench.common.plain import PlainTrainer
-from trainer.loop import Recipe, StageTrainer
+from trainer.loop import StageTrainer
 from trainer.lossnet import LossNetwork
 from trainer.measure import Measured
+from trainer.objective import Recipe
 from trainer.schedule import Schedule
 from trainer.studio import Order, Studio
 from worker.net import NetConfig, TransformNet

@@ -51,6 +51,10 @@ class _HalfLossNetwork(nn.Module):
         super().__init__()
         self.network = network
 
+    def content(self, picture: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return self.network.content(picture).float()
+
     def forward(self, picture: Tensor) -> Features:
         with torch.autocast("cpu", torch.bfloat16):
             seen = self.network(picture)

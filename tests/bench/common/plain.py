@@ -9,18 +9,43 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainer.corpus import read_picture
-from trainer.losses import StyleTarget, gram
+from trainer.losses import StyleTarget
 from trainer.lossnet import Features, LossNetwork
 from trainer.schedule import learning_rate
 from trainer.studio import CORPUS_SIDE, Studio
-from worker.net import TransformNet
+from worker.net import NetConfig, ResizeUp, TransformNet
 
 #: Photos whose features set the scale between the two plain losses.
 SCALE_PHOTOS = 8
+
+
+class _PlainUp(nn.Module):
+    """Doubles, then convolves: two steps of their own, the doubled picture between them."""
+
+    def __init__(self, up: ResizeUp) -> None:
+        super().__init__()
+        self.conv, self.norm = up.conv, up.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest")))
+
+
+def plain_net(config: NetConfig) -> TransformNet:
+    """Return an untrained net whose layers are computed one by one, as they are written."""
+    net = TransformNet(config).train()
+    net.up = nn.ModuleList([_PlainUp(up) for up in net.up if isinstance(up, ResizeUp)])
+    net.paint = nn.Conv2d(config.width, 3, 9, 1, 4, padding_mode="reflect")  # pyright: ignore[reportAttributeAccessIssue]
+    return net
+
+
+def plain_gram(features: Tensor) -> Tensor:
+    """Return (B, C, H, W) → (B, C, C), averaged over positions."""
+    flat = features.flatten(2)
+    return torch.bmm(flat, flat.transpose(1, 2)) / flat.shape[2]
 
 
 def plain_losses(painted: Features, photo: Features, target: StyleTarget) -> tuple[Tensor, Tensor]:
@@ -31,7 +56,7 @@ def plain_losses(painted: Features, photo: Features, target: StyleTarget) -> tup
     content = F.mse_loss(painted.content, photo.content)
     style = torch.stack(
         [
-            ((gram(f) - target.grams[name]) / f.shape[1]).square().sum((1, 2)).mean()
+            ((plain_gram(f) - target.grams[name]) / f.shape[1]).square().sum((1, 2)).mean()
             for name, f in painted.style.items()
         ]
     ).sum()

@@ -16,8 +16,8 @@ from trainer.backbone import (
     train_backbone,
     train_neutral,
 )
-from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
+from trainer.objective import Recipe
 from trainer.quick import Backbone, QuickStudio
 from trainer.schedule import Schedule
 from trainer.studio import Order, Studio

@@ -15,7 +15,7 @@ from trainer.card import (
     TrainingCard,
 )
 from trainer.charts import loss_chart
-from trainer.loop import StepLoss
+from trainer.objective import StepLoss
 
 HISTORY = [
     [StepLoss(1 / (n + 1), 2 / (n + 1)) for n in range(900)],

@@ -18,6 +18,11 @@ def test_a_gram_matrix_does_not_depend_on_the_size_of_the_picture() -> None:
     torch.testing.assert_close(gram(features.repeat(1, 1, 3, 2)), gram(features))
 
 
+def test_the_gradient_of_a_gram_matrix_is_that_of_its_definition() -> None:
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(gram, features)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_content_distance_has_no_unit(scale: float) -> None:
     """Features of any size give the same distance: that is what lets a ratio mean something."""
@@ -30,7 +35,7 @@ def test_a_painting_has_no_distance_from_itself(loss_network: LossNetwork) -> No
     painting = torch.rand(1, 3, 64, 64)
     target = style_target(loss_network, painting)
     seen = loss_network(painting)
-    measured = distances(seen, seen, target)
+    measured = distances(seen, seen.content, target)
     assert measured.content.item() == 0
     assert measured.style.item() < 1e-9
 
@@ -45,7 +50,7 @@ def test_style_distance_of_silence_is_one(loss_network: LossNetwork) -> None:
 def test_the_ratio_weighs_style_against_content(loss_network: LossNetwork) -> None:
     seen = loss_network(torch.rand(2, 3, 64, 64))
     other = loss_network(torch.rand(2, 3, 64, 64))
-    measured = distances(seen, other, style_target(loss_network, torch.rand(1, 3, 64, 64)))
+    measured = distances(seen, other.content, style_target(loss_network, torch.rand(1, 3, 64, 64)))
     content, style = measured.content.mean(), measured.style.mean()
     torch.testing.assert_close(measured.total(3.0), (content + 3 * style) / 4)
 

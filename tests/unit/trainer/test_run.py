@@ -19,8 +19,8 @@ from trainer.checkpoint import (
 )
 from trainer.corpus import CorpusChanged, PhotoFolder
 from trainer.guard import GuardRules, TrainingDiverged
-from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
+from trainer.objective import Recipe
 from trainer.run import StageEnd, TrainingRun
 from trainer.schedule import Adaptive, Schedule
 from trainer.studio import Order, Studio

@@ -12,8 +12,8 @@ from PIL import Image
 from trainer.card import StyleCard, weights_sha256
 from trainer.corpus import CorpusRejected
 from trainer.guard import GuardRules, TrainingDiverged
-from trainer.loop import Recipe
 from trainer.lossnet import LossNetwork
+from trainer.objective import Recipe
 from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Schedule
 from trainer.training import Order, Progress, Studio, starting_net, train

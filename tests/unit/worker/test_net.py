@@ -40,7 +40,7 @@ def test_the_layers_are_those_of_the_paper() -> None:
         *[("Conv2d", 128, 128, 3, 1)] * 10,
         ("ConvTranspose2d", 128, 64, 3, 2),
         ("ConvTranspose2d", 64, 32, 3, 2),
-        ("Conv2d", 32, 3, 9, 1),
+        ("PaintConv", 32, 3, 9, 1),
     ]
 
 

@@ -1,0 +1,101 @@
+"""What training minimises: content and style distance, and what keeps a picture clean."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.losses import StyleTarget, distances, pixel_distance
+from trainer.lossnet import LossNetwork
+from trainer.schedule import Stage
+from worker.net import TransformNet
+
+#: Rows and columns (exclusive) that a step may hide from the loss network: the least common
+#: multiple of the first strides of all loss networks and of the net.
+JITTER: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What stays the same through all stages of a training."""
+
+    #: Photos in one step.
+    batch: int = 4
+    #: Side of the square crops, pixels.
+    crop: int = 192
+    #: Adam's highest and lowest learning rate within a stage.
+    peak_rate: float = 1e-3
+    floor_rate: float = 3e-5
+    #: Weight of total variation, the mean absolute step between neighbouring pixels (0..1).
+    smoothness: float = 0.0
+    #: Weight of pixel distance beside content distance at the schedule's lowest ratio. It makes
+    #: the first stage a true identity, and fades as the ratio rises: it would hold back colour.
+    identity: float = 1.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """Mean content and style distance of one step's batch."""
+
+    content: float
+    style: float
+
+    def total(self, ratio: float) -> float:
+        """Return both as one number, as `Distances.total` does."""
+        return (self.content + ratio * self.style) / (1 + ratio)
+
+
+class Objective:
+    """The training loss of one stage, which begins at image position `first_photo`."""
+
+    def __init__(
+        self,
+        loss_network: LossNetwork,
+        recipe: Recipe,
+        stage: Stage,
+        *,
+        lowest_ratio: float,
+        first_photo: int,
+    ) -> None:
+        self._loss_network = loss_network
+        self._recipe = recipe
+        self._ratio = stage.ratio
+        self._first_photo = first_photo
+        self._identity = recipe.identity * lowest_ratio / stage.ratio / (1 + stage.ratio)
+
+    def __call__(
+        self, net: TransformNet, target: StyleTarget, photo: Tensor, iteration: int
+    ) -> tuple[Tensor, StepLoss]:
+        """Paint a batch, (B, 3, S, S) 0..1: return the loss, a scalar, and the batch's distances.
+
+        The iteration alone decides how the loss network's view is shifted.
+        """
+        painted = net(photo)
+        top, left = self._jitter(iteration)
+        seen_photo = self._loss_network.content(photo[..., top:, left:])
+        seen_painted = self._loss_network(painted[..., top:, left:])
+        seen = distances(seen_painted, seen_photo, target)
+        loss = seen.total(self._ratio)
+        loss = loss + self._identity * pixel_distance(painted, photo).mean()
+        loss = loss + self._recipe.smoothness * total_variation(painted)
+        return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
+
+    def _jitter(self, iteration: int) -> tuple[int, int]:
+        """Pick how many rows and columns the loss network does not see this time.
+
+        Loss networks take strides. Were they always to fall on the same pixels of the net's own
+        grid, the net would learn to please them with a pattern of that grid.
+        """
+        random = np.random.default_rng([self._recipe.seed, 2, self._first_photo, iteration])
+        top, left = random.integers(JITTER, size=2)
+        return int(top), int(left)
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, (B, 3, H, W) → scalar."""
+    across = F.l1_loss(picture[..., 1:], picture[..., :-1])
+    down = F.l1_loss(picture[..., 1:, :], picture[..., :-1, :])
+    return across + down

@@ -1,0 +1,48 @@
+"""Two of the net's convolutions, computed phase by phase: the same numbers for less work.
+
+A picture's *phases* are its four sub-pictures of every other row and column. On CPU the first
+rewrite takes 2.25 times fewer multiplications, and the second fills the processor's vectors,
+which a convolution to three channels leaves four fifths empty.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def doubled_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Double by nearest neighbour, pad by reflection, convolve: (B, I, H, W) → (B, O, 2H, 2W).
+
+    `weight` is (O, I, 3, 3). Each pixel of the doubled picture stands in it four times, so three
+    neighbouring taps see two pixels: each phase is a 2×2 convolution of the small picture.
+    Reflection at the doubled picture's border repeats the small one's.
+    """
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    phases = [
+        F.conv2d(padded[..., top : top + height + 1, left : left + width + 1], taps)
+        for top, rows in enumerate(_merged(weight, 2))
+        for left, taps in enumerate(_merged(rows, 3))
+    ]
+    return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
+
+
+def _merged(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Add the taps of one dimension that see the same pixel: those of the even and odd phase."""
+    first, middle, last = weight.unbind(dim)
+    return torch.stack((first, middle + last), dim), torch.stack((first + middle, last), dim)
+
+
+def shuffled_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve to few channels, unpadded: (B, I, H, W) → (B, O, H - K + 1, W - K + 1).
+
+    `weight` is (O, I, K, K). All four phases of the result come from one convolution of stride 2
+    to four times as many channels; its kernels are the weight in its four places.
+    """
+    outputs, inputs, kernel, _ = weight.shape
+    height, width = (side - kernel + 1 for side in x.shape[-2:])
+    places = [F.pad(weight, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
+    kernels = torch.stack(places, 1).reshape(4 * outputs, inputs, kernel + 1, kernel + 1)
+    even = F.pad(x, (0, width % 2, 0, height % 2))
+    phases = F.conv2d(even, kernels, bias.repeat_interleave(4), stride=2)
+    return F.pixel_shuffle(phases, 2)[..., :height, :width]
