@@ -71,7 +71,7 @@ def train_command(
     batch: Annotated[int, typer.Option(help="Photos in one step.")] = 4,
     crop: Annotated[int, typer.Option(help="Side (px) of the square crops.")] = 192,
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3,
-    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 1e-4,
+    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5,
     smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.2,
     identity: Annotated[
         float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
