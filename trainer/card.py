@@ -71,11 +71,12 @@ class FirstIterationsElsewhere(FirstIterations):
 
 
 class Losses(CardPart):
-    """Distances and similarity on held-out photos."""
+    """Distances and similarity on held-out photos, as in `measure.Measured`."""
 
     content: float
     style: float
     ssim: float
+    lost: float
 
 
 class StageCard(CardPart):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainer.losses import StyleTarget, distances
+from trainer.losses import StyleTarget, content_distance, distances
 from trainer.lossnet import LossNetwork
 from worker.net import TransformNet
 
@@ -22,6 +22,10 @@ class Measured:
     content: float
     style: float
     ssim: float
+    #: Content distance over that to another photo: 0 is the photo itself, and at 1 the painting
+    #: could as well be one of the other photo. Content distance alone depends on the painting,
+    #: whose strokes take a picture away from all photos alike. 0 where there is only one photo.
+    lost: float
 
 
 @torch.no_grad()
@@ -31,15 +35,26 @@ def measure(
     """Stylize photos, each (1, 3, H, W) 0..1 with sides of at least 32, and measure the results."""
     net.eval()
     painted = [net(photo) for photo in photos]
-    seen = [
-        distances(network(p), network.content(photo), target)
-        for p, photo in zip(painted, photos, strict=True)
-    ]
+    contents = [network.content(photo) for photo in photos]
+    seen = [network(picture) for picture in painted]
+    of_own = [distances(s, own, target) for s, own in zip(seen, contents, strict=True)]
+    others = [*contents[1:], contents[0]]
+    content = fmean(d.content.item() for d in of_own)
+    of_others = fmean(_shared(s.content, o) for s, o in zip(seen, others, strict=True))
+    told = len(photos) > 1 and of_others > 0
     return Measured(
-        content=fmean(d.content.item() for d in seen),
-        style=fmean(d.style.item() for d in seen),
+        content=content,
+        style=fmean(d.style.item() for d in of_own),
         ssim=fmean(ssim(p, photo).item() for p, photo in zip(painted, photos, strict=True)),
+        lost=content / of_others if told else 0.0,
     )
+
+
+def _shared(painted: Tensor, photo: Tensor) -> float:
+    """Content distance over the part that pictures of different sizes have in common."""
+    height, width = (min(painted.shape[side], photo.shape[side]) for side in (2, 3))
+    part = (..., slice(height), slice(width))
+    return content_distance(painted[part], photo[part]).item()
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:

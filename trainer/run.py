@@ -288,7 +288,7 @@ class TrainingRun:
 
 
 def _blank_card(studio: Studio, base: bytes | None) -> StyleCard:
-    card = studio.blank_card(Losses(content=0.0, style=0.0, ssim=1.0))
+    card = studio.blank_card(Losses(content=0.0, style=0.0, ssim=1.0, lost=0.0))
     if base is None:
         return card
     studio.unpack(base)  # raises here, and not at the end of the first stage

@@ -12,7 +12,7 @@ from trainer.schedule import Schedule
 
 
 def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:
-    return Outcome(Measured(content, style, 0.5), seconds, str(Path()))
+    return Outcome(Measured(content, style, 0.5, 0.4), seconds, str(Path()))
 
 
 def cell(arm: str, style: float, content: float, seed: int = 1) -> schedule.Cell:
@@ -61,7 +61,7 @@ def test_shares_keep_the_ratios() -> None:
 
 
 def point(style: float, content: float) -> strength.Point:
-    return strength.Point(0.0, "", Measured(content, style, 0.5))
+    return strength.Point(0.0, "", Measured(content, style, 0.5, 0.4))
 
 
 def test_a_step_in_the_wrong_direction_is_told_with_its_size() -> None:

@@ -25,7 +25,7 @@ HISTORY = [
 
 
 def card() -> StyleCard:
-    seen = Losses(content=0.4, style=0.2, ssim=0.7)
+    seen = Losses(content=0.4, style=0.2, ssim=0.7, lost=0.4)
     stages = [
         StageCard(
             stage=n,

@@ -32,6 +32,28 @@ def test_a_photo_is_wholly_similar_to_itself() -> None:
     torch.testing.assert_close(ssim(photo, photo), torch.tensor(1.0))
 
 
+class Unchanged(torch.nn.Module):
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        return photo
+
+
+class Grey(torch.nn.Module):
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(photo, 0.5)
+
+
+def test_a_photo_is_lost_when_the_painting_could_be_one_of_another(
+    loss_network: LossNetwork,
+) -> None:
+    torch.manual_seed(0)
+    photos = [torch.rand(1, 3, 48, 64), torch.rand(1, 3, 64, 48), torch.rand(1, 3, 40, 40)]
+    target = style_target(loss_network, torch.rand(1, 3, 64, 64))
+    kept = measure(Unchanged(), photos, loss_network, target)  # type: ignore[arg-type]
+    lost = measure(Grey(), photos, loss_network, target)  # type: ignore[arg-type]
+    assert kept.lost == 0
+    assert abs(lost.lost - 1) < 0.2
+
+
 def test_a_net_is_measured_by_means_over_photos(loss_network: LossNetwork) -> None:
     torch.manual_seed(0)
     net = TransformNet(NetConfig(2, 1))

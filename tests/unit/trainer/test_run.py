@@ -1,6 +1,7 @@
 """A training as a state machine: it can be stopped anywhere, and it takes back what went wrong."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from worker.net import NetConfig
 from worker.netfile import NetCard, pack
 
 #: Acts on nothing that these short trainings do.
-LENIENT = GuardRules(content_lost=1e9, content_jump=1e9)
+LENIENT = GuardRules(lost=math.inf)
 
 StudioMaker = Callable[..., Studio]
 
@@ -173,7 +174,7 @@ def test_a_base_of_another_shape_is_refused_at_once(studio: Studio) -> None:
 def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioMaker) -> None:
     """Whatever stage 0 is, a stage that may not rise at all is taken back until it is given up."""
     studio = make_studio("0.02:40,1:2")
-    rules = GuardRules(content_lost=1e9, content_jump=-1e6, attempts=2)
+    rules = GuardRules(lost=-1, learned=math.inf, attempts=2)
     run = TrainingRun(studio, rules=rules)
     with pytest.raises(TrainingDiverged, match=r"stage 1 .*2 smaller steps"):
         finish(run)
@@ -184,7 +185,7 @@ def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioM
 
 
 def test_going_back_starts_from_the_published_net_again(studio: Studio) -> None:
-    run = TrainingRun(studio, rules=replace(LENIENT, content_jump=-1e6))
+    run = TrainingRun(studio, rules=replace(LENIENT, lost=-1, learned=math.inf))
     while run.stage == 0 or not run.stage_ready:
         advance(run)
     published = run.card.stages[0].sha256

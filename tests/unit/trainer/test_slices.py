@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack
 from worker.pixels import PixelLimits
 
-LENIENT = GuardRules(content_lost=1e9, content_jump=1e9)
+LENIENT = GuardRules(lost=math.inf)
 STAGES = ((0.2, 3), (1.0, 4))
 LEASE = 20.0
 
@@ -353,7 +354,7 @@ def test_a_corpus_that_is_not_there_fails_the_training_by_name(
 
 def test_a_training_that_diverges_keeps_what_is_published(make: MakeTrainer) -> None:
     """The guard acts, gives up, and says so on the card of the stages that stay."""
-    trainer = make(rules=GuardRules(content_lost=1e9, content_jump=-1e6, attempts=1))
+    trainer = make(rules=GuardRules(lost=-1, learned=math.inf, attempts=1))
     view = trainer.finish(trainer.submit(stages=((0.2, 2), (1e9, 2))))
     assert view.state is JobState.FAILED
     assert view.error is not None

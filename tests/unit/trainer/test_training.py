@@ -1,6 +1,7 @@
 """Training a style: stages in order, resumable, repeatable bit for bit."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -206,7 +207,7 @@ def test_a_training_that_is_given_up_leaves_its_card_and_what_was_published(
     studio: Callable[..., Studio], tmp_path: Path
 ) -> None:
     """A ratio that no net can follow: the guard's steps and the end are on the card."""
-    rules = GuardRules(content_lost=1e9, content_jump=-1e6, attempts=1)
+    rules = GuardRules(lost=-1, learned=math.inf, attempts=1)
     with pytest.raises(TrainingDiverged, match=r"1e\+09"):
         train(studio("0.02:2,1000000000:2"), tmp_path, rules=rules)
     card = StyleCard.read(tmp_path)
