@@ -48,11 +48,11 @@ SCALES: dict[str, dict[str, object]] = {
         "batch": 2,
     },
     "full": {
-        "ratios": [1.5, 15.0, 150.0, 1500.0],
+        "ratios": [5.0, 50.0, 500.0],
         "seeds": [1, 2, 3],
-        "iterations": 1200,
+        "iterations": 400,
         "width": 16,
-        "crop": 160,
+        "crop": 96,
         "batch": 4,
     },
 }

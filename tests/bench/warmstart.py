@@ -3,9 +3,9 @@
     python3 infra/dev.py bench warmstart [--scale small|full]
 
 The reference is the whole schedule from an untrained net. The base is stage 0 of another
-painting. Either way of starting then gets shares of the schedule's iterations, the warm one
-without the first stage, which is its base already; the smallest share that reaches the reference's
-style distance at no worse content distance is the answer.
+painting. From it, rising shares of the schedule's iterations are tried, without the first stage,
+which the base is already; the first share that reaches the reference's style distance at no worse
+content distance is the answer. From scratch as many iterations are shown beside it.
 """
 
 import itertools
@@ -28,12 +28,12 @@ TOLERANCE = 1.02
 SCHEDULES = {
     "tiny": "0.02:4,1:4",
     "small": "0.02:120,0.2:60,2:80,10:100",
-    "full": "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700",
+    "full": "0.02:500,0.15:150,0.6:200,2:250,5:300,10:300",
 }
 SHAPES = {
     "tiny": (NetConfig(width=2), Recipe(1, 64)),
     "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
-    "full": (NetConfig(width=16), Recipe(4, 192, smoothness=0.2)),
+    "full": (NetConfig(width=16), Recipe(4, 128, smoothness=0.2)),
 }
 
 
@@ -92,17 +92,20 @@ def scaled(schedule: str, iterations: int) -> str:
 def measure_painting(
     laboratory: Laboratory, arm: Arm, name: str, base: Path, shares: tuple[float, ...]
 ) -> list[Run]:
-    """Train one painting: the reference, then every share from both starts."""
+    """Train one painting: the reference, then shares from the base until one reaches it."""
     total = Schedule.parse(arm.schedule).iterations
-    runs = [Run(name, "scratch", 1.0, total, laboratory.run(arm))]
+    reference = Run(name, "scratch", 1.0, total, laboratory.run(arm))
+    runs = [reference]
     rest = arm.schedule.split(",", 1)[1]
     for share in shares:
         iterations = round(share * total)
         warm = replace(arm, schedule=scaled(rest, iterations), base=base)
-        cold = replace(arm, schedule=scaled(arm.schedule, iterations))
         runs.append(Run(name, "base", share, iterations, laboratory.run(warm)))
-        runs.append(Run(name, "scratch", share, iterations, laboratory.run(cold)))
-    return runs
+        if reaches(runs[-1], reference):
+            break
+    tried = runs[-1]
+    cold = replace(arm, schedule=scaled(arm.schedule, tried.iterations))
+    return [*runs, Run(name, "scratch", tried.share, tried.iterations, laboratory.run(cold))]
 
 
 def reaches(run: Run, reference: Run) -> bool:
