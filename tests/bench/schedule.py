@@ -6,7 +6,8 @@ Both arms have the same net, seed, photos and total iterations. The direct one t
 ratio from the first step; the staged one comes to it from the lowest. No arm has the trainer's
 pixel distance, which at high ratios would help the direct one more. With plain losses (squared
 errors, Johnson et al., 2016) a ratio is weighed by the energies of photos and painting, so that
-it means about the same as a dimensionless one.
+it means about the same as a dimensionless one. "Photo lost" is content distance over that to
+another photo: at 1 a painting could as well be one of the other photo.
 """
 
 import argparse
@@ -154,9 +155,11 @@ def results_table(cells: Sequence[Cell]) -> str:
                 spread([m.style for m in seen]),
                 spread([m.content for m in seen]),
                 spread([m.ssim for m in seen]),
+                spread([m.lost for m in seen]),
             )
         )
-    return table(("losses, last ratio, arm", "style distance", "content distance", "SSIM"), rows)
+    head = ("losses, last ratio, arm", "style distance", "content distance", "SSIM", "photo lost")
+    return table(head, rows)
 
 
 def equal_style_table(cells: Sequence[Cell]) -> str:
