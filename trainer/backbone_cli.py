@@ -9,6 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
+from trainer.arithmetic import set_up_cpu
 from trainer.backbone import Lesson, Trained, read_lessons, train_backbone
 from trainer.card import Losses
 from trainer.cli import console
@@ -19,7 +20,7 @@ from trainer.objective import Recipe
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.schedule import Schedule
 from trainer.sheet import contact_sheet, save_sheet
-from trainer.studio import Order, Studio, prepare_arithmetic
+from trainer.studio import Order, Studio
 from trainer.training import Progress as TrainingProgress
 from trainer.training import train
 from trainer.weights import WeightsSource
@@ -79,7 +80,7 @@ def backbone_command(
     Example: python -m trainer.backbone_cli backbone --painting monet=monet.jpg
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
-    prepare_arithmetic(threads)
+    set_up_cpu(threads)
     paintings = parse_paintings(painting)
     net, card = unpack(base.read_bytes())
     recipe = Recipe(batch, crop, peak_rate, peak_rate / 10, smoothness, seed=seed)
@@ -114,7 +115,7 @@ def quick_command(
     threads: Threads = 2,
 ) -> None:
     """Train a style of some kilobytes over a backbone: its stages, card and contact sheet."""
-    prepare_arithmetic(threads)
+    set_up_cpu(threads)
     over = Backbone.read(backbone.read_bytes())
     recipe = Recipe(batch, crop, PEAK_RATE, FLOOR_RATE, smoothness, seed=seed)
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)

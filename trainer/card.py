@@ -185,6 +185,8 @@ def weights_sha256(net: TransformNet) -> str:
     return digest.hexdigest()
 
 
-def machine() -> str:
-    """Name what decides the rounding of CPU arithmetic: torch's version and instruction set."""
-    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
+def machine(device: torch.device) -> str:
+    """Name what decides the rounding of arithmetic: torch's version, and the GPU or CPU's kind."""
+    gpu = device.type == "cuda"
+    kind = torch.cuda.get_device_name(device) if gpu else torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__}, {kind}"

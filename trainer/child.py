@@ -8,13 +8,14 @@ import structlog
 import torch
 
 from infra.deployment import Deployment
+from trainer.arithmetic import set_up_cpu
 from trainer.corpus import Photos
 from trainer.lossnet import LossNetwork, load_loss_network
 from trainer.shards import ShardCache, ShardCorpus
 from trainer.slices import SliceWorker
-from trainer.studio import prepare_arithmetic
 from trainer.weights import weights_source
 from trainer.workshop import Workshop
+from worker.engine import choose_device
 from worker.pixels import PixelLimits
 
 log = structlog.get_logger()
@@ -32,9 +33,13 @@ class Child:
 
 
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
-    """Put a child together; `stop` is set when the process is to end."""
+    """Put a child together; `stop` is set when the process is to end.
+
+    Raises ValueError for a device that is not there.
+    """
     settings, objects = deployment.settings, deployment.objects
-    prepare_arithmetic(settings.trainer_threads or torch.get_num_threads())
+    set_up_cpu(settings.trainer_threads or torch.get_num_threads())
+    device = choose_device(settings.device)
     # What lies here spares downloads after a restart; nothing in it is needed.
     kept = settings.data / "trainer"
     weights = weights_source(settings.loss_weights, objects, kept / "weights")
@@ -47,7 +52,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
 
     @lru_cache(maxsize=1)
     def load_network(name: str) -> LossNetwork:
-        return load_loss_network(name, weights)
+        return load_loss_network(name, weights).to(device)
 
     workshop = Workshop(
         objects=objects,

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from infra.errors import ImpastoError
 from infra.jobs.training import SCHEDULES
 from infra.settings import load_settings
+from trainer.arithmetic import set_up_cpu
 from trainer.card import StyleCard, machine
 from trainer.corpus import CorpusRejected, read_picture
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
@@ -20,9 +21,10 @@ from trainer.objective import Recipe
 from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Adaptive, Schedule
 from trainer.sheet import save_sheet, triptych
-from trainer.training import Order, Studio, file_sha256, prepare_arithmetic, to_tensor, train
+from trainer.training import Order, Studio, file_sha256, to_tensor, train
 from trainer.training import Progress as TrainingProgress
 from trainer.weights import WeightsSource
+from worker.engine import choose_device
 from worker.net import NetConfig
 from worker.netfile import unpack
 
@@ -75,13 +77,14 @@ def train_command(
     smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.2,
     identity: Annotated[
         float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
-    ] = 1.0,
+    ] = 0.1,
     seed: Annotated[int, typer.Option(help="Decides first weights, crops and flips.")] = 1,
     threads: Annotated[int, typer.Option(help="CPU threads; part of what repeats.")] = 2,
     base: Annotated[
         Path | None,
         typer.Option(help="File of a net that serves as stage 0 as it is; it is not trained."),
     ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only a CPU repeats.")] = "auto",
     adaptive: Annotated[
         bool, typer.Option(help="End a stage early once its loss has settled.")
     ] = False,
@@ -93,7 +96,7 @@ def train_command(
     Example: python -m trainer train --painting monet.jpg --photos train2017
     --name water-lilies --out styles/water-lilies
     """
-    prepare_arithmetic(threads)
+    set_up_cpu(threads)
     order = Order(
         name=name,
         title=title or name,
@@ -109,7 +112,8 @@ def train_command(
         reproduce=reproduce_line(name, 1 if base else 0, painting, photos, loss_weights),
         adaptive=Adaptive() if adaptive else None,
     )
-    studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
+    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights))
+    studio = Studio(order, network.to(choose_device(device)))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -167,7 +171,7 @@ def reproduce_command(
     if stage not in trained:
         known = ", ".join(map(str, trained))
         raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
-    prepare_arithmetic(card.training.threads)
+    set_up_cpu(card.training.threads)
     order = order_from_card(card, painting, photos)
     source = WeightsSource(folder=loss_weights)
     studio = Studio(order, load_loss_network(card.training.loss_network, source))
@@ -180,7 +184,8 @@ def reproduce_command(
     )
     if not outcome.same_arithmetic:
         console.print(
-            f"The card was made with {card.training.machine} and knows nothing of {machine()}, "
+            f"The card was made with {card.training.machine} and knows nothing of "
+            f"{machine(studio.device)}, "
             "which may round otherwise; --record adds it."
         )
     raise typer.Exit(0 if outcome.exact else 1)

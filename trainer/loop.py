@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.corpus import CropSampler
 from trainer.losses import StyleTarget
 from trainer.lossnet import LossNetwork
@@ -43,13 +44,21 @@ class StageTrainer:
         first_photo: int,
         pace: Pace | None = None,
         rate_scale: float = 1.0,
+        arithmetic: Arithmetic = EXACT,
     ) -> None:
-        self._net = net.train()
+        self._painter = arithmetic.prepare(net.train())
+        self._arithmetic = arithmetic
+        self._device = loss_network.device
         self._target = target
         self._stage = stage
         self._recipe = recipe
         self._objective = Objective(
-            loss_network, recipe, stage, lowest_ratio=lowest_ratio, first_photo=first_photo
+            loss_network,
+            recipe,
+            stage,
+            lowest_ratio=lowest_ratio,
+            first_photo=first_photo,
+            arithmetic=arithmetic,
         )
         self._learning = {name: p for name, p in net.named_parameters() if p.requires_grad}
         self._optimizer = torch.optim.Adam(self._learning.values(), lr=recipe.peak_rate, fused=True)
@@ -69,7 +78,7 @@ class StageTrainer:
         """Train on one batch and return its distances before the step."""
         photo = self._next_batch()  # (B, 3, S, S), 0..1
         self._set_rate()
-        loss, measured = self._objective(self._net, self._target, photo, self.iteration)
+        loss, measured = self._objective(self._painter, self._target, photo, self.iteration)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._optimizer.step()
@@ -80,12 +89,12 @@ class StageTrainer:
     def state(self) -> dict[str, Tensor]:
         """Return what is learned so far: each weight that learns, and Adam's moments of it.
 
-        The tensors are the trainer's own: the next step changes them.
+        On a CPU the tensors are the trainer's own: the next step changes them.
         """
-        state = {f"net.{name}": weight.detach() for name, weight in self._learning.items()}
+        state = {f"net.{name}": weight.detach().cpu() for name, weight in self._learning.items()}
         for name, weight in self._learning.items():
             if moments := self._optimizer.state.get(weight):
-                state |= {f"{kind}.{name}": moments[kind] for kind in MOMENTS}
+                state |= {f"{kind}.{name}": moments[kind].cpu() for kind in MOMENTS}
         return state
 
     def restore(self, state: Mapping[str, Tensor], losses: Iterable[StepLoss]) -> None:
@@ -103,8 +112,9 @@ class StageTrainer:
                     self._optimizer.state[weight] = self._moments(name, state)
 
     def _moments(self, name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        moments = {kind: state[f"{kind}.{name}"].clone() for kind in MOMENTS}
-        return {"step": torch.tensor(float(self.iteration)), **moments}
+        step = torch.tensor(float(self.iteration), device=self._device)
+        moments = {kind: state[f"{kind}.{name}"].to(self._device, copy=True) for kind in MOMENTS}
+        return {"step": step, **moments}
 
     def close(self) -> None:
         """End the threads that decode ahead; the trainer can still go on."""
@@ -116,7 +126,7 @@ class StageTrainer:
         if self._batches is None:
             position = self._first_photo + self.iteration * self._recipe.batch
             self._batches = self._sampler.batches(position, self._recipe.batch)
-        return next(self._batches)
+        return self._arithmetic.place(next(self._batches), self._device)
 
     def _set_rate(self) -> None:
         rate = self._pace.rate(self.iteration) * self._rate_scale

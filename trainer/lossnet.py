@@ -80,19 +80,24 @@ class LossNetwork(nn.Module):
         # Pooling is ten times as fast on CPU with channels last, and Gram matrices need no copy.
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
+    @property
+    def device(self) -> torch.device:
+        """Return where the network is, and with it all that trains under it."""
+        return self.mean.device
+
     def forward(self, picture: Tensor) -> Features:
         """Measure pictures: (B, 3, H, W) float, sRGB about 0..1; each side at least 32."""
         seen = dict(self._walk((picture - self.mean) / self.std))
         return Features(
-            content=seen[self.taps.content],
-            style={name: seen[name] for name in self.taps.style},
+            content=seen[self.taps.content].float(),
+            style={name: seen[name].float() for name in self.taps.style},
         )
 
     @torch.no_grad()
     def content(self, picture: Tensor) -> Tensor:
         """Return the content features alone, (B, C, H, W), of pictures that nothing learns from."""
         walk = self._walk((picture - self.mean) / self.std)
-        return next(seen for name, seen in walk if name == self.taps.content)
+        return next(seen for name, seen in walk if name == self.taps.content).float()
 
     def _walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         x = x.contiguous(memory_format=torch.channels_last)

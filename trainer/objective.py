@@ -1,5 +1,6 @@
 """What training minimises: content and style distance, and what keeps a picture clean."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,10 +8,10 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.losses import StyleTarget, distances, pixel_distance
 from trainer.lossnet import LossNetwork
 from trainer.schedule import Stage
-from worker.net import TransformNet
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
 #: multiple of the first strides of all loss networks and of the net.
@@ -30,9 +31,10 @@ class Recipe:
     floor_rate: float = 3e-5
     #: Weight of total variation, the mean absolute step between neighbouring pixels (0..1).
     smoothness: float = 0.0
-    #: Weight of pixel distance beside content distance at the schedule's lowest ratio. It makes
-    #: the first stage a true identity, and fades as the ratio rises: it would hold back colour.
-    identity: float = 1.0
+    #: Weight of pixel distance beside content distance at the schedule's lowest ratio. It keeps
+    #: colours, which content features hardly see, and fades as the ratio rises. At 1 the first
+    #: stage's content distance was not the lowest of all: 0.330, and 0.297 in the stage after it.
+    identity: float = 0.1
     seed: int = 1
 
 
@@ -59,7 +61,9 @@ class Objective:
         *,
         lowest_ratio: float,
         first_photo: int,
+        arithmetic: Arithmetic = EXACT,
     ) -> None:
+        self._arithmetic = arithmetic
         self._loss_network = loss_network
         self._recipe = recipe
         self._ratio = stage.ratio
@@ -67,16 +71,21 @@ class Objective:
         self._identity = recipe.identity * lowest_ratio / stage.ratio / (1 + stage.ratio)
 
     def __call__(
-        self, net: TransformNet, target: StyleTarget, photo: Tensor, iteration: int
+        self,
+        painter: Callable[[Tensor], Tensor],
+        target: StyleTarget,
+        photo: Tensor,
+        iteration: int,
     ) -> tuple[Tensor, StepLoss]:
         """Paint a batch, (B, 3, S, S) 0..1: return the loss, a scalar, and the batch's distances.
 
         The iteration alone decides how the loss network's view is shifted.
         """
-        painted = net(photo)
         top, left = self._jitter(iteration)
-        seen_photo = self._loss_network.content(photo[..., top:, left:])
-        seen_painted = self._loss_network(painted[..., top:, left:])
+        with self._arithmetic.convolving(photo.device):
+            painted = painter(photo).float()
+            seen_photo = self._loss_network.content(photo[..., top:, left:])
+            seen_painted = self._loss_network(painted[..., top:, left:])
         seen = distances(seen_painted, seen_photo, target)
         loss = seen.total(self._ratio)
         loss = loss + self._identity * pixel_distance(painted, photo).mean()

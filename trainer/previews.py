@@ -30,7 +30,7 @@ def draw_previews(net: TransformNet, photos: Sequence[Tensor]) -> list[bytes]:
 
 def jpeg(picture: Tensor) -> bytes:
     """Return a picture, (1, 3, H, W) 0..1, as a JPEG file."""
-    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", quality=QUALITY, optimize=True)
     return out.getvalue()

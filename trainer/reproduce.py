@@ -38,7 +38,7 @@ def repeat_stage(studio: Studio, folder: Path, stage: int) -> Repetition:
     """
     card = StyleCard.read(folder)
     published = {done.stage: done for done in card.stages}[stage]
-    known = published.first_on(machine(), card.training.machine)
+    known = published.first_on(machine(studio.device), card.training.machine)
     expected = known or published.first
     found = run_first_iterations(studio, folder, published)
     return Repetition(
@@ -67,7 +67,7 @@ def run_first_iterations(studio: Studio, folder: Path, stage: StageCard) -> Firs
 
 
 def _recorded(studio: Studio, folder: Path, stage: StageCard, made_on: str) -> StageCard:
-    here = machine()
+    here = machine(studio.device)
     if not stage.iterations or stage.first_on(here, made_on):
         return stage  # A base was not trained here at all.
     found = run_first_iterations(studio, folder, stage)

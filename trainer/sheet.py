@@ -64,7 +64,7 @@ def cell(picture: Tensor) -> Image.Image:
 
 def _fit(picture: Tensor, height: int, width: int = 0) -> Image.Image:
     """Return a picture scaled so that it covers `height` and `width` pixels."""
-    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    pixels = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     image = Image.fromarray(pixels)
     scale = max(height / image.height, width / image.width)
     size = (round(image.width * scale), round(image.height * scale))

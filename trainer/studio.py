@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from trainer.arithmetic import Arithmetic
 from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard, machine
 from trainer.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out
 from trainer.loop import StageTrainer
@@ -51,7 +52,8 @@ class Order:
 class Studio:
     """Everything that the stages of one training share, measured and decoded once.
 
-    `photos` are the corpus where it is not the folder that the order names.
+    `photos` are the corpus where it is not the folder that the order names. Training happens on
+    the loss network's device.
     """
 
     def __init__(
@@ -61,19 +63,24 @@ class Studio:
             raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
         self.order = order
         self.loss_network = loss_network
-        self.painting = to_tensor(read_painting(order.painting, order.painting_side))
+        self.device = loss_network.device
+        self.arithmetic = Arithmetic.of(self.device)
+        painting = read_painting(order.painting, order.painting_side)
+        self.painting = to_tensor(painting).to(self.device)
         self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
         training, held_out = split_held_out(len(self.corpus), HELD_OUT)
         self.sampler = CropSampler(
             self.corpus, indices=training, crop=order.recipe.crop, seed=order.recipe.seed
         )
-        self.held_out = [to_tensor(self.corpus.photo(index)) for index in held_out or training]
+        self.held_out = [
+            to_tensor(self.corpus.photo(index)).to(self.device) for index in held_out or training
+        ]
         self.target: StyleTarget = style_target(loss_network, self.painting)
 
     def first_net(self) -> TransformNet:
         """Return the untrained net that the seed stands for."""
         torch.manual_seed(self.order.recipe.seed)
-        return TransformNet(self.order.net)
+        return TransformNet(self.order.net).to(self.device)
 
     def pack(self, net: TransformNet, stage: int) -> bytes:
         """Return the file of a stage's net."""
@@ -89,7 +96,7 @@ class Studio:
         net, _ = unpack(data)
         if net.config != self.order.net:
             raise ValueError(f"the net is of shape {net.config}, the order's of {self.order.net}")
-        return net
+        return net.to(self.device)
 
     def stage_trainer(
         self, stage: int, net: TransformNet, *, rate_scale: float = 1.0
@@ -108,6 +115,7 @@ class Studio:
             first_photo=before * order.recipe.batch,
             pace=self._pace(stage),
             rate_scale=rate_scale,
+            arithmetic=self.arithmetic,
         )
 
     def _pace(self, stage: int) -> Pace:
@@ -169,7 +177,7 @@ class Studio:
             threads=torch.get_num_threads(),
             corpus_photos=len(self.corpus),
             corpus_sha256=self.corpus.sha256(),
-            machine=machine(),
+            machine=machine(self.device),
             adaptive=self.order.adaptive is not None,
         )
 
@@ -193,14 +201,6 @@ def _notes(photos: int) -> list[str]:
 def to_tensor(pixels: object) -> Tensor:
     """Return (H, W, 3) uint8 pixels as a picture of the trainer's: (1, 3, H, W) float 0..1."""
     return torch.tensor(pixels).permute(2, 0, 1)[None].float().div_(255)
-
-
-def prepare_arithmetic(threads: int) -> None:
-    """Make CPU arithmetic repeat bit for bit: fixed threads, deterministic algorithms."""
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    # Made to find reads of memory that nobody wrote; it costs a tenth of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore
 
 
 def file_sha256(path: Path) -> str:

@@ -16,7 +16,6 @@ from trainer.studio import (
     Order,
     Studio,
     file_sha256,
-    prepare_arithmetic,
     to_tensor,
 )
 from worker.net import TransformNet
@@ -30,7 +29,6 @@ __all__ = [
     "Studio",
     "file_sha256",
     "first_iterations",
-    "prepare_arithmetic",
     "stage_file",
     "starting_net",
     "to_tensor",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.studio import prepare_arithmetic
+from trainer.arithmetic import set_up_cpu
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def prepare(options: argparse.Namespace) -> Path:
     """Set the arithmetic up and make the folder of results."""
-    prepare_arithmetic(options.threads)
+    set_up_cpu(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     return options.out
 
