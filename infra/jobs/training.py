@@ -16,10 +16,12 @@ ProfileName = Literal["standard", "light", "quick"]
 PROFILES: Final[tuple[str, ...]] = get_args(ProfileName)
 
 #: Schedules by name. All end at the same ratio; the longer, the more of the photo is kept there.
+#: The first stage is long, so that content distance starts at its lowest; where the base of an
+#: earlier training serves as it, it costs nothing.
 SCHEDULES: Final[dict[str, str]] = {
-    "brief": "0.1:50,0.4:50,1.5:50,4:50,10:100",
-    "balanced": "0.02:900,0.1:250,0.4:300,1.5:350,4:400,10:600",
-    "thorough": "0.02:2000,0.1:1000,0.4:1200,1.5:1400,4:1800,10:2600",
+    "brief": "0.1:50,0.5:50,1.5:50,4:50,10:100",
+    "balanced": "0.02:2400,0.5:300,1.5:350,4:400,10:450",
+    "thorough": "0.02:5000,0.5:1200,1.5:1400,4:1800,10:2600",
 }
 
 #: The schedule of a training that names none, by its profile.

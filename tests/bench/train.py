@@ -2,9 +2,12 @@
 
     python3 infra/dev.py bench train [--scale small|full]
 
-The plain step is eager, in the default layout, with PIL opening each photo in the loop. All
-variants run in turns within one process, so that a busy machine slows all of them; the best turn
-of each counts. The share is that of the fastest convolution that this machine was seen to do.
+The plain step is eager, in the default layout, with PIL opening each photo in the loop, and the
+net's layers computed one by one as they are written. "Exact" is what a CPU trains with and a card
+repeats; the others are what a GPU trains with, here on the CPU. All run in turns within one
+process, so that a busy machine slows all of them; the best turn of each counts. The share is the
+plain step's arithmetic, in each variant's time, of the fastest float32 convolution that this
+machine was seen to do.
 """
 
 import statistics
@@ -16,11 +19,11 @@ import torch
 
 from tests.bench.common.arms import Arm, Laboratory
 from tests.bench.common.assets import find_assets
-from tests.bench.common.fast import Speed, quicken
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak, count_flops
 from tests.bench.common.plain import PlainLoader, plain_net, plain_scale, plain_step
 from tests.bench.common.tables import table
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.loop import StageTrainer
 from trainer.objective import Recipe
 from trainer.schedule import Stage
@@ -28,13 +31,12 @@ from trainer.studio import Studio
 from worker.net import NetConfig, TransformNet
 
 PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}
-SPEEDS = (
-    Speed(),
-    Speed(channels_last=True),
-    Speed(compiled=True),
-    Speed(channels_last=True, compiled=True),
-    Speed(channels_last=True, half=True),
-    Speed(channels_last=True, half=True, compiled=True),
+VARIANTS = (
+    EXACT,
+    Arithmetic(compiled=True),
+    Arithmetic(channels_last=True, compiled=True),
+    Arithmetic(half=True, channels_last=True),
+    Arithmetic(half=True, channels_last=True, compiled=True),
 )
 #: Steps in a turn and number of turns, by scale.
 TURNS = {"tiny": (1, 1), "small": (2, 5), "full": (5, 12)}
@@ -87,9 +89,9 @@ def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> lis
     """Run all variants of one profile in turns; their share is still the rate itself, FLOP/s."""
     config = PROFILES[profile]
     steps: dict[str, Callable[[], object]] = {"plain": plain(studio, config)}
-    for speed in SPEEDS:
-        steps[f"Impasto, {speed}"] = ours(studio, config, speed)
-    flops = count_flops(ours(studio, config, Speed()))
+    for arithmetic in VARIANTS:
+        steps[f"Impasto, {arithmetic}"] = ours(studio, config, arithmetic)
+    flops = count_flops(steps["plain"])
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()  # compiles
@@ -127,19 +129,19 @@ def plain(studio: Studio, config: NetConfig) -> Callable[[], object]:
     )
 
 
-def ours(studio: Studio, config: NetConfig, speed: Speed) -> Callable[[], object]:
-    """Return the trainer's own step, run with some speed options."""
+def ours(studio: Studio, config: NetConfig, arithmetic: Arithmetic) -> Callable[[], object]:
+    """Return the trainer's own step in some arithmetic."""
     torch.manual_seed(0)
-    net, network = quicken(TransformNet(config).train(), studio.loss_network, speed)
     trainer = StageTrainer(
-        net=net,
-        loss_network=network,
+        net=TransformNet(config),
+        loss_network=studio.loss_network,
         target=studio.target,
         sampler=studio.sampler,
         stage=Stage(1.0, 1_000_000),
         recipe=studio.order.recipe,
         lowest_ratio=1.0,
         first_photo=0,
+        arithmetic=arithmetic,
     )
     return trainer.step
 

@@ -1,0 +1,55 @@
+"""The arithmetic of a GPU, as far as a CPU can show it: other bits, the same training."""
+
+import torch
+from torch import Tensor
+
+from trainer.arithmetic import EXACT, Arithmetic
+from trainer.losses import style_target
+from trainer.lossnet import LossNetwork
+from trainer.objective import Objective, Recipe, StepLoss
+from trainer.schedule import Stage
+from worker.net import NetConfig, TransformNet
+
+HALF = Arithmetic(half=True, channels_last=True)
+CPU = torch.device("cpu")
+
+
+def one_step(arithmetic: Arithmetic, network: LossNetwork) -> tuple[Tensor, StepLoss, TransformNet]:
+    torch.manual_seed(4)
+    net = TransformNet(NetConfig(4, 1)).train()
+    target = style_target(network, torch.rand(1, 3, 64, 64))
+    stage = Stage(1.0, 10)
+    objective = Objective(
+        network, Recipe(), stage, lowest_ratio=1.0, first_photo=0, arithmetic=arithmetic
+    )
+    photo = arithmetic.place(torch.rand(2, 3, 64, 64), CPU)
+    loss, seen = objective(arithmetic.prepare(net), target, photo, 0)
+    loss.backward()
+    return loss, seen, net
+
+
+def test_a_gpu_computes_in_half_precision_and_a_cpu_exactly() -> None:
+    assert Arithmetic.of(CPU) == EXACT
+    assert Arithmetic.of(torch.device("cuda")) == Arithmetic(True, True, True)
+
+
+def test_half_precision_sees_the_same_losses_but_for_rounding(loss_network: LossNetwork) -> None:
+    exact, seen, _ = one_step(EXACT, loss_network)
+    half, seen_half, _ = one_step(HALF, loss_network)
+    assert exact.item() != half.item()
+    torch.testing.assert_close(half, exact, rtol=0.02, atol=0)
+    assert abs(seen_half.style - seen.style) < 0.02 * seen.style
+
+
+def test_losses_weights_and_gradients_stay_float32(loss_network: LossNetwork) -> None:
+    loss, _, net = one_step(HALF, loss_network)
+    assert loss.dtype == torch.float32
+    for weight in net.parameters():
+        assert weight.grad is not None
+        assert weight.dtype == weight.grad.dtype == torch.float32
+
+
+def test_channels_last_changes_nothing_but_rounding(loss_network: LossNetwork) -> None:
+    exact, _, _ = one_step(EXACT, loss_network)
+    other, _, _ = one_step(Arithmetic(channels_last=True), loss_network)
+    torch.testing.assert_close(other, exact, rtol=1e-4, atol=0)
