@@ -15,7 +15,7 @@ from trainer.shards import ShardCache, ShardCorpus
 from trainer.slices import SliceWorker
 from trainer.weights import weights_source
 from trainer.workshop import Workshop
-from worker.engine import choose_device
+from worker.engines.choice import choose_device
 from worker.pixels import PixelLimits
 
 log = structlog.get_logger()

@@ -24,7 +24,7 @@ from trainer.sheet import save_sheet, triptych
 from trainer.training import Order, Studio, file_sha256, to_tensor, train
 from trainer.training import Progress as TrainingProgress
 from trainer.weights import WeightsSource
-from worker.engine import choose_device
+from worker.engines.choice import choose_device
 from worker.net import NetConfig
 from worker.netfile import unpack
 

@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeVar
 from infra.jobs.model import PhotoEntry, PhotoOutcome, WeightedNet
 from infra.jobs.views import ClaimedChunk
 from infra.storage.port import ObjectMissing, ObjectStore
-from worker.engine import Engine
+from worker.engines.port import Engine
 from worker.failures import StyleUnusable, failed
 from worker.ledger import ChunkService, Halted, Ledger
 from worker.netfile import NetFileRejected

@@ -10,7 +10,8 @@ from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
-from worker.engine import TorchEngine, choose_device
+from worker.engines.choice import choose_device
+from worker.engines.torch_engine import TorchEngine
 from worker.nets import NetCache
 from worker.pixels import PixelLimits
 

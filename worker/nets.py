@@ -13,7 +13,7 @@ from infra import layout
 from infra.jobs.model import WeightedNet
 from infra.storage.port import ObjectStore
 from worker.affine import Affine, apply, is_affine, mix, unpack_affine
-from worker.engine import Engine
+from worker.engines.port import Engine
 from worker.net import TransformNet
 from worker.netfile import NetFileRejected, blend, unpack
 

@@ -30,7 +30,7 @@ from trainer.objective import Recipe
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.training import train
 from worker.affine import AffineCard, pack_affine
-from worker.engine import TorchEngine
+from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack, unpack
 from worker.nets import NetCache

@@ -9,7 +9,7 @@ import torch
 from infra.jobs.model import WeightedNet
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
-from worker.engine import Engine, Pixels
+from worker.engines.port import Engine, Pixels
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, NetFileRejected, pack
 from worker.nets import NetCache

@@ -13,7 +13,7 @@ from infra.jobs.model import WeightedNet
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
 from worker.affine import Affine, AffineCard, norm_sizes, pack_affine
-from worker.engine import Engine, Pixels
+from worker.engines.port import Engine, Pixels
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, NetFileRejected, pack
 from worker.nets import READY_ENGINES, NetCache

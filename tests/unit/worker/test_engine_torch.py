@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from worker.engine import TorchEngine, choose_device, to_batch, to_pixels
+from worker.engines.choice import choose_device
+from worker.engines.torch_engine import TorchEngine, to_batch, to_pixels
 from worker.net import NetConfig, TransformNet
 
 CPU = torch.device("cpu")

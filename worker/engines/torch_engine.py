@@ -1,25 +1,14 @@
-"""Engines run a transform net on whole photos; PyTorch is the reference."""
+"""PyTorch runs the net as it is written; on a CPU it is the reference."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from worker.engines.port import Pixels
 from worker.memory import available_bytes, needed_bytes
 from worker.net import TransformNet
-
-Pixels = NDArray[np.uint8]
-
-
-class Engine(Protocol):
-    """A loaded net on a device."""
-
-    def stylize(self, rgb: Pixels) -> Pixels:
-        """Paint a photo: (H, W, 3) uint8 sRGB, any size, to a new array of the same shape."""
-        ...
 
 
 class TorchEngine:
@@ -61,15 +50,3 @@ def to_batch(rgb: Pixels, device: torch.device) -> Tensor:
 def to_pixels(painting: Tensor) -> Pixels:
     """Return (1, 3, H, W) float 0..1 as (H, W, 3) uint8, rounded."""
     return painting[0].mul(255).round_().byte().permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device that a setting names; `auto` takes CUDA where there is one.
-
-    Raises ValueError for an unknown name, or for CUDA where there is none.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"the device must be auto, cpu or cuda, not {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("the device is set to cuda, but PyTorch finds no CUDA device here")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
