@@ -1,12 +1,14 @@
 """Every setting of Impasto and its one reader: the environment, prefix ``IMPASTO_``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+
+EngineSetting = Literal["auto", "torch", "openvino"]
 
 
 class Settings(BaseSettings):
@@ -62,10 +64,15 @@ class Settings(BaseSettings):
     max_photo_megapixels: Annotated[float, Field(gt=0)] = 50.0
 
     device: str = Field(default="auto", description="auto, cpu or cuda.")
-    #: Threads of one worker's CPU arithmetic; 0 leaves the choice to PyTorch.
+    engine: EngineSetting = Field(
+        default="auto", description="What runs the nets; auto takes the faster one that works here."
+    )
+    #: Threads of one worker's CPU arithmetic; 0 leaves the choice to the engine.
     threads: Annotated[int, Field(ge=0)] = 0
     #: Bytes of nets that one worker process keeps loaded.
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
+    #: Bytes of graphs compiled for a photo's size that one worker process keeps.
+    shape_cache_bytes: Annotated[int, Field(ge=0)] = 1024 * MEBIBYTE
 
     #: Seconds that a trainer works on one job before others get their turn.
     slice_seconds: Annotated[float, Field(gt=0, le=600)] = 600.0

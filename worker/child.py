@@ -10,8 +10,7 @@ from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
-from worker.engines.choice import choose_device
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.choice import EngineFactory, choose_device, choose_engine
 from worker.nets import NetCache
 from worker.pixels import PixelLimits
 
@@ -45,7 +44,7 @@ class Child:
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     """Put a child together; `stop` is set when the process is to end.
 
-    Raises ValueError for a device that is not there.
+    Raises ValueError for a device or an engine that is not there.
     """
     settings = deployment.settings
     if settings.threads:
@@ -53,7 +52,12 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     device = choose_device(settings.device)
     nets = NetCache(
         objects=deployment.objects,
-        make_engine=lambda net: TorchEngine(net, device=device),
+        make_engine=EngineFactory(
+            choose_engine(settings.engine, device),
+            device,
+            threads=settings.threads,
+            shape_cache_bytes=settings.shape_cache_bytes,
+        ),
         limit_bytes=settings.net_cache_bytes,
         on_load=lambda: deployment.counters.increment("net_loads_total"),
     )

@@ -15,6 +15,15 @@ def needed_bytes(height: int, width: int, channels: int) -> int:
     return height * width * channels * BYTES_PER_PIXEL_AND_CHANNEL
 
 
+def check_memory(needed: int, free: int | None) -> None:
+    """Refuse what would have the kernel kill this process, or another one in its place.
+
+    Raises MemoryError where fewer bytes are free than needed; None is an unknown number.
+    """
+    if free is not None and needed > free:
+        raise MemoryError(f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
+
+
 def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | None:
     """Return the bytes a process may still take without swapping; None where nothing tells.
 

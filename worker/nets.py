@@ -112,7 +112,8 @@ class NetCache:
             net = blend([(unpack(data)[0], weight) for data, weight in files])
         except ValueError as error:
             raise NetFileRejected(f"The blend is impossible: {error}.") from error
-        return _Kept(self._make_engine(net), _net_bytes(net))
+        engine = self._make_engine(net)
+        return _Kept(engine, engine.held_bytes)
 
     def _load_backbone(self, affine: Affine) -> _Kept:
         key = layout.backbone(affine.backbone)

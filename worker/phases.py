@@ -21,13 +21,13 @@ def doubled_conv(x: Tensor, weight: Tensor) -> Tensor:
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     phases = [
         F.conv2d(padded[..., top : top + height + 1, left : left + width + 1], taps)
-        for top, rows in enumerate(_merged(weight, 2))
-        for left, taps in enumerate(_merged(rows, 3))
+        for top, rows in enumerate(merged_taps(weight, 2))
+        for left, taps in enumerate(merged_taps(rows, 3))
     ]
     return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
 
 
-def _merged(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def merged_taps(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Add the taps of one dimension that see the same pixel: those of the even and odd phase."""
     first, middle, last = weight.unbind(dim)
     return torch.stack((first, middle + last), dim), torch.stack((first + middle, last), dim)
@@ -39,10 +39,13 @@ def shuffled_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     `weight` is (O, I, K, K). All four phases of the result come from one convolution of stride 2
     to four times as many channels; its kernels are the weight in its four places.
     """
-    outputs, inputs, kernel, _ = weight.shape
-    height, width = (side - kernel + 1 for side in x.shape[-2:])
-    places = [F.pad(weight, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]
-    kernels = torch.stack(places, 1).reshape(4 * outputs, inputs, kernel + 1, kernel + 1)
+    height, width = (side - weight.shape[-1] + 1 for side in x.shape[-2:])
+    kernels = torch.stack(placed(weight), 1).flatten(0, 1)
     even = F.pad(x, (0, width % 2, 0, height % 2))
     phases = F.conv2d(even, kernels, bias.repeat_interleave(4), stride=2)
     return F.pixel_shuffle(phases, 2)[..., :height, :width]
+
+
+def placed(weight: Tensor) -> list[Tensor]:
+    """Return a weight, (O, I, K, K), in its four places of a kernel larger by one, row by row."""
+    return [F.pad(weight, (j, 1 - j, i, 1 - i)) for i in (0, 1) for j in (0, 1)]

@@ -49,6 +49,10 @@ class InvertingEngine:
         self.watch: Callable[[int], None] = lambda _number: None
         self.photos = 0
 
+    @property
+    def held_bytes(self) -> int:
+        return 0
+
     def stylize(self, rgb: Pixels) -> Pixels:
         number, self.photos = self.photos, self.photos + 1
         self.watch(number)

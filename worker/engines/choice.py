@@ -1,6 +1,18 @@
 """Which device and engine a process works with: what a setting names, or what is there."""
 
+from importlib.util import find_spec
+from typing import Literal
+
 import torch
+
+from infra.settings import EngineSetting
+from worker.engines.port import Engine
+from worker.engines.torch_engine import TorchEngine
+from worker.net import TransformNet
+
+EngineName = Literal["torch", "openvino"]
+#: Bytes of shapes that OpenVINO keeps compiled unless told otherwise.
+SHAPE_CACHE_BYTES = 2 << 30
 
 
 def choose_device(name: str) -> torch.device:
@@ -13,3 +25,51 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("the device is set to cuda, but PyTorch finds no CUDA device here")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def choose_engine(
+    name: EngineSetting, device: torch.device, *, openvino: bool = find_spec("openvino") is not None
+) -> EngineName:
+    """Return the engine that a setting names; `auto` takes the faster one that works here.
+
+    `openvino` is whether it is installed. Raises ValueError for an engine that cannot work here.
+    """
+    if name == "openvino" and device.type != "cpu":
+        raise ValueError("the engine openvino works on the CPU; set the device to cpu as well")
+    if name == "openvino" and not openvino:
+        raise ValueError("the engine is set to openvino, which is not installed here")
+    return "openvino" if name != "torch" and openvino and device.type == "cpu" else "torch"
+
+
+class EngineFactory:
+    """Makes engines of one kind; those of OpenVINO share what is compiled."""
+
+    def __init__(
+        self,
+        engine: EngineName,
+        device: torch.device,
+        *,
+        threads: int = 0,
+        shape_cache_bytes: int = SHAPE_CACHE_BYTES,
+    ) -> None:
+        self._device = device
+        self._programs = None
+        if engine == "openvino":
+            from worker.engines.openvino_engine import ProgramCache  # its libraries take a moment
+
+            self._programs = ProgramCache(limit_bytes=shape_cache_bytes, threads=threads)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that the engines share."""
+        return self._programs.held_bytes if self._programs else 0
+
+    def __call__(self, net: TransformNet) -> Engine:
+        """Return an engine of a net, which it takes over."""
+        if self._programs:
+            from worker.engines.openvino_engine import OpenVinoEngine
+
+            return OpenVinoEngine(net, programs=self._programs)
+        if self._device.type == "cuda":
+            return TorchEngine.for_cuda(net, self._device)
+        return TorchEngine(net, device=self._device)

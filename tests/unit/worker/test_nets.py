@@ -23,6 +23,10 @@ class Named(Engine):
 
     net: TransformNet
 
+    @property
+    def held_bytes(self) -> int:
+        return sum(weight.nbytes for weight in self.net.state_dict().values())
+
     def stylize(self, rgb: Pixels) -> Pixels:
         return rgb
 

@@ -1,0 +1,47 @@
+"""Trained nets of both profiles, and photos of any size, on a machine that has nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+from PIL import Image
+from torch import Tensor
+
+from worker.engines.port import Pixels
+from worker.net import NetConfig, TransformNet
+from worker.netfile import unpack
+
+STYLES = Path("infra/styles")
+
+
+def light_net() -> TransformNet:
+    """Return the last stage of a bundled style, of the light profile."""
+    return unpack((STYLES / "water-lilies" / "stage-5.safetensors").read_bytes())[0].eval()
+
+
+def standard_net() -> TransformNet:
+    """Return a net of the standard profile that paints exactly as the light one.
+
+    Every channel stands in it twice, and each half counts half (Chen, Goodfellow and Shlens,
+    "Net2Net", 2016): trained weights of a width that no bundled style has.
+    """
+    light = light_net()
+    config = light.config
+    wide = TransformNet(NetConfig(2 * config.width, config.residual_blocks, config.upsample))
+    shapes = wide.state_dict()
+    wide.load_state_dict(
+        {name: _widened(weight, shapes[name]) for name, weight in light.state_dict().items()}
+    )
+    return wide.eval()
+
+
+def _widened(weight: Tensor, like: Tensor) -> Tensor:
+    """Repeat channels that there are twice as many of; what is summed counts half."""
+    repeats = [wide // narrow for wide, narrow in zip(like.shape, weight.shape, strict=True)]
+    summed = repeats[1] if weight.ndim == 4 else 1
+    return weight.repeat(*repeats) / summed
+
+
+def photo(height: int, width: int) -> Pixels:
+    """Return a photo, (H, W, 3): scikit-image's astronaut, stretched."""
+    return np.array(Image.fromarray(skimage.data.astronaut()).resize((width, height)))

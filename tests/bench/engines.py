@@ -1,0 +1,198 @@
+"""Seconds a megapixel of every engine, light and standard, and how far each is from the reference.
+
+    python3 infra/dev.py bench engines [--scale small|full]
+
+The reference is PyTorch in float32, eager, on the net computed layer by layer as it is written.
+All take turns within one process, so that a busy machine slows all of them; medians count. The
+share is the plain net's arithmetic, in each engine's time, of the fastest float32 convolution that
+this machine was seen to do. Both nets are one trained net: the standard one has its channels twice.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.bench.common.nets import light_net, photo, standard_net
+from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.peak import convolution_peak, count_flops
+from tests.bench.common.plain import plain_net
+from tests.bench.common.tables import table
+from worker.engines.choice import EngineFactory
+from worker.engines.port import Engine, Pixels
+from worker.engines.torch_engine import TorchEngine, to_batch
+from worker.net import TransformNet
+
+CPU = torch.device("cpu")
+PROFILES = {"standard": standard_net, "light": light_net}
+#: (height, width) of the photos, by scale.
+SIZES = {
+    "tiny": ((48, 64),),
+    "small": ((480, 640), (768, 1024), (1080, 1920)),
+    "full": ((480, 640), (768, 1024), (1080, 1920)),
+}
+#: Turns of every engine, by scale.
+TURNS = {"tiny": 1, "small": 3, "full": 9}
+PLAIN = "PyTorch, plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One engine's, for a profile and a size."""
+
+    profile: str
+    engine: str
+    size: tuple[int, int]
+    #: Of a first photo of this size: compiling included.
+    first_seconds: float
+    #: Median, of one photo.
+    seconds: float
+    #: The plain net's time over this one's, of the same profile and of the standard one.
+    gain: float
+    gain_over_standard: float
+    peak_share: float
+    #: Bytes of 255 that the painting differs from the reference by, at most; and the share of
+    #: values that differ by no more than one.
+    largest_difference: int
+    within_one: float
+    #: Decibels; infinite for no difference.
+    psnr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An engine of a profile, and what it was seen to take, in seconds."""
+
+    profile: str
+    name: str
+    engine: Engine
+    first: float
+    painting: Pixels
+    times: list[float]
+
+
+def main() -> None:
+    """Measure every engine with both profiles at every size."""
+    made = parser("engines", __doc__ or "")
+    made.add_argument("--turns", type=int, help="default: by scale")
+    chosen = made.parse_args()
+    out = prepare(chosen)
+    turns = chosen.turns or TURNS[chosen.scale]
+    results: list[Result] = []
+    peak = convolution_peak()
+    for size in SIZES[chosen.scale]:
+        entries = run_turns(photo(*size), turns, chosen.threads)
+        peak = max(peak, convolution_peak())
+        results += judge(entries, size, peak)
+        save(out, "engines", {"peak_flops": peak, "results": [asdict(r) for r in results]})
+        print(results_table([r for r in results if r.size == size]), flush=True)
+    print(f"\n### Engines, {chosen.threads} threads\n")
+    print(results_table(results))
+    print(f"\nConvolution peak: {peak / 1e9:.0f} GFLOP/s.")
+
+
+def engines(profile: str, threads: int) -> dict[str, Callable[[], Engine]]:
+    """Return what makes each engine of a profile."""
+    net = PROFILES[profile]
+    return {
+        PLAIN: lambda: TorchEngine(written_plainly(net()), device=CPU),
+        "PyTorch": lambda: TorchEngine(net(), device=CPU),
+        "PyTorch, bfloat16": lambda: TorchEngine(net(), device=CPU, dtype=torch.bfloat16),
+        "OpenVINO": lambda: EngineFactory("openvino", CPU, threads=threads)(net()),
+    }
+
+
+def written_plainly(net: TransformNet) -> TransformNet:
+    """Return a net of the same weights, computed layer by layer."""
+    plain = plain_net(net.config)
+    plain.load_state_dict(net.state_dict())
+    return plain.eval()
+
+
+def run_turns(rgb: Pixels, turns: int, threads: int) -> list[Entry]:
+    """Let all engines of both profiles paint a photo in turns."""
+    entries = [
+        _enter(profile, name, make(), rgb)
+        for profile in PROFILES
+        for name, make in engines(profile, threads).items()
+    ]
+    for _ in range(turns):
+        for entry in entries:
+            begun = time.perf_counter()
+            entry.engine.stylize(rgb)
+            entry.times.append(time.perf_counter() - begun)
+    return entries
+
+
+def _enter(profile: str, name: str, engine: Engine, rgb: Pixels) -> Entry:
+    begun = time.perf_counter()
+    painting = engine.stylize(rgb)
+    return Entry(profile, name, engine, time.perf_counter() - begun, painting, [])
+
+
+def judge(entries: list[Entry], size: tuple[int, int], peak: float) -> list[Result]:
+    """Hold every engine against the plain one of its profile, and of the standard profile."""
+    plain = {entry.profile: entry for entry in entries if entry.name == PLAIN}
+    flops = {profile: flops_of(PROFILES[profile](), size) for profile in PROFILES}
+    seconds = {profile: statistics.median(entry.times) for profile, entry in plain.items()}
+    return [
+        Result(
+            profile=entry.profile,
+            engine=entry.name,
+            size=size,
+            first_seconds=entry.first,
+            seconds=(median := statistics.median(entry.times)),
+            gain=seconds[entry.profile] / median,
+            gain_over_standard=seconds["standard"] / median,
+            peak_share=flops[entry.profile] / median / peak,
+            **differences(entry.painting, plain[entry.profile].painting),
+        )
+        for entry in entries
+    ]
+
+
+def flops_of(net: TransformNet, size: tuple[int, int]) -> float:
+    """Return the floating-point operations of a photo, counted on a small one."""
+    plain, small = written_plainly(net), photo(64, 64)
+    with torch.no_grad():
+        counted = count_flops(lambda: plain(to_batch(small, CPU)))
+    return counted / (64 * 64) * size[0] * size[1]
+
+
+def differences(painting: Pixels, reference: Pixels) -> dict[str, Any]:
+    """Return how far a painting is from the reference, as Result has it."""
+    apart = np.abs(painting.astype(np.int16) - reference)
+    energy = float(np.square(apart.astype(np.float64)).mean())
+    return {
+        "largest_difference": int(apart.max()),
+        "within_one": float((apart <= 1).mean()),
+        "psnr": 10 * np.log10(255**2 / energy) if energy else float("inf"),
+    }
+
+
+def results_table(results: list[Result]) -> str:
+    """Return the table of engines."""
+    rows = [
+        (
+            f"{r.profile}, {r.size[1]}×{r.size[0]}, {r.engine}",
+            f"{r.seconds / (r.size[0] * r.size[1]) * 1e6:.2f}",
+            f"{r.first_seconds:.2f}",
+            f"{r.gain:.2f}×",
+            f"{r.gain_over_standard:.1f}×",
+            f"{r.peak_share:.0%}",
+            r.largest_difference,
+            f"{r.within_one:.3%}",
+            f"{r.psnr:.1f}",
+        )
+        for r in results
+    ]
+    columns = ("net, photo, engine", "s/MP", "first photo, s", "of plain", "of standard plain")
+    return table((*columns, "of peak", "largest", "within 1/255", "PSNR"), rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The engine is the one that was set, or the faster one that works here."""
+
+import pytest
+import torch
+
+from worker.engines.choice import EngineFactory, choose_device, choose_engine
+from worker.engines.openvino_engine import OpenVinoEngine
+from worker.engines.torch_engine import TorchEngine
+from worker.net import NetConfig, TransformNet
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    assert choose_device("cpu") == CPU
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        choose_device("tpu")
+    if not torch.cuda.is_available():
+        assert choose_device("auto") == CPU
+        with pytest.raises(ValueError, match="finds no CUDA"):
+            choose_device("cuda")
+
+
+def test_openvino_is_taken_on_a_cpu_where_it_is_installed() -> None:
+    assert choose_engine("auto", CPU, openvino=True) == "openvino"
+    assert choose_engine("auto", CPU, openvino=False) == "torch"
+    assert choose_engine("auto", CUDA, openvino=True) == "torch"
+
+
+def test_an_engine_that_is_set_is_taken() -> None:
+    assert choose_engine("torch", CPU, openvino=True) == "torch"
+    assert choose_engine("openvino", CPU, openvino=True) == "openvino"
+
+
+def test_an_engine_that_cannot_work_is_refused() -> None:
+    with pytest.raises(ValueError, match="works on the CPU"):
+        choose_engine("openvino", CUDA, openvino=True)
+    with pytest.raises(ValueError, match="not installed"):
+        choose_engine("openvino", CPU, openvino=False)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("torch", TorchEngine), ("openvino", OpenVinoEngine)])
+def test_the_factory_makes_what_was_chosen(name: str, kind: type) -> None:
+    engine = choose_engine("torch" if name == "torch" else "openvino", CPU)
+    assert isinstance(EngineFactory(engine, CPU)(TransformNet(NetConfig(2, 1))), kind)

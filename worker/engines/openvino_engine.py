@@ -1,0 +1,128 @@
+"""OpenVINO runs the net on a CPU, in float32, faster than PyTorch."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+import openvino.opset15 as op
+
+from worker.engines.openvino_graph import build_graph
+from worker.engines.port import Pixels
+from worker.engines.weights import Arrays, rewritten, shapes
+from worker.memory import available_bytes, check_memory
+from worker.net import SMALLEST_SIDE, NetConfig, TransformNet
+
+#: Bytes that a compiled shape holds for each pixel and each channel of the net's width.
+BYTES_PER_PIXEL_AND_CHANNEL = 34
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A graph compiled for nets of one shape and photos of one size."""
+
+    request: ov.InferRequest
+    names: tuple[str, ...]
+    bytes: int
+
+    def paint(self, rgb: Pixels, weights: Arrays) -> Pixels:
+        """Paint a photo of exactly this program's size."""
+        painted = self.request.infer([rgb[None], *(weights[name] for name in self.names)])
+        return next(iter(painted.values()))[0]
+
+
+class ProgramCache:
+    """Programs by net shape and size; the least recently used go when they outgrow `limit_bytes`.
+
+    One that alone is larger than the limit is compiled, used and dropped.
+    """
+
+    def __init__(self, *, limit_bytes: int, threads: int = 0) -> None:
+        self._limit_bytes = limit_bytes
+        self._threads = threads
+        self._core = ov.Core()
+        self._programs: OrderedDict[tuple[NetConfig, int, int], Program] = OrderedDict()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that the programs kept hold."""
+        return sum(program.bytes for program in self._programs.values())
+
+    def program(self, config: NetConfig, height: int, width: int) -> Program:
+        """Return the program for a size, compiling it where it is not there yet."""
+        key = (config, height, width)
+        found = self._programs.pop(key, None)
+        if found is None:
+            needed = program_bytes(config, height, width)
+            self._make_room(needed)
+            found = self._compile(config, height, width, needed)
+        if found.bytes <= self._limit_bytes:
+            self._programs[key] = found
+        return found
+
+    def _make_room(self, needed: int) -> None:
+        while self._programs and self.held_bytes + needed > self._limit_bytes:
+            self._programs.popitem(last=False)
+
+    def _compile(self, config: NetConfig, height: int, width: int, needed: int) -> Program:
+        photo = op.parameter([1, height, width, 3], np.uint8, name="photo")
+        weights = {
+            name: op.parameter(shape, np.float32, name=name)
+            for name, shape in shapes(config).items()
+        }
+        graph = build_graph(config, photo, weights)
+        model = ov.Model([graph], [photo, *weights.values()], "transform net")  # pyright: ignore[reportGeneralTypeIssues]
+        compiled = self._core.compile_model(model, "CPU", self._properties())
+        return Program(compiled.create_infer_request(), tuple(weights), needed)
+
+    def _properties(self) -> dict[str, str | int]:
+        # Left to itself, it would calculate in bfloat16 where the processor can.
+        chosen: dict[str, str | int] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        if self._threads:
+            chosen["INFERENCE_NUM_THREADS"] = self._threads
+        return chosen
+
+
+class OpenVinoEngine:
+    """A net on OpenVINO: nothing but its weights, which programs shared by all nets are given."""
+
+    def __init__(
+        self,
+        net: TransformNet,
+        *,
+        programs: ProgramCache,
+        available: Callable[[], int | None] = available_bytes,
+    ) -> None:
+        self._config = net.config
+        self._weights = rewritten(net)
+        self._programs = programs
+        self._available = available
+
+    @property
+    def held_bytes(self) -> int:
+        """See Engine."""
+        return sum(weight.nbytes for weight in self._weights.values())
+
+    def stylize(self, rgb: Pixels) -> Pixels:
+        """See Engine."""
+        height, width, _ = rgb.shape
+        larger = _extend(rgb)
+        check_memory(program_bytes(self._config, *larger.shape[:2]), self._available())
+        program = self._programs.program(self._config, *larger.shape[:2])
+        return np.ascontiguousarray(program.paint(larger, self._weights)[:height, :width])
+
+
+def program_bytes(config: NetConfig, height: int, width: int) -> int:
+    """Return about how many bytes a program holds: its activations."""
+    return height * width * config.width * BYTES_PER_PIXEL_AND_CHANNEL
+
+
+def _extend(rgb: Pixels) -> Pixels:
+    """Repeat the right and bottom edge of a tiny photo, as the net itself does."""
+    height, width, _ = rgb.shape
+    bottom, right = max(0, SMALLEST_SIDE - height), max(0, SMALLEST_SIDE - width)
+    return np.pad(rgb, ((0, bottom), (0, right), (0, 0)), "edge") if bottom or right else rgb
