@@ -83,7 +83,7 @@ def main() -> None:
     out = prepare(chosen)
     turns = chosen.turns or TURNS[chosen.scale]
     results: list[Result] = []
-    peak = convolution_peak()
+    peak = 0.0
     for size in SIZES[chosen.scale]:
         entries = run_turns(photo(*size), turns, chosen.threads)
         peak = max(peak, convolution_peak())

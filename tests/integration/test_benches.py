@@ -70,3 +70,18 @@ def test_a_measurement_that_was_stopped_repeats_no_training(assets: Path, tmp_pa
     assert "seed 1" in first
     assert "seed 1" not in again  # no line of a finished training
     assert first.partition("###")[2] == again.partition("###")[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("engines", "standard, 64×48, OpenVINO"),
+        ("cold", "start to first answer"),
+        ("memory", "Peak after the first 5 photos"),
+    ],
+)
+def test_a_measurement_of_the_service_needs_no_assets(tmp_path: Path, name: str, says: str) -> None:
+    printed = run_bench(tmp_path, name, tmp_path)
+    assert "| ---: |" in printed
+    assert says in printed
+    assert (tmp_path / f"{name}.json").stat().st_size > 100

@@ -1,0 +1,56 @@
+"""What the measurements of engines stand on is what they say it is."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.bench.cold import heaviest_imports
+from tests.bench.common.nets import light_net, photo, standard_net
+from tests.bench.engines import differences
+from tests.bench.memory import Reading, random_sizes, verdict
+from worker.engines.torch_engine import TorchEngine
+from worker.net import NetConfig
+
+
+def test_the_standard_net_paints_as_the_light_one_does() -> None:
+    """So both are trained, and errors count for both."""
+    rgb = photo(40, 56)
+    wide = standard_net()
+    assert wide.config == NetConfig(width=32)
+    paintings = [
+        TorchEngine(net, device=torch.device("cpu")).stylize(rgb) for net in (light_net(), wide)
+    ]
+    found = differences(*paintings)
+    assert found["within_one"] == 1
+    assert paintings[0].std() > 20
+
+
+def test_differences_are_counted_in_bytes() -> None:
+    reference = np.full((10, 10, 3), 255, np.uint8)
+    painting = reference.copy()
+    painting[0, 0] = (254, 250, 0)
+    found = differences(painting, reference)
+    assert found["largest_difference"] == 255
+    assert found["within_one"] == pytest.approx(298 / 300)
+    assert found["psnr"] == pytest.approx(10 * np.log10(255**2 * 300 / (1 + 25 + 255**2)))
+    assert differences(reference, reference)["psnr"] == float("inf")
+
+
+def test_albums_of_random_sizes_stay_in_their_bounds() -> None:
+    sizes = random_sizes(200, 20_000, 300_000)
+    assert len(set(sizes)) > 190
+    assert all(19_000 < height * width < 310_000 for height, width in sizes)
+    assert all(0.55 < height / width < 1.8 for height, width in sizes)
+
+
+def test_growth_is_told_from_the_first_reading_on() -> None:
+    readings = [Reading(50 * n, 0, peak * 10**6, 0) for n, peak in enumerate((9, 10, 12, 14, 16))]
+    assert "9 MB" in verdict(readings)
+    assert "+7 MB" in verdict(readings)
+    assert "earlier: +4 MB" in verdict(readings)
+
+
+def test_imports_are_told_by_package() -> None:
+    found = dict(heaviest_imports("json.tool", 99))
+    assert {"json", "argparse"} <= set(found)
+    assert not any("." in name for name in found)
