@@ -23,6 +23,7 @@ from tests.bench.common.assets import find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_grid, paint
 from tests.bench.common.tables import spread, table
+from trainer.measure import Measured
 from trainer.objective import Recipe
 from worker.net import NetConfig
 
@@ -69,6 +70,8 @@ class Cell:
     arm: str
     seed: int
     outcome: Outcome
+    #: Held-out measures after each stage; the direct arm has but one.
+    path: list[Measured]
 
 
 def main() -> None:
@@ -128,17 +131,17 @@ def _compare(
             "direct": f"{ratio:g}:{options.iterations}",
         }
         for arm, schedule in schedules.items():
-            outcome = laboratory.run(
-                Arm(
-                    painting,
-                    schedule,
-                    seed,
-                    losses,
-                    config=NetConfig(width=options.width),
-                    recipe=Recipe(options.batch, options.crop, identity=0.0),
-                )
+            trained = Arm(
+                painting,
+                schedule,
+                seed,
+                losses,
+                config=NetConfig(width=options.width),
+                recipe=Recipe(options.batch, options.crop, identity=0.0),
             )
-            cells.append(Cell(name, losses, ratio, arm, seed, outcome))
+            outcome = laboratory.run(trained)
+            path = laboratory.along(trained)
+            cells.append(Cell(name, losses, ratio, arm, seed, outcome, path))
     return cells
 
 
@@ -166,40 +169,48 @@ def equal_style_table(cells: Sequence[Cell]) -> str:
     """Return how the staged arm's content compares with the direct one's at the same style."""
     rows = []
     for losses, ratio in _unique((c.losses, c.ratio) for c in cells):
-        mine = [c for c in cells if (c.losses, c.ratio, c.arm) == (losses, ratio, "staged")]
-        gaps = [gap for c in mine if (gap := content_gap(c, cells)) is not None]
-        wins = sum(gap < 0 for gap in gaps)
+        pairs = _pairs([c for c in cells if (c.losses, c.ratio) == (losses, ratio)])
+        gaps = [gap for staged, direct in pairs if (gap := content_gap(staged, direct)) is not None]
+        lower = sum(s.outcome.measured.style < d.outcome.measured.style for s, d in pairs)
         rows.append(
             (
                 f"{losses}, {ratio:g}",
-                spread(gaps) if gaps else "out of range",
-                f"{wins} of {len(gaps)}" if gaps else "–",
-                f"{len(mine) - len(gaps)} of {len(mine)}",
+                spread(gaps) if gaps else "–",
+                f"{sum(gap < 0 for gap in gaps)} of {len(gaps)}",
+                f"{len(pairs) - len(gaps)} of {len(pairs)}",
+                f"{lower} of {len(pairs)}",
             )
         )
-    head = ("staged at", "content over direct's at equal style", "staged better", "not comparable")
+    head = (
+        "last ratio",
+        "staged content less direct content, at the direct net's style",
+        "staged keeps more",
+        "not comparable",
+        "staged ends with less style distance",
+    )
     return table(head, rows)
 
 
-def content_gap(cell: Cell, cells: Sequence[Cell]) -> float | None:
-    """Return a staged arm's content distance less that of the direct curve at the same style.
+def content_gap(staged: Cell, direct: Cell) -> float | None:
+    """Return the content distance of the staged path, where it has the direct net's style, less it.
 
-    The curve runs through the direct arms of all last ratios of the same painting, seed and
-    losses; between two of them it is a line over the logarithm of style. None where the staged
-    arm's style lies outside of the curve.
+    The path runs through the staged arm's stages; between two of them it is a line over the
+    logarithm of style. None where the direct net's style lies outside of the path.
     """
-    same = (cell.painting, cell.losses, cell.seed, "direct")
-    curve = sorted(
-        (c.outcome.measured.style, c.outcome.measured.content)
-        for c in cells
-        if (c.painting, c.losses, c.seed, c.arm) == same
-    )
-    style = cell.outcome.measured.style
-    for (low, at_low), (high, at_high) in itertools.pairwise(curve):
-        if low <= style <= high and low < high:
-            share = math.log(style / low) / math.log(high / low)
-            return cell.outcome.measured.content - (at_low + share * (at_high - at_low))
+    goal = direct.outcome.measured
+    for here, there in itertools.pairwise(staged.path):
+        low, high = sorted((here, there), key=lambda m: m.style)
+        if low.style <= goal.style <= high.style and low.style < high.style:
+            share = math.log(goal.style / low.style) / math.log(high.style / low.style)
+            return low.content + share * (high.content - low.content) - goal.content
     return None
+
+
+def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    """Return the staged and the direct cell of each painting and seed."""
+    found = {(c.painting, c.seed, c.arm): c for c in cells}
+    both = _unique((c.painting, c.seed) for c in cells)
+    return [(found[(*key, "staged")], found[(*key, "direct")]) for key in both]
 
 
 def _draw(

@@ -78,12 +78,25 @@ class Laboratory:
         for stage in range(len(studio.order.schedule.stages)):
             path, spent = self._stage(arm, studio, stage, net)
             net, seconds = unpack(path.read_bytes())[0], seconds + spent
-        outcome = Outcome(studio.measure(net), round(seconds, 1), str(path))
+        measured = self._measured(arm, len(studio.order.schedule.stages) - 1, studio)
+        outcome = Outcome(measured, round(seconds, 1), str(path))
         record.write_text(json.dumps(asdict(outcome)))
         on_stage(
             f"  {arm.painting.stem} seed {arm.seed} {arm.losses} {arm.schedule}: {_say(outcome)}"
         )
         return outcome
+
+    def along(self, arm: Arm) -> list[Measured]:
+        """Measure the nets of all stages of an arm, which must have been run."""
+        studio = self.studio(arm)
+        return [self._measured(arm, stage, studio) for stage in range(arm.schedule.count(",") + 1)]
+
+    def _measured(self, arm: Arm, stage: int, studio: Studio) -> Measured:
+        path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
+        record = path.with_suffix(".measured")
+        if not record.exists():
+            record.write_text(json.dumps(asdict(studio.measure(unpack(path.read_bytes())[0]))))
+        return Measured(**json.loads(record.read_text()))
 
     def studio(self, arm: Arm) -> Studio:
         """Return the studio of an arm's painting, corpus and recipe."""

@@ -15,8 +15,9 @@ def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:
     return Outcome(Measured(content, style, 0.5, 0.4), seconds, str(Path()))
 
 
-def cell(arm: str, style: float, content: float, seed: int = 1) -> schedule.Cell:
-    return schedule.Cell("waves", "plain", 1.0, arm, seed, outcome(style, content))
+def cell(arm: str, *path: tuple[float, float]) -> schedule.Cell:
+    measured = [outcome(style, content).measured for style, content in path]
+    return schedule.Cell("waves", "plain", 1.0, arm, 1, outcome(*path[-1]), measured)
 
 
 def test_a_staged_schedule_rises_to_the_last_ratio_in_all_the_iterations() -> None:
@@ -27,17 +28,17 @@ def test_a_staged_schedule_rises_to_the_last_ratio_in_all_the_iterations() -> No
 
 
 def test_content_is_compared_at_equal_style() -> None:
-    """Between the direct arms' styles 0.1 and 0.4, style 0.2 lies halfway by logarithm."""
-    cells = [cell("direct", 0.1, 0.8), cell("direct", 0.4, 0.4), cell("direct", 0.2, 9.0, seed=2)]
-    staged = cell("staged", 0.2, 0.5)
-    assert schedule.content_gap(staged, [*cells, staged]) == pytest.approx(-0.1)
+    """Between the staged path's styles 0.1 and 0.4, style 0.2 lies halfway by logarithm."""
+    staged = cell("staged", (0.9, 0.3), (0.4, 0.4), (0.1, 0.8))
+    direct = cell("direct", (0.2, 0.7))
+    assert schedule.content_gap(staged, direct) == pytest.approx(-0.1)
+    assert "| -0.100 | 1 of 1 | 0 of 1 | 1 of 1 |" in schedule.equal_style_table([staged, direct])
 
 
-def test_a_style_that_no_direct_arm_reaches_is_not_compared() -> None:
-    staged = cell("staged", 0.05, 0.5)
-    cells = [cell("direct", 0.1, 0.8), cell("direct", 0.4, 0.4), staged]
-    assert schedule.content_gap(staged, cells) is None
-    assert "out of range" in schedule.equal_style_table(cells)
+def test_a_style_that_the_staged_path_does_not_pass_is_not_compared() -> None:
+    staged, direct = cell("staged", (0.9, 0.3), (0.4, 0.4)), cell("direct", (0.2, 0.7))
+    assert schedule.content_gap(staged, direct) is None
+    assert "| – | 0 of 0 | 1 of 1 | 0 of 1 |" in schedule.equal_style_table([staged, direct])
 
 
 def run(share: float, style: float, content: float, start: str = "base") -> warmstart.Run:
