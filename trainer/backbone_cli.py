@@ -117,7 +117,9 @@ def quick_command(
     """Train a style of some kilobytes over a backbone: its stages, card and contact sheet."""
     set_up_cpu(threads)
     over = Backbone.read(backbone.read_bytes())
-    recipe = Recipe(batch, crop, PEAK_RATE, FLOOR_RATE, smoothness, seed=seed)
+    recipe = Recipe(
+        batch, crop, floor_rate=FLOOR_RATE, smoothness=smoothness, seed=seed, later_rate=PEAK_RATE
+    )
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
     network = load_loss_network(loss_network, WeightsSource(folder=loss_weights))
     studio = QuickStudio(order, network, over)

@@ -44,6 +44,7 @@ class TrainingCard(CardPart):
     crop: int
     peak_rate: float
     floor_rate: float
+    later_rate: float
     smoothness: float
     identity: float
     seed: int

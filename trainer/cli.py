@@ -72,7 +72,8 @@ def train_command(
     ] = 384,
     batch: Annotated[int, typer.Option(help="Photos in one step.")] = 4,
     crop: Annotated[int, typer.Option(help="Side (px) of the square crops.")] = 192,
-    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3,
+    peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3,
+    later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4,
     floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5,
     smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.2,
     identity: Annotated[
@@ -105,7 +106,7 @@ def train_command(
         photos=photos,
         schedule=Schedule.parse(SCHEDULES.get(schedule, schedule)),
         net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
-        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed),
+        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed, later_rate),
         painting_side=painting_side,
         code_version=version("impasto"),
         command=command_line(),
@@ -227,6 +228,7 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
             training.smoothness,
             training.identity,
             training.seed,
+            training.later_rate,
         ),
         painting_side=card.painting.side,
         code_version=card.code_version,

@@ -120,7 +120,7 @@ class Studio:
 
     def _pace(self, stage: int) -> Pace:
         recipe, plan = self.order.recipe, self.order.schedule.stages[stage]
-        rates = {"peak": recipe.peak_rate, "floor": recipe.floor_rate}
+        rates = {"peak": recipe.peak(stage), "floor": recipe.floor_rate}
         if self.order.adaptive is None:
             return FixedPace(plan, **rates)
         return AdaptivePace(plan, self.order.adaptive, **rates)

@@ -230,7 +230,7 @@ def _order(spec: JobSpec, painting: Path, net: NetConfig) -> Order:
     order = spec.order
     recipe = Recipe(order.batch, order.crop, smoothness=SMOOTHNESS, seed=order.seed)
     if order.profile == "quick":
-        recipe = replace(recipe, peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
+        recipe = replace(recipe, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
     return Order(
         name=order.style,
         title=order.title,

@@ -134,7 +134,7 @@ def teach(
     quick = replace(
         arm,
         schedule=schedule,
-        recipe=Recipe(recipe.batch, recipe.crop, PEAK_RATE, FLOOR_RATE, recipe.smoothness),
+        recipe=replace(recipe, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE),
     )
     studio = QuickStudio(laboratory.studio(quick).order, laboratory.network, over)
     folder = out / f"quick-{name}"

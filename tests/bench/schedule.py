@@ -32,6 +32,8 @@ LOSSES = ("dimensionless", "plain")
 #: The staged arm's lowest ratio, and the share of iterations that each stage gets.
 LOWEST = 0.02
 SHARES = (0.25, 0.15, 0.15, 0.2, 0.25)
+#: Adam's highest learning rate in every stage.
+PEAK_RATE = 1e-3
 SCALES: dict[str, dict[str, object]] = {
     "tiny": {
         "ratios": [1.5, 150.0],
@@ -137,7 +139,8 @@ def _compare(
                 seed,
                 losses,
                 config=NetConfig(width=options.width),
-                recipe=Recipe(options.batch, options.crop, identity=0.0),
+                # One rate for both arms: the staged one is not to gain by a lower one.
+                recipe=Recipe(options.batch, options.crop, identity=0.0, later_rate=PEAK_RATE),
             )
             outcome = laboratory.run(trained)
             path = laboratory.along(trained)

@@ -16,7 +16,7 @@ STYLES = Path("infra/styles")
 
 def light_net() -> TransformNet:
     """Return the last stage of a bundled style, of the light profile."""
-    return unpack((STYLES / "water-lilies" / "stage-5.safetensors").read_bytes())[0].eval()
+    return unpack((STYLES / "water-lilies" / "stage-4.safetensors").read_bytes())[0].eval()
 
 
 def standard_net() -> TransformNet:

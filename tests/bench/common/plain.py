@@ -83,9 +83,10 @@ class PlainTrainer:
         self._net, self._network = net.train(), studio.loss_network
         self._target, self._recipe = studio.target, recipe
         self._stage = schedule.stages[stage]
+        self._peak = recipe.peak(stage)
         scale = plain_scale(studio.loss_network, studio.held_out, studio.target)
         self._weight = self._stage.ratio * scale
-        self._optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
+        self._optimizer = torch.optim.Adam(net.parameters(), lr=self._peak)
         before = sum(s.iterations for s in schedule.stages[:stage])
         self._batches = studio.sampler.batches(before * recipe.batch, recipe.batch)
         self.iteration = 0
@@ -106,7 +107,7 @@ class PlainTrainer:
             group["lr"] = learning_rate(
                 self.iteration,
                 self._stage.iterations,
-                peak=self._recipe.peak_rate,
+                peak=self._peak,
                 floor=self._recipe.floor_rate,
             )
         plain_step(self._net, self._network, self._target, photo, self._weight, self._optimizer)

@@ -46,6 +46,7 @@ def card() -> StyleCard:
         crop=192,
         peak_rate=1e-3,
         floor_rate=1e-4,
+        later_rate=1e-3,
         smoothness=0.2,
         identity=1.0,
         seed=1,
