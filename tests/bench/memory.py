@@ -80,7 +80,7 @@ def paint_album(
 ) -> list[Reading]:
     """Paint a photo of each size; returns readings of the memory."""
     store = MemoryStore()
-    blends = [[_put(store, 5, 1.0)], [_put(store, 4, 0.5), _put(store, 5, 0.5)]]
+    blends = [[_put(store, 4, 1.0)], [_put(store, 3, 0.5), _put(store, 4, 0.5)]]
     nets = NetCache(objects=store, make_engine=factory, limit_bytes=1 << 29)
     process, peak, readings = psutil.Process(), 0, list[Reading]()
     for number, size in enumerate(sizes, 1):

@@ -47,7 +47,7 @@ def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("schedule", ("--paintings", "1", "--losses", "plain"), "content over direct's"),
+        ("schedule", ("--paintings", "1", "--losses", "plain"), "content less direct content"),
         ("warmstart", ("--paintings", "1", "--shares", "0.5"), "reference"),
         ("quick", ("--painting", "de-stijl"), "1000 quick styles resident"),
     ],
