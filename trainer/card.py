@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from worker.net import TransformNet
@@ -52,8 +51,6 @@ class TrainingCard(CardPart):
     #: Name and size of the corpus, and a SHA-256 over its photos' file names and bytes.
     corpus_photos: int
     corpus_sha256: str
-    #: What the arithmetic ran on; another kind of processor may round differently.
-    machine: str
     #: Whether stages could end before the schedule's iterations, once they had settled.
     adaptive: bool = False
 
@@ -63,11 +60,7 @@ class FirstIterations(CardPart):
 
     losses: list[tuple[float, float]]
     weights_sha256: str
-
-
-class FirstIterationsElsewhere(FirstIterations):
-    """The same first steps, repeated on arithmetic that rounds otherwise (see `machine`)."""
-
+    #: What the arithmetic ran on, as `machine.machine` names it; another rounds otherwise.
     machine: str
 
 
@@ -91,15 +84,15 @@ class StageCard(CardPart):
     seconds: float
     held_out: Losses
     first: FirstIterations
-    first_elsewhere: list[FirstIterationsElsewhere] = []
+    #: The same first steps, repeated on arithmetic that rounds otherwise.
+    first_elsewhere: list[FirstIterations] = []
     #: What the learning rate was multiplied with, after the guard had stepped in.
     rate_scale: float = 1.0
 
-    def first_on(self, here: str, made_on: str) -> FirstIterations | None:
-        """Return the first steps as they come out on arithmetic `here`; None if nobody tried."""
-        if here == made_on:
-            return self.first
-        return next((first for first in self.first_elsewhere if first.machine == here), None)
+    def first_on(self, machine: str) -> FirstIterations | None:
+        """Return the first steps as they come out on a machine; None if nobody tried."""
+        known = (self.first, *self.first_elsewhere)
+        return next((first for first in known if first.machine == machine), None)
 
 
 class Intervention(CardPart):
@@ -163,9 +156,7 @@ def order_digest(card: StyleCard) -> str:
     parts = {
         "painting": card.painting.model_dump(),
         "net": card.net.model_dump(),
-        "training": card.training.model_dump(
-            exclude={"corpus_photos", "corpus_sha256", "threads", "machine"}
-        ),
+        "training": card.training.model_dump(exclude={"corpus_photos", "corpus_sha256", "threads"}),
         "name": card.name,
         "base": card.base_sha256,
     }
@@ -184,10 +175,3 @@ def weights_sha256(net: TransformNet) -> str:
         digest.update(name.encode())
         digest.update(weight.detach().contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def machine(device: torch.device) -> str:
-    """Name what decides the rounding of arithmetic: torch's version, and the GPU or CPU's kind."""
-    gpu = device.type == "cuda"
-    kind = torch.cuda.get_device_name(device) if gpu else torch.backends.cpu.get_cpu_capability()
-    return f"torch {torch.__version__}, {kind}"

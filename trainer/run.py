@@ -30,6 +30,7 @@ from trainer.corpus import CorpusChanged
 from trainer.gate import refusal
 from trainer.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
 from trainer.loop import StageTrainer
+from trainer.machine import machine
 from trainer.objective import StepLoss
 from trainer.studio import Studio
 from worker.net import TransformNet
@@ -228,7 +229,9 @@ class TrainingRun:
         losses = [(loss.content, loss.style) for loss in self.history[-1][:FIRST_ITERATIONS]]
         net = self._studio.unpack(data) if self._trainer is None else self._net
         return FirstIterations(
-            losses=losses, weights_sha256=self._first_weights or weights_sha256(net)
+            losses=losses,
+            weights_sha256=self._first_weights or weights_sha256(net),
+            machine=machine(self._studio.device),
         )
 
     def _refuse(self, held_out: Losses, reason: str) -> StageEnd:

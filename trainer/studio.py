@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer.arithmetic import Arithmetic
-from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard, machine
+from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
 from trainer.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out
 from trainer.loop import StageTrainer
 from trainer.losses import StyleTarget, distances, style_target
@@ -177,7 +177,6 @@ class Studio:
             threads=torch.get_num_threads(),
             corpus_photos=len(self.corpus),
             corpus_sha256=self.corpus.sha256(),
-            machine=machine(self.device),
             adaptive=self.order.adaptive is not None,
         )
 

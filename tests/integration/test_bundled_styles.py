@@ -8,14 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
-from trainer.card import StyleCard, machine
+from trainer.card import StyleCard
 from worker.netfile import read_card
 
 STYLES = Path(__file__).resolve().parents[2] / "infra" / "styles"
-CPU = torch.device("cpu")
 NAMES = sorted(path.parent.name for path in STYLES.glob("*/card.json"))
 
 
@@ -61,14 +59,12 @@ def test_bundled_styles_stay_small() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_command_on_the_card_repeats_a_stage_bit_for_bit(name: str) -> None:
+def test_the_command_on_the_card_repeats_a_stage(name: str) -> None:
     """The first 20 iterations of the first and the last stage, in a process of their own."""
     if "IMPASTO_ASSETS" not in os.environ:
         pytest.skip("needs the paintings, photos and weights of IMPASTO_ASSETS")
     card = StyleCard.read(STYLES / name)
     first = 1 if card.base_sha256 else 0
-    if card.stages[first].first_on(machine(CPU), card.training.machine) is None:
-        pytest.skip(f"nobody has recorded yet what comes out with {machine(CPU)}")
     assert f"--stage {first} " in card.reproduce
     for stage in (first, len(card.stages) - 1):
         command = card.reproduce.replace(f"--stage {first} ", f"--stage {stage} ")
@@ -82,4 +78,6 @@ def test_the_command_on_the_card_repeats_a_stage_bit_for_bit(name: str) -> None:
             check=False,
         )
         assert run.returncode == 0, run.stdout + run.stderr
-        assert "20 of 20 losses equal, weights equal" in run.stderr
+        # Rounding is another on another kind of processor; the command itself says by how much.
+        unknown = "rounds otherwise" in run.stderr
+        assert unknown or "20 of 20 losses equal, weights equal" in run.stderr

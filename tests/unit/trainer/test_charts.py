@@ -35,7 +35,7 @@ def card() -> StyleCard:
             sha256="0" * 64,
             seconds=1.0,
             held_out=seen,
-            first=FirstIterations(losses=[], weights_sha256=""),
+            first=FirstIterations(losses=[], weights_sha256="", machine=""),
         )
         for n in (0, 1)
     ]
@@ -53,7 +53,6 @@ def card() -> StyleCard:
         threads=1,
         corpus_photos=10,
         corpus_sha256="",
-        machine="",
     )
     return StyleCard(
         name="s",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainer.card import StyleCard, weights_sha256
+from trainer.card import FirstIterations, StyleCard, weights_sha256
 from trainer.corpus import CorpusRejected
 from trainer.guard import GuardRules, TrainingDiverged
 from trainer.lossnet import LossNetwork
@@ -119,9 +119,7 @@ def test_what_another_processor_gives_stands_beside_what_was_made(
     studio: Callable[..., Studio], tmp_path: Path
 ) -> None:
     """A card made elsewhere learns what comes out here, once, and is then held to it."""
-    made = train(studio(), tmp_path)
-    there = made.training.model_copy(update={"machine": "another processor"})
-    made.model_copy(update={"training": there}).write(tmp_path)
+    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
     assert not repeat_stage(studio(), tmp_path, 1).same_arithmetic
     for _ in range(2):
         recorded = record_elsewhere(studio(), tmp_path)
@@ -130,6 +128,34 @@ def test_what_another_processor_gives_stands_beside_what_was_made(
     assert repeated.exact
     assert repeated.same_arithmetic
     assert not repeat_stage(studio(seed=9), tmp_path, 1).exact
+
+
+def made_elsewhere(card: StyleCard) -> StyleCard:
+    """The card as a processor would have written it whose sums come out a little different."""
+    stages = [
+        stage.model_copy(
+            update={
+                "first": FirstIterations(
+                    losses=[(c * 1.00001, s * 0.99999) for c, s in stage.first.losses],
+                    weights_sha256="0" * 64,
+                    machine="another processor",
+                )
+            }
+        )
+        for stage in card.stages
+    ]
+    return card.model_copy(update={"stages": stages})
+
+
+def test_on_another_processor_all_but_rounding_must_repeat(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
+    repeated = repeat_stage(studio(), tmp_path, 1)
+    assert not repeated.exact
+    assert repeated.repeats
+    assert 1e-6 < repeated.early_difference < 1e-4
+    assert not repeat_stage(studio(seed=9), tmp_path, 1).repeats
 
 
 def test_a_repetition_from_another_seed_is_seen(
