@@ -1,5 +1,6 @@
 """Training a style on this machine: the schedule's stages one after the other, into a folder."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,15 +55,16 @@ def train(
     *,
     base: bytes | None = None,
     rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
+    clock: Callable[[], float] = time.monotonic,
 ) -> StyleCard:
     """Train all stages into `folder`: stage files, `card.json`, sheet, loss chart and history.
 
     `base` is the file of a net that serves as stage 0 as it is. Stages that the folder's card
     already holds for the same order are kept, so a training that was stopped goes on behind its
-    last finished stage. Raises TrainingDiverged when the guard gave up; the stages before that
-    and the card are there then.
+    last finished stage. `clock` (seconds) times the stages. Raises TrainingDiverged when the guard
+    gave up; the stages before that and the card are there then.
     """
-    run = TrainingRun(studio, base=base, rules=rules)
+    run = TrainingRun(studio, base=base, rules=rules, clock=clock)
     files = StyleFolder(folder, studio)
     _resume(run, files)
     try:

@@ -130,7 +130,16 @@ def runs_table(runs: list[Run]) -> str:
         )
         for run in runs
     ]
-    head = ("style", "share", "iterations", "seconds", "style", "content", "SSIM", "reached")
+    head = (
+        "style",
+        "share",
+        "iterations",
+        "processor seconds",
+        "style",
+        "content",
+        "SSIM",
+        "reached",
+    )
     return table(head, rows)
 
 

@@ -20,7 +20,10 @@ from worker.netfile import NetCard, pack, unpack
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an arm ended: distances on held-out photos, and the seconds that its stages took."""
+    """How an arm ended: distances on held-out photos, and the seconds that its stages took.
+
+    They are seconds of processor time, all threads together: other programs beside it do not count.
+    """
 
     measured: Measured
     seconds: float
@@ -130,12 +133,12 @@ class Laboratory:
     def _stage(self, arm: Arm, studio: Studio, stage: int, net: TransformNet) -> tuple[Path, float]:
         path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
         if not path.exists():
-            begun = time.monotonic()
+            begun = time.process_time()
             trainer = self._trainer(arm, studio, stage, net)
             while not trainer.done:
                 trainer.step()
             trainer.close()
-            seconds = time.monotonic() - begun
+            seconds = time.process_time() - begun
             ratio = studio.order.schedule.stages[stage].ratio
             card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})
             path.write_bytes(pack(net, card))
