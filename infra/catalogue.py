@@ -198,7 +198,8 @@ class StyleCatalogue:
     def put_backbone(self, body: bytes) -> str:
         """Keep the net that quick styles share, and return its SHA-256 (hex)."""
         sha256 = hashlib.sha256(body).hexdigest()
-        self._objects.put(layout.backbone(sha256), body, content_type=_NET_TYPE)
+        if not self.has_backbone(sha256):
+            self._objects.put(layout.backbone(sha256), body, content_type=_NET_TYPE)
         return sha256
 
     def has_backbone(self, sha256: str) -> bool:

@@ -19,6 +19,8 @@ from infra.storage.s3 import S3Store, connect_s3
 
 #: The styles that come with the code.
 BUNDLED_STYLES = Path(__file__).parent / "styles"
+#: The net that quick styles share, which comes with the code as well.
+BUNDLED_BACKBONE = Path(__file__).parent / "backbone" / "backbone.safetensors"
 #: The bundled style whose first stage, hardly styled yet, new styles start from.
 BASE_STYLE = "water-lilies"
 
@@ -75,8 +77,10 @@ def connect(settings: Settings) -> Deployment:
     )
 
 
-def prepare(settings: Settings, styles: Path = BUNDLED_STYLES) -> None:
-    """Make the bucket and publish the style folders in `styles`, and the base of new styles.
+def prepare(
+    settings: Settings, styles: Path = BUNDLED_STYLES, backbone: Path = BUNDLED_BACKBONE
+) -> None:
+    """Make the bucket, publish the style folders in `styles`, and keep what new styles start from.
 
     Safe to repeat, and in two places at once. Raises ServiceUnavailable when S3 cannot be
     reached, InvalidRequest when a style folder is not what its card says.
@@ -84,6 +88,7 @@ def prepare(settings: Settings, styles: Path = BUNDLED_STYLES) -> None:
     objects = connect_s3(settings)
     objects.ensure_bucket()
     catalogue = StyleCatalogue(objects)
+    catalogue.put_backbone(backbone.read_bytes())  # before the styles that are worn over it
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
         if card.parent.name == BASE_STYLE:

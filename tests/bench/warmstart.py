@@ -33,7 +33,7 @@ SCHEDULES = {
 SHAPES = {
     "tiny": (NetConfig(width=2), Recipe(1, 64)),
     "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
-    "full": (NetConfig(width=16), Recipe(4, 128, smoothness=0.2)),
+    "full": (NetConfig(width=16), Recipe(2, 96, smoothness=0.2)),
 }
 
 
