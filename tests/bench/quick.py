@@ -48,7 +48,7 @@ STYLES = {"tiny": "1:2", "small": "0.4:20,2:30,10:50", "full": "0.4:50,2:75,10:1
 SHAPES = {
     "tiny": (NetConfig(width=2), Recipe(1, 64)),
     "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
-    "full": (NetConfig(width=16), Recipe(4, 192, smoothness=0.2)),
+    "full": (NetConfig(width=16), Recipe(4, 128, smoothness=0.2)),
 }
 #: Paintings that a backbone made here learns.
 TAUGHT = ("water-lilies", "great-wave", "composition-vii")
