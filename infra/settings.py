@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth), or
     #: `s3:PREFIX` where they lie in the bucket.
     loss_weights: Path | None = None
+    #: Whether weights that are neither there nor in torchvision's cache may be downloaded.
+    loss_weights_download: bool = True
     #: Folder of test and training assets; only tests and training commands read it.
     assets: Path | None = None
 

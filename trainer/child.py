@@ -42,7 +42,12 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     device = choose_device(settings.device)
     # What lies here spares downloads after a restart; nothing in it is needed.
     kept = settings.data / "trainer"
-    weights = weights_source(settings.loss_weights, objects, kept / "weights")
+    weights = weights_source(
+        settings.loss_weights,
+        objects,
+        kept / "weights",
+        download=settings.loss_weights_download,
+    )
     cache = ShardCache(
         objects=objects, folder=kept / "shards", limit_bytes=settings.corpus_cache_bytes
     )

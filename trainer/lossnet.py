@@ -4,7 +4,7 @@ Content and style layers follow Gatys, Ecker and Bethge (2016) for VGG (content 
 relu1_1 … relu5_1); for SqueezeNet they are the layers of like depth. Inputs are sRGB 0..1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from infra.errors import ImpastoError
 from trainer.vision import models
-from trainer.weights import WeightsSource
+from trainer.weights import WeightsRejected, WeightsSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -109,20 +109,40 @@ class LossNetwork(nn.Module):
 
 
 def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
-    """Build a torchvision loss network and load its ImageNet weights.
+    """Build a torchvision loss network and load its ImageNet weights, in float32.
 
     Raises UnknownLossNetwork for a name that is not in TAPS, WeightsMissing and WeightsRejected
-    as `weights` does.
+    as `weights` does; also the latter for weights of another network.
     """
     if name not in TAPS:
         raise UnknownLossNetwork(
             f"There is no loss network {name!r}; the choices are {', '.join(TAPS)}."
         )
-    model = models.get_model(name, weights=None)
-    model.load_state_dict(weights.state_dict(name))
-    features = model.features
-    assert isinstance(features, nn.Sequential)
+    features = _untrained_features(name)
+    features.load_state_dict(_fitting(name, features, weights.state_dict(name)))
     return LossNetwork(name, features)
+
+
+def _untrained_features(name: str) -> nn.Sequential:
+    """Return torchvision's layers with memory but no values; its classifier gets neither."""
+    with torch.device("meta"):
+        features = models.get_model(name, weights=None).features
+    assert isinstance(features, nn.Sequential)
+    return features.to_empty(device="cpu")
+
+
+def _fitting(name: str, features: nn.Sequential, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the layers out of a whole network's; raises WeightsRejected."""
+    fitting: dict[str, Tensor] = {}
+    for key, expected in features.state_dict().items():
+        found = state.get(f"features.{key}")
+        if found is None or found.shape != expected.shape:
+            raise WeightsRejected(
+                f"The weights found for {name} are another network's: they have no "
+                f"'features.{key}' of shape {tuple(expected.shape)}."
+            )
+        fitting[key] = found
+    return fitting
 
 
 class UnknownLossNetwork(ImpastoError, ValueError):

@@ -1,18 +1,19 @@
 """Where a loss network's weights come from: a folder or a place in the bucket, else torchvision.
 
-Torchvision has a cache of its own and downloads what is not in it. Whatever is found is checked
-where a SHA-256 is known: from the hash in torchvision's file names, or from `FILE.sha256` beside
-a file.
+Torchvision has a cache of its own; what is not in it is downloaded, where that is allowed.
+Whatever is found is checked where a SHA-256 is known: from the hash in torchvision's file names,
+or from `FILE.sha256` beside a file. Torchvision's own way of loading does neither check what is
+in its cache nor refuse pickles with code in them, so its files are read here like all others.
 """
 
 import hashlib
 import re
 from pathlib import Path
 from typing import Final
-from urllib.error import URLError
 
 import safetensors.torch
 import torch
+import torch.hub
 from torch import Tensor
 
 from infra.errors import ImpastoError
@@ -24,6 +25,8 @@ BUCKET: Final = "s3:"
 #: How torchvision names its files: the first eight digits of the file's SHA-256.
 _HASHED: Final = re.compile(r".*-([0-9a-f]{8})\.pth")
 _SUFFIXES: Final = (".safetensors", ".pth")
+#: Which of torchvision's weights: those that style transfer has always used.
+_RELEASE: Final = "IMAGENET1K_V1"
 
 
 class WeightsMissing(ImpastoError):
@@ -44,17 +47,19 @@ class WeightsSource:
     """Finds state dicts of torchvision models by the models' names.
 
     In `folder` a file `NAME.safetensors`, `NAME.pth` or torchvision's own `NAME-<hash>.pth`
-    serves; without one, torchvision's cache and download do.
+    serves; without one, torchvision's cache does, and its download where `download` is set.
     """
 
-    def __init__(self, *, folder: Path | None) -> None:
+    def __init__(self, *, folder: Path | None, download: bool = True) -> None:
         self._folder = folder
+        self._may_download = download
 
     def state_dict(self, name: str) -> dict[str, Tensor]:
-        """Return the network's weights in float32; raises WeightsMissing or WeightsRejected."""
-        found = self._find(name)
-        weights = _read(found) if found else self._download(name)
-        return {key: value.float() for key, value in weights.items()}
+        """Return the network's weights as they are stored.
+
+        Raises WeightsMissing and WeightsRejected.
+        """
+        return _read(self._find(name) or self._torchvisions(name))
 
     def _find(self, name: str) -> Path | None:
         if self._folder is None:
@@ -63,34 +68,59 @@ class WeightsSource:
         candidates += sorted(self._folder.glob(f"{name}-*.pth"))
         return next((path for path in candidates if path.is_file()), None)
 
-    def _download(self, name: str) -> dict[str, Tensor]:
-        weights = models.get_model_weights(name)["IMAGENET1K_V1"]
+    def _torchvisions(self, name: str) -> Path:
+        """Return the file in torchvision's cache, downloaded where it is not there yet."""
+        url = str(models.get_model_weights(name)[_RELEASE].url)
+        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+        if path.is_file():
+            return path
+        if not self._may_download:
+            reason = "may not be downloaded (IMPASTO_LOSS_WEIGHTS_DOWNLOAD is off)"
+            raise WeightsMissing(self._advice(name, path, reason))
         try:
-            return dict(weights.get_state_dict(progress=True, check_hash=True))
-        except (URLError, OSError, RuntimeError) as error:
-            where = self._folder or "a folder of your choice"
-            raise WeightsMissing(
-                f"{Path(weights.url).name} could not be downloaded ({error}). Put it, or "
-                f"{name}.safetensors, into {where} and set IMPASTO_LOSS_WEIGHTS to that folder."
-            ) from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=_named_hash(path))
+        except (OSError, RuntimeError) as error:
+            reason = f"could not be downloaded ({error})"
+            raise WeightsMissing(self._advice(name, path, reason)) from error
+        return path
+
+    def _advice(self, name: str, path: Path, reason: str) -> str:
+        return (
+            f"{path.name} is not in {path.parent}, and {reason}. Put it, or {name}.safetensors, "
+            f"{self._place()}."
+        )
+
+    def _place(self) -> str:
+        """Say where a file would be found."""
+        if self._folder is None:
+            return "into a folder of your choice and set IMPASTO_LOSS_WEIGHTS to that folder"
+        return f"into {self._folder}, the folder that IMPASTO_LOSS_WEIGHTS names"
 
 
-def weights_source(setting: Path | None, objects: ObjectStore, cache: Path) -> WeightsSource:
+def weights_source(
+    setting: Path | None, objects: ObjectStore, cache: Path, *, download: bool = True
+) -> WeightsSource:
     """Return the source that IMPASTO_LOSS_WEIGHTS names: a folder, or `s3:PREFIX` of the bucket.
 
-    What lies in the bucket is copied into the folder `cache` once.
+    What lies in the bucket is copied into the folder `cache` once. `download` is as in
+    WeightsSource.
     """
     if setting is None or not str(setting).startswith(BUCKET):
-        return WeightsSource(folder=setting)
+        return WeightsSource(folder=setting, download=download)
     prefix = str(setting).removeprefix(BUCKET).strip("/")
-    return BucketWeights(objects=objects, prefix=f"{prefix}/" if prefix else "", cache=cache)
+    return BucketWeights(
+        objects=objects, prefix=f"{prefix}/" if prefix else "", cache=cache, download=download
+    )
 
 
 class BucketWeights(WeightsSource):
     """Weights that lie in the bucket, below a prefix, under the names that a folder has."""
 
-    def __init__(self, *, objects: ObjectStore, prefix: str, cache: Path) -> None:
-        super().__init__(folder=cache)
+    def __init__(
+        self, *, objects: ObjectStore, prefix: str, cache: Path, download: bool = True
+    ) -> None:
+        super().__init__(folder=cache, download=download)
         self._objects = objects
         self._prefix = prefix
         self._cache = cache
@@ -102,6 +132,10 @@ class BucketWeights(WeightsSource):
             self._copy(key)
             self._copy(f"{key}.sha256")
         return super().state_dict(name)
+
+    def _place(self) -> str:
+        """See WeightsSource."""
+        return f"into the bucket under {self._prefix!r}, which IMPASTO_LOSS_WEIGHTS names"
 
     def _keys(self, name: str) -> list[str]:
         hashed = (info.key for info in self._objects.list(f"{self._prefix}{name}-"))
@@ -135,7 +169,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
+        # Mapped: of a VGG's 500 MB, most are a classifier that nobody reads.
+        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
     except Exception as error:
         # Both readers raise many kinds of errors for damaged files; none is worth telling apart.
         raise WeightsRejected(f"{path} is not a readable state dict: {error}") from error
@@ -144,13 +179,12 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _check_hash(path: Path) -> None:
     """Hold a file to the hash in its name or beside it; raises WeightsRejected."""
     beside = path.with_name(f"{path.name}.sha256")
-    named = _HASHED.fullmatch(path.name)
     if beside.exists():
         words = beside.read_text().split()
         expected = words[0].lower() if words else "nothing"
-    elif named:
-        expected = named[1]
     else:
+        expected = _named_hash(path)
+    if expected is None:
         return
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -159,3 +193,9 @@ def _check_hash(path: Path) -> None:
             f"{path} is damaged: its SHA-256 is {found}, and should begin with {expected}. "
             "Fetch it again."
         )
+
+
+def _named_hash(path: Path) -> str | None:
+    """Return the beginning of the SHA-256 that a file's name tells; None where it tells none."""
+    named = _HASHED.fullmatch(path.name)
+    return named[1] if named else None

@@ -94,6 +94,56 @@ def test_a_bucket_without_them_leaves_it_to_torchvision(
         source.state_dict("vgg16")
 
 
+def test_where_weights_in_the_bucket_would_lie_is_told(tmp_path: Path) -> None:
+    source = weights_source(Path("s3:weights"), MemoryStore(), tmp_path / "cache", download=False)
+    with pytest.raises(WeightsMissing, match=r"under 'weights/', which IMPASTO_LOSS_WEIGHTS"):
+        source.state_dict("vgg16")
+
+
+@pytest.fixture
+def torchvisions_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where torchvision keeps what it has downloaded; a network that refuses every download."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_torchvisions_cache_is_held_to_its_hashes(torchvisions_cache: Path) -> None:
+    """Torchvision itself looks at them only while it downloads."""
+    write_pth(torchvisions_cache, "vgg16-397923af.pth")
+    with pytest.raises(WeightsRejected, match="should begin with 397923af"):
+        WeightsSource(folder=None).state_dict("vgg16")
+
+
+def test_torchvisions_cache_serves_without_a_download(torchvisions_cache: Path) -> None:
+    path = write_pth(torchvisions_cache, "vgg16-397923af.pth")
+    path.with_name(f"{path.name}.sha256").write_text(hash_of(path))
+    found = WeightsSource(folder=None, download=False).state_dict("vgg16")
+    assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
+
+
+def test_code_in_torchvisions_cache_is_not_run(torchvisions_cache: Path) -> None:
+    path = torchvisions_cache / "vgg16-397923af.pth"
+    torch.save(torch.nn.Linear(2, 2), path)
+    path.with_name(f"{path.name}.sha256").write_text(hash_of(path))
+    with pytest.raises(WeightsRejected, match="not a readable state dict"):
+        WeightsSource(folder=None).state_dict("vgg16")
+
+
+def test_a_download_that_is_not_allowed_is_not_tried(
+    torchvisions_cache: Path, tmp_path: Path
+) -> None:
+    """The error names the file, the folders, and both settings."""
+    with pytest.raises(WeightsMissing) as caught:
+        WeightsSource(folder=tmp_path / "mine", download=False).state_dict("vgg19")
+    for told in ("vgg19-dcbb9e9d.pth", str(torchvisions_cache), f"{tmp_path}/mine"):
+        assert told in caught.value.detail
+    assert "IMPASTO_LOSS_WEIGHTS_DOWNLOAD is off" in caught.value.detail
+    assert "the folder that IMPASTO_LOSS_WEIGHTS names" in caught.value.detail
+
+
 def test_a_folder_is_a_folder(tmp_path: Path) -> None:
     assert not isinstance(weights_source(tmp_path, MemoryStore(), tmp_path), BucketWeights)
     assert not isinstance(weights_source(None, MemoryStore(), tmp_path), BucketWeights)
