@@ -228,7 +228,7 @@ class JobService:
     ) -> None:
         """Say how far the training is, and extend the lease; None only does the latter.
 
-        Progress behind what is known is ignored. Raises StaleLease when the training is no longer
+        A place behind the known one is ignored. Raises StaleLease when the training is no longer
         the caller's, and JobCancelled (a StaleLease). Only one thread at a time may report
         progress of a claim; another may call with none, as the heartbeat.
         """

@@ -106,7 +106,7 @@ class TrainingClaims:
         self._aftermath.seal_if_ended(self._change(claim, rule))
 
     def _write_progress(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
-        """Write what is about to be committed, unless the record is ahead of it.
+        """Write what is about to be committed.
 
         Nobody else moves the training on while the lease is ours; when it no longer is, the file
         of our lower token is no authority.
@@ -117,12 +117,8 @@ class TrainingClaims:
         if record is None:
             raise rules.StaleLease(f"job {claim.spec.id} has no record now")
         rules.held(record, training_rules.CHUNK, claim.token)
-        known = record.training
-        if training_rules.lies_ahead(known, progress):
-            known = progress
-        if known is not None:
-            manifest = Manifest(store=self._objects, tenant=claim.spec.tenant, job=claim.spec.id)
-            manifest.write_progress(claim.token, known)
+        manifest = Manifest(store=self._objects, tenant=claim.spec.tenant, job=claim.spec.id)
+        manifest.write_progress(claim.token, training_rules.furthest(record.training, progress))
 
     def _change(self, claim: ClaimedTraining, rule: Callable[[JobRecord], JobRecord]) -> JobRecord:
         def both(record: JobRecord) -> tuple[JobRecord, JobRecord]:

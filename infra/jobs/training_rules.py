@@ -33,7 +33,7 @@ def report_training(
 ) -> tuple[JobRecord, bool]:
     """Extend the lease and note progress; returns whether the caller keeps the lease.
 
-    Progress that lies before what is known is ignored. In a job that is being cancelled the lease
+    A place that lies before the known one is ignored. In a job that is being cancelled the lease
     is taken back. Raises StaleLease when the token is not the lease's.
     """
     record = advance(record, token, progress)
@@ -50,16 +50,23 @@ def end_slice(
 def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:
     """Note progress and forget strikes, if it is progress; raises StaleLease."""
     chunk, _ = rules.held(record, CHUNK, token)
-    if progress is None or not lies_ahead(record.training, progress):
+    if progress is None:
         return record
     if record.training is not None and progress.position > record.training.position:
         chunk = chunk.model_copy(update={"strikes": {}})
-    return _with(record, chunk).model_copy(update={"training": progress})
+    newest = furthest(record.training, progress)
+    return _with(record, chunk).model_copy(update={"training": newest})
 
 
-def lies_ahead(known: TrainingProgress | None, progress: TrainingProgress) -> bool:
-    """Whether progress is not behind what is known; at the same place it may know more."""
-    return known is None or progress.position >= known.position
+def furthest(known: TrainingProgress | None, progress: TrainingProgress) -> TrainingProgress:
+    """Return how far a training is: its place never runs backwards, what is measured is new.
+
+    Places are repeated after a crash, and where the guard took a stage back.
+    """
+    if known is None or progress.position >= known.position:
+        return progress
+    place = {"stage", "iteration", "iteration_total"}
+    return known.model_copy(update=progress.model_dump(exclude=place, exclude_none=True))
 
 
 def publish_stage(record: JobRecord, token: int, stage: int) -> JobRecord:

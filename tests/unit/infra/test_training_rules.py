@@ -106,6 +106,14 @@ def test_progress_never_runs_backwards(held: JobRecord) -> None:
     assert held.training == at(150)
 
 
+def test_what_is_measured_in_a_repetition_is_told(held: JobRecord) -> None:
+    """Its losses and pace are those of now, although its place was passed long ago."""
+    token = held.last_token
+    for progress in (at(150, content=0.9, style=0.2), at(60, content=0.4, images_per_second=3.0)):
+        held, _ = training_rules.report_training(held, token, progress, NOW, TTL)
+    assert held.training == at(150, content=0.4, style=0.2, images_per_second=3.0)
+
+
 def test_same_place_may_be_known_better(held: JobRecord) -> None:
     token = held.last_token
     for progress in (at(7), at(7, content=0.4)):
