@@ -11,7 +11,7 @@ from api.schemas import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
 from api.stored import allowed_prefix, check_keys, key_fault
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
-from infra.jobs.model import JobDraft, PhotoEntry
+from infra.jobs.model import JobDraft, PhotoEntry, StyleShare
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectStore
 
@@ -41,9 +41,14 @@ def parse_options(fields: Mapping[str, str]) -> AlbumOptions:
 
 
 def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: str) -> JobDraft:
-    """Settle which nets a style and strength mean today; raises UnknownStyle."""
+    """Settle which nets a style, a strength and a blend mean today.
+
+    Raises UnknownStyle and StylesNotBlendable.
+    """
+    asked = options.blend
+    other = StyleShare(style=asked.style, share=asked.share) if asked else None
     try:
-        blend = services.styles.resolve(options.style, options.strength)
+        blend = services.styles.resolve(options.style, options.strength, other)
     except StyleMissing as error:
         raise UnknownStyle(error.detail) from error
     return JobDraft(
@@ -52,6 +57,7 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
         kind=options.kind,
         style=options.style,
         strength=options.strength,
+        mixed_with=other,
         blend=blend,
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_album import send
+from api.cli_album import parse_blend, send
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos
 from api.cli_service import UsageError, connect, fail, read_settings
@@ -91,6 +91,14 @@ def stylize(
             "two stages lies a mixture of both.",
         ),
     ] = 1.0,
+    blend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME:SHARE",
+            help="Mix another style in: great-wave:0.3 is three parts of it in ten. Both styles "
+            "must have been trained from the same net.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -99,6 +107,7 @@ def stylize(
     \b
     impasto stylize beach.jpg forest.png --style water-lilies
     impasto stylize holiday/ --style water-lilies --strength 0.6 --out holiday-painted
+    impasto stylize beach.jpg --style water-lilies --blend great-wave:0.3
 
     Every photo comes back in its own size, format and name. The exit code is 0 when all of them
     are painted, 1 when some failed (the others are there), 2 when nothing could be done.
@@ -106,7 +115,8 @@ def stylize(
     with connect(url) as client:
         album = collect_photos(photos)
         check_out(out, album)
-        job = send(client, album, style=style, strength=strength, quiet=as_json)
+        other = parse_blend(blend) if blend else None
+        job = send(client, album, style=style, strength=strength, blend=other, quiet=as_json)
         see_album(client, job.id, out, sources=album, as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from api.cli_progress import painting, sending
+from api.cli_service import UsageError
 from api.client import Client
 from api.photo_names import UniqueNames, safe_name
 from api.schemas import Item, Job
@@ -30,14 +31,34 @@ class Painted:
         return {"photo": self.source, "path": path, **self.item.model_dump(mode="json")}
 
 
+def parse_blend(text: str) -> tuple[str, float]:
+    """Read `NAME:SHARE`; raises UsageError."""
+    style, _, share = text.rpartition(":")
+    try:
+        if style and 0 <= float(share) <= 1:
+            return style, float(share)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"{text!r} is not NAME:SHARE, such as great-wave:0.3 with a share between 0 and 1."
+    )
+
+
 def send(
-    client: Client, photos: Sequence[Path], *, style: str, strength: float, quiet: bool
+    client: Client,
+    photos: Sequence[Path],
+    *,
+    style: str,
+    strength: float,
+    blend: tuple[str, float] | None,
+    quiet: bool,
 ) -> Job:
-    """Send an album; raises ClientError before anything is sent when the style is not there."""
-    client.style(style)
+    """Send an album; raises ClientError before anything is sent when a style is not there."""
+    for name in (style, *(blend[:1] if blend else ())):
+        client.style(name)
     total = sum(photo.stat().st_size for photo in photos)
     with sending(total, quiet=quiet) as sent:
-        return client.submit(photos, style=style, strength=strength, sent=sent)
+        return client.submit(photos, style=style, strength=strength, blend=blend, sent=sent)
 
 
 def follow(client: Client, job_id: str, out: Path | None, *, quiet: bool) -> tuple[Job, "Harvest"]:

@@ -112,20 +112,33 @@ class Client:
         *,
         style: str,
         strength: float = 1.0,
+        blend: tuple[str, float] | None = None,
         sent: Callable[[int], None] | None = None,
     ) -> Job:
         """Send photos from disk; `sent` is told the bytes of photos that have gone.
 
-        Raises ClientError, and OSError when a photo cannot be read: then there is no job.
+        `blend` is another style to mix in, and its share of the mixture (0..1). Raises
+        ClientError, and OSError when a photo cannot be read: then there is no job.
         """
         fields = {"kind": "stylize", "style": style, "strength": str(strength)}
+        if blend is not None:
+            fields["blend"] = f"{blend[0]}:{blend[1]}"
         files = [("photos", Path(photo)) for photo in photos]
         return self._send(UploadBody(fields, files, sent=sent))
 
-    def submit_stored(self, photos: Mapping[str, Any], *, style: str, strength: float = 1.0) -> Job:
+    def submit_stored(
+        self,
+        photos: Mapping[str, Any],
+        *,
+        style: str,
+        strength: float = 1.0,
+        blend: tuple[str, float] | None = None,
+    ) -> Job:
         """Submit photos that lie in the service's bucket: {"keys": […]} or {"prefix": …}."""
-        album = {"kind": "stylize", "style": style, "strength": strength, "photos": dict(photos)}
-        return self._service.ask("POST", "/v1/jobs", Job, json=album)
+        album: dict[str, Any] = {"kind": "stylize", "style": style, "strength": strength}
+        if blend is not None:
+            album["blend"] = {"style": blend[0], "share": blend[1]}
+        return self._service.ask("POST", "/v1/jobs", Job, json={**album, "photos": dict(photos)})
 
     def submit_training(
         self,

@@ -9,7 +9,7 @@ from api import schemas
 from api.style_addresses import STYLE_FILES, style_address
 from api.training_schemas import PublishedStage, Training
 from api.wire import timestamp
-from infra.jobs.model import Problem
+from infra.jobs.model import Problem, StyleShare
 from infra.jobs.views import ItemState, ItemView, JobView
 
 
@@ -27,6 +27,7 @@ def job(view: JobView) -> schemas.Job:
         state=view.state,
         style=view.style,
         strength=view.strength,
+        blend=_share(view.mixed_with),
         counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
         progress=view.progress,
         eta_seconds=view.eta_seconds,
@@ -72,6 +73,10 @@ def _training(view: JobView) -> Training | None:
         published=[PublishedStage(stage=n, ratio=order.stages[n][0]) for n in view.published],
         **{name: getattr(now, name, None) for name in measured},
     )
+
+
+def _share(other: StyleShare | None) -> schemas.StyleShare | None:
+    return None if other is None else schemas.StyleShare(style=other.style, share=other.share)
 
 
 def _links(view: JobView) -> dict[str, str]:

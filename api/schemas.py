@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from api.training_schemas import Training
@@ -39,6 +46,41 @@ class PhotoSource(Request):
         return self
 
 
+class StyleShare(Request):
+    """Another style that is mixed in; both are as strong as `strength` says."""
+
+    style: StyleName = Field(
+        description="Name of the other style. It must have been trained from the same net: the "
+        "same first stage, or the same backbone of quick styles.",
+        json_schema_extra=example("great-wave"),
+    )
+    share: float = Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="The other style's part of the mixture: 0 is nothing of it, 1 nothing else.",
+        json_schema_extra=example(0.3),
+    )
+
+
+def _read_share(value: object) -> object:
+    """Read a share as forms have it."""
+    if not isinstance(value, str):
+        return value
+    style, colon, share = value.rpartition(":")
+    if not colon:
+        raise PydanticCustomError("style_share", "Write it as NAME:SHARE, such as great-wave:0.3")
+    return {"style": style, "share": share}
+
+
+#: `NAME:SHARE` in the text of a form.
+WrittenShare = Annotated[
+    StyleShare | None,
+    BeforeValidator(_read_share),
+    WithJsonSchema({"type": "string", "pattern": "^.+:[0-9.]+$", "examples": ["great-wave:0.3"]}),
+]
+
+
 class AlbumOptions(Request):
     """What is to be done with an album; the form fields of an upload."""
 
@@ -55,11 +97,16 @@ class AlbumOptions(Request):
         description="How strong the style is: 0 is almost the photo, 1 the whole style.",
         json_schema_extra=example(0.8),
     )
+    blend: WrittenShare = Field(
+        default=None,
+        description="Another style to mix in, and its part of the mixture.",
+    )
 
 
 class AlbumByKeys(AlbumOptions):
     """An album of photos that lie in the bucket already."""
 
+    blend: StyleShare | None = Field(default=None, description="Another style to mix in.")
     photos: PhotoSource
 
 
@@ -111,6 +158,7 @@ class Job(BaseModel):
     state: JobState
     style: str = Field(json_schema_extra=example("water-lilies"))
     strength: float
+    blend: StyleShare | None = Field(default=None, description="The style that is mixed in.")
     counts: Counts
     progress: float = Field(
         ge=0,

@@ -8,19 +8,17 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from infra import layout
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
-from infra.jobs.model import WeightedNet
+from infra.jobs.model import StyleShare
+from infra.published import Blend, Stage, Style, mixture
 from infra.storage.port import ObjectMissing, ObjectStore
 from infra.style_names import StyleNames
 
 #: What a style may be called: safe in a URL, an object key and a file name.
 STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-
-#: The nets that a style and a strength stand for: one, or two neighbours whose weights sum to 1.
-Blend = tuple[WeightedNet, ...]
 
 _CONTENT_TYPES: Final = {
     ".json": "application/json",
@@ -32,44 +30,6 @@ _CONTENT_TYPES: Final = {
 _NET_TYPE: Final = "application/octet-stream"
 
 log = structlog.get_logger()
-
-
-class Stage(BaseModel):
-    """One published version of a style; higher stages have more style in them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: int
-    #: Style loss over content loss that it was trained with.
-    ratio: float
-    sha256: str
-    key: str
-
-
-class Style(BaseModel):
-    """A published style: its stages from the base (near identity) to the strongest."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    title: str
-    stages: tuple[Stage, ...] = Field(min_length=1)
-    #: When its newest stage was published.
-    published: datetime
-    #: The training that makes it; None when it came as a folder.
-    job: str | None = None
-
-    def blend(self, strength: float) -> Blend:
-        """Return the point at `strength` (0..1) on the path through the stages."""
-        position = strength * (len(self.stages) - 1)
-        low = min(int(position), len(self.stages) - 1)
-        share = position - low
-        weights = [(low, 1.0 - share), (low + 1, share)]
-        return tuple(
-            WeightedNet(key=self.stages[n].key, sha256=self.stages[n].sha256, weight=weight)
-            for n, weight in weights
-            if weight > 0
-        )
 
 
 class _CardStage(BaseModel):
@@ -120,14 +80,17 @@ class StyleCatalogue:
             known = ", ".join(self.names()) or "none yet"
             raise StyleMissing(f"No style is called {name!r}; there are: {known}.") from error
 
-    def resolve(self, name: str, strength: float) -> Blend:
-        """Return the nets that a style at a strength of 0..1 stands for.
+    def resolve(self, name: str, strength: float, other: StyleShare | None = None) -> Blend:
+        """Return the nets that a style at a strength of 0..1 stands for, mixed with another one.
 
-        Raises StyleMissing, and InvalidRequest for any other strength.
+        Raises StyleMissing, StylesNotBlendable, and InvalidRequest for any other strength.
         """
         if not 0 <= strength <= 1:
             raise InvalidRequest(f"The strength must lie between 0 and 1, not {strength}.")
-        return self.get(name).blend(strength)
+        style = self.get(name)
+        if other is None:
+            return style.blend(strength)
+        return mixture(style, self.get(other.style), strength=strength, share=other.share)
 
     def file(self, name: str, file: str) -> bytes:
         """Return a file of a style, such as `card.json` or `previews/stage-1/0.jpg`.
@@ -165,6 +128,7 @@ class StyleCatalogue:
         ratio: float,
         net: bytes,
         files: Mapping[str, bytes],
+        backbone: str | None = None,
     ) -> Style:
         """Publish one more stage of a training's style: its net, then `files`, the index last.
 
@@ -183,7 +147,14 @@ class StyleCatalogue:
         self.write_files(name, files)
         if before and before.stages == stages:
             return before
-        style = Style(name=name, title=title, stages=stages, published=datetime.now(UTC), job=job)
+        style = Style(
+            name=name,
+            title=title,
+            stages=stages,
+            published=datetime.now(UTC),
+            job=job,
+            backbone=backbone,
+        )
         self._put_index(style)
         return style
 

@@ -55,6 +55,13 @@ class InvalidRequest(ImpastoError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class StylesNotBlendable(InvalidRequest):
+    """Two styles have no net in common that they were trained from."""
+
+    type = "styles-not-blendable"
+    title = "These two styles cannot be blended."
+
+
 class AlbumTooLarge(ImpastoError):
     """More photos, or larger ones, than the settings allow."""
 

@@ -75,6 +75,8 @@ class Bench:
     checkpoints: CheckpointStore
     #: Where a base of this shape lies, or would.
     base_key: str
+    #: SHA-256 (hex) of the backbone of a quick style; None for whole nets.
+    backbone: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Workshop:
         else:
             run.note(notes)
         files = StyleFolder(folder / "style", studio, previews)
-        return Bench(order, studio, run, files, checkpoints, base_key)
+        return Bench(order, studio, run, files, checkpoints, base_key, start.backbone)
 
     def folder(self, spec: JobSpec) -> Path:
         """Return where a training keeps its files on this machine; nothing there is needed."""

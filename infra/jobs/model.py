@@ -51,6 +51,13 @@ class WeightedNet(Value):
     weight: float = Field(ge=0, le=1)
 
 
+class StyleShare(Value):
+    """A style that another one is mixed with, and its part of the mixture: 0 none, 1 all."""
+
+    style: str
+    share: float = Field(ge=0, le=1)
+
+
 class Painting(Value):
     """The painting that a style is learnt from: its object key and its file's SHA-256 (hex)."""
 
@@ -119,8 +126,10 @@ class JobDraft(Value):
     #: The style to paint in, or the one to learn.
     style: str
     strength: float = Field(default=1.0, ge=0, le=1)
-    #: The nets that the style and strength meant at submission, so that a republished style
-    #: does not change a running album; none in a training.
+    #: The style that it is mixed with, at the same strength.
+    mixed_with: StyleShare | None = None
+    #: The nets that all this meant at submission, so that a republished style does not change a
+    #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()
     #: What is to be learnt; None in an album.
     training: TrainingOrder | None = None

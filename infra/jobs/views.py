@@ -12,6 +12,7 @@ from infra.jobs.model import (
     PhotoEntry,
     PhotoOutcome,
     Problem,
+    StyleShare,
     TrainingOrder,
     TrainingProgress,
 )
@@ -38,6 +39,8 @@ class JobView:
     error: Problem | None
     #: Photos that are done or failed, as a part of all, or iterations of a schedule, 0..1.
     progress: float
+    #: The style that an album's style is mixed with.
+    mixed_with: StyleShare | None = None
     #: What a training was asked for; None in an album.
     order: TrainingOrder | None = None
     #: How far a training is; None before its first report, and in an album.
@@ -70,6 +73,7 @@ def job_view(record: JobRecord, now: float) -> JobView:
         finished=record.finished,
         error=record.error,
         progress=progress,
+        mixed_with=spec.mixed_with,
         order=spec.training,
         training=record.training,
         published=record.published,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from infra import layout
 from infra.catalogue import Style, StyleCatalogue
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
+from infra.jobs.model import StyleShare
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
 
@@ -227,10 +228,16 @@ def test_strength_outside_its_range_is_refused(
 
 
 def publish_stage(
-    catalogue: StyleCatalogue, stage: int, job: str = "j1", net: bytes = b"", name: str = "waves"
+    catalogue: StyleCatalogue,
+    stage: int,
+    job: str = "j1",
+    net: bytes = b"",
+    name: str = "waves",
+    backbone: str | None = None,
 ) -> Style:
     return catalogue.publish_stage(
         name,
+        backbone=backbone,
         title="Great Waves",
         job=job,
         stage=stage,
@@ -368,3 +375,25 @@ def test_first_stage_of_a_folder_becomes_the_base(
     assert key == layout.base(shape, "vgg19")
     assert key
     assert catalogue.get_base(key) == b"waves 0"
+
+
+def test_two_styles_are_resolved_together(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+    """Whole nets whose first stage is the same file, under two names."""
+    for name in ("waves", "lilies"):
+        folder = style_folder(tmp_path, name)
+        (folder / "stage-0.safetensors").write_bytes(b"base")
+        stages = json.loads((folder / "card.json").read_text())["stages"]
+        stages[0]["sha256"] = hashlib.sha256(b"base").hexdigest()
+        change_card(folder, stages=stages)
+        catalogue.publish(folder)
+    blend = catalogue.resolve("waves", 1.0, StyleShare(style="lilies", share=0.25))
+    assert [net.weight for net in blend] == [0.75, 0.25]
+    with pytest.raises(StyleMissing, match="poppies"):
+        catalogue.resolve("waves", 1.0, StyleShare(style="poppies", share=0.25))
+
+
+def test_a_quick_style_keeps_the_name_of_its_backbone(catalogue: StyleCatalogue) -> None:
+    catalogue.reserve("waves", "j1", "default")
+    for stage in (0, 1):
+        publish_stage(catalogue, stage, backbone="b" * 64)
+    assert catalogue.get("waves").root == "b" * 64
