@@ -44,6 +44,7 @@ class Catalogue(Protocol):
         ratio: float,
         net: bytes,
         files: Mapping[str, bytes],
+        backbone: str | None,
     ) -> object:
         """Publish one more stage of a training's style; safe to repeat."""
         ...
@@ -100,6 +101,8 @@ class SliceWorker:
         hold = self._hold(claim)
         try:
             left = self._guarded(claim, hold)
+            how = left.type if isinstance(left, Problem) else left.value
+            log.info("slice ended", job_id=job, worker=claim.worker, left=how)
             hold.persist(lambda: self._hand_back(claim, hold, left))
         except Halted:
             log.info("slice stopped", job_id=job)
@@ -144,6 +147,7 @@ class SliceWorker:
         bench = hold.persist(lambda: self._workshop.open(claim))
         try:
             slice_ = Slice(bench, hold, self._clock)
+            _log_begin(claim, bench)
             for stage in bench.run.card.stages:
                 if stage.stage not in claim.published:
                     hold.persist(
@@ -210,6 +214,7 @@ class SliceWorker:
                 ratio=card.stages[-1].ratio,
                 net=data,
                 files=style_files(bench.files.path),
+                backbone=bench.backbone,
             )
         )
         if end.stage == 0:
@@ -235,3 +240,14 @@ class SliceWorker:
                 continue
             key = layout.style_net(bench.run.card.name, stage.sha256)
             path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))
+
+
+def _log_begin(claim: ClaimedTraining, bench: Bench) -> None:
+    """Say who goes on with a training, and from where: what lies behind it is not repeated."""
+    log.info(
+        "slice begun",
+        job_id=claim.spec.id,
+        worker=claim.worker,
+        stage=bench.run.stage,
+        iteration=bench.run.iteration,
+    )

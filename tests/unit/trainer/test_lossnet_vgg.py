@@ -29,7 +29,9 @@ def vgg_state(name: str) -> dict[str, Tensor]:
     state: dict[str, Tensor] = {}
     for key, shape in shapes.items():
         if key.startswith("features."):
-            scale = (2 / shape[1:].numel()) ** 0.5  # as He et al. (2015): activations keep their size
+            scale = (
+                2 / shape[1:].numel()
+            ) ** 0.5  # as He et al. (2015): activations keep their size
             state[key] = torch.randn(shape, generator=random) * scale
         else:
             state[key] = torch.zeros(1).expand(shape)

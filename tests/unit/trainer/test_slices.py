@@ -408,6 +408,7 @@ def test_a_quick_style_trains_in_slices_over_the_published_backbone(
     for stage in trainer.catalogue.get("stripes").stages:
         affine, _ = unpack_affine(trainer.at.objects.get(stage.key))
         assert affine.backbone == sha256
+    assert trainer.catalogue.get("stripes").backbone == sha256
 
 
 def test_a_quick_style_without_a_backbone_is_a_clear_error(make: MakeTrainer) -> None:
