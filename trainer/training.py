@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.card import FIRST_ITERATIONS, StyleCard, stage_file
+from trainer.card import FIRST_ITERATIONS, StyleCard, order_digest, stage_file
 from trainer.folder import SHEET_PHOTOS, StyleFolder
 from trainer.guard import GuardRules, TrainingDiverged
 from trainer.loop import StageTrainer
@@ -96,15 +96,15 @@ def _resume(run: TrainingRun, files: StyleFolder) -> None:
         return
     found = StyleCard.read(files.path)
     decided = len(found.stages) + len(found.refused)
-    if decided and _plain(found) == _plain(run.card):
+    if decided and _same_training(found, run.card):
         last = found.stages[-1].file
         run.adopt(found, (files.path / last).read_bytes(), files.read_history(decided))
 
 
-def _plain(card: StyleCard) -> StyleCard:
-    """Return what a card says before anything has been trained."""
-    trained: dict[str, object] = {"stages": [], "refused": [], "interventions": [], "notes": []}
-    return card.model_copy(update=trained)
+def _same_training(found: StyleCard, mine: StyleCard) -> bool:
+    """Whether two cards are of one training; what is said about it, or measured, may differ."""
+    same_photos = found.training.corpus_sha256 == mine.training.corpus_sha256
+    return same_photos and order_digest(found) == order_digest(mine)
 
 
 def starting_net(studio: Studio, folder: Path, stage: int) -> TransformNet:

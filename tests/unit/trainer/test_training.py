@@ -105,6 +105,26 @@ def test_another_order_does_not_continue_a_folder(
     assert first.stages[0].sha256 != other.stages[0].sha256
 
 
+def test_a_folder_from_another_machine_is_continued(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """Other words on the card, or measures that round otherwise, make it no other training."""
+    card = train(studio("0.02:2,1:2"), tmp_path)
+    moved = card.model_copy(
+        update={
+            "command": "python -m trainer train --threads 7",
+            "photos_before_training": card.photos_before_training.model_copy(
+                update={"style": card.photos_before_training.style * (1 + 1e-7)}
+            ),
+            "stages": card.stages[:1],
+        }
+    )
+    moved.write(tmp_path)
+    steps: list[Progress] = []
+    train(studio("0.02:2,1:2"), tmp_path, steps.append)
+    assert {step.stage for step in steps} == {1}
+
+
 @pytest.mark.parametrize("stage", [0, 1])
 def test_a_stage_repeats_bit_for_bit(
     studio: Callable[..., Studio], tmp_path: Path, stage: int
