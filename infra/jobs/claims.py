@@ -71,9 +71,10 @@ class Claims:
             entries = self._manifest(spec).photos(indices.start, indices.stop)
         except ServiceUnavailable:
             # Without a ring: it would only fail again at once. The sweep rings after a while.
-            self._records.change(
-                spec.id, lambda r: (rules.release(r, chunk.number, token, self._clock()), None)
-            )
+            with suppress(rules.StaleLease, RecordMissing):  # lost meanwhile
+                self._records.change(
+                    spec.id, lambda r: (rules.release(r, chunk.number, token, self._clock()), None)
+                )
             raise
         except ObjectMissing:
             if self._manifest(spec).spec() is not None:

@@ -42,6 +42,10 @@ class JobStore(Protocol):
         """Take an ended job off the open list; its record goes by itself after a day."""
         ...
 
+    def sealed(self, job: str) -> bool:
+        """Whether the job was sealed; one without a record was not."""
+        ...
+
     def remove(self, job: str) -> None:
         """Forget the job at once."""
         ...

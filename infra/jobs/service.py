@@ -10,7 +10,7 @@ from contextlib import suppress
 import structlog
 
 from infra import layout
-from infra.errors import JobMissing
+from infra.errors import JobMissing, ServiceUnavailable
 from infra.jobs import rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.claims import Claims
@@ -274,9 +274,20 @@ class JobService:
         return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)
 
     def _find(self, job: str, tenant: str) -> JobRecord:
-        found = None
+        live = found = None
         if layout.is_job_id(job):
-            found = self._records.load(job) or self._recovery.restore(tenant, job)
+            live = self._records.load(job)
+            found = live or self._recovery.restore(tenant, job)
         if found is None or found.spec.tenant != tenant:
             raise JobMissing(f"No job {job!r} is known here; check the id.")
+        if found.state.terminal and (live or self._records.load(job)):
+            self._seal_before_it_is_seen(found)
         return found
+
+    def _seal_before_it_is_seen(self, live: JobRecord) -> None:
+        """Show no end that S3 does not know: after a flush the job could end otherwise.
+
+        Raises ServiceUnavailable when it cannot be written down now.
+        """
+        if not self._records.sealed(live.spec.id) and not self._aftermath.seal_if_ended(live):
+            raise ServiceUnavailable("The job's end cannot be written down now; try again soon.")

@@ -115,6 +115,11 @@ class RedisJobStore:
             together.zrem(OPEN_KEY, job)
             together.execute()
 
+    def sealed(self, job: str) -> bool:
+        """Whether the job was sealed, so that its record goes by itself."""
+        with redis_errors():
+            return self._client.ttl(record_key(job)) >= 0
+
     def remove(self, job: str) -> None:
         """Forget the job at once."""
         with redis_errors(), self._client.pipeline() as together:

@@ -76,6 +76,16 @@ def test_sealed_job_is_not_open_but_known(records: JobStore) -> None:
     assert records.load("job-1") == record()
 
 
+def test_only_a_sealed_job_counts_as_sealed(records: JobStore) -> None:
+    assert not records.sealed("job-1")
+    records.create(record())
+    assert not records.sealed("job-1")
+    records.seal("job-1")
+    assert records.sealed("job-1")
+    records.remove("job-1")
+    assert not records.sealed("job-1")
+
+
 def test_removed_job_is_forgotten(records: JobStore) -> None:
     records.create(record())
     records.remove("job-1")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.model import JobKind, JobRecord
-from infra.jobs.ports import RecordMissing
+from infra.jobs.ports import JobStore, RecordMissing
 
 T = TypeVar("T")
 
@@ -38,22 +38,48 @@ class Fuse:
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._late = False
         self._action: Callable[[], None] = kill
         self._lock = Lock()
+        #: How often it went off.
+        self.fired = 0
 
-    def set(self, effects: int, action: Callable[[], None] = kill) -> None:
-        """Let so many effects happen and act before the next."""
-        self._left, self._action = effects, action
+    def set(self, effects: int, action: Callable[[], None] = kill, *, late: bool = False) -> None:
+        """Let so many effects happen and act before the next; late: just after that one."""
+        self._left, self._action, self._late = effects, action, late
 
     def clear(self) -> None:
         self._left = None
 
-    def burn(self) -> None:
+    def burn(self, *, late: bool = False) -> None:
+        """Say that an effect comes now, or that it has just happened."""
         with self._lock:
+            if late is not self._late or self._left is None:
+                return
             now = self._left == 0
-            self._left = self._left - 1 if self._left else None
+            self._left = None if now else self._left - 1
+            self.fired += now
         if now:
             self._action()
+
+
+class Records(JobStore, Protocol):
+    """A job store that a test may break and look into; doing so is no effect of any process."""
+
+    #: Whether every access fails.
+    down: bool
+
+    def flush(self) -> None:
+        """Forget everything, as FLUSHALL does."""
+        ...
+
+    def forget_open_list(self) -> None:
+        """Lose the list of open jobs alone."""
+        ...
+
+    def peek(self, job: str) -> JobRecord | None:
+        """Return a record, None when there is none."""
+        ...
 
 
 class MemoryJobStore:
@@ -63,6 +89,7 @@ class MemoryJobStore:
         self._fuse = fuse or Fuse()
         self.records: dict[str, str] = {}
         self.opened: dict[str, float] = {}
+        self.ended: set[str] = set()
         self.epoch = False
         self.down = False
 
@@ -70,17 +97,27 @@ class MemoryJobStore:
         """Forget everything, as FLUSHALL does."""
         self.records.clear()
         self.opened.clear()
+        self.ended.clear()
         self.epoch = False
+
+    def forget_open_list(self) -> None:
+        """Lose the list of open jobs alone."""
+        self.opened.clear()
+
+    def peek(self, job: str) -> JobRecord | None:
+        """Return a record, None when there is none."""
+        document = self.records.get(job)
+        return None if document is None else JobRecord.model_validate_json(document)
 
     def create(self, record: JobRecord) -> None:
         self._reach()
         self.records.setdefault(record.spec.id, record.model_dump_json())
         self.opened.setdefault(record.spec.id, record.spec.created)
+        self._fuse.burn(late=True)
 
     def load(self, job: str) -> JobRecord | None:
         self._reach()
-        document = self.records.get(job)
-        return None if document is None else JobRecord.model_validate_json(document)
+        return self.peek(job)
 
     def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
         while True:
@@ -92,6 +129,7 @@ class MemoryJobStore:
             self._reach()
             if self.records.get(job) == document:
                 self.records[job] = after.model_dump_json()
+                self._fuse.burn(late=True)
                 return answer
 
     def open_jobs(self) -> list[str]:
@@ -101,11 +139,19 @@ class MemoryJobStore:
     def seal(self, job: str) -> None:
         self._reach()
         self.opened.pop(job, None)
+        self.ended |= {job} & self.records.keys()
+        self._fuse.burn(late=True)
+
+    def sealed(self, job: str) -> bool:
+        self._reach()
+        return job in self.ended
 
     def remove(self, job: str) -> None:
         self._reach()
+        self.ended.discard(job)
         self.records.pop(job, None)
         self.opened.pop(job, None)
+        self._fuse.burn(late=True)
 
     def remembers(self) -> bool:
         self._reach()
@@ -114,6 +160,7 @@ class MemoryJobStore:
     def remember(self) -> None:
         self._reach()
         self.epoch = True
+        self._fuse.burn(late=True)
 
     def _reach(self) -> None:
         self._fuse.burn()
@@ -136,6 +183,7 @@ class RecordingDoorbell:
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
         self._queue(kind).append((job, chunk))
+        self._fuse.burn(late=True)
 
     def backlog(self, queue: JobKind = "stylize") -> int:
         return len(self._queue(queue))

@@ -1,24 +1,35 @@
 """A job service over fakes, with everything a test may want to look at or break."""
 
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome, Problem, WeightedNet
 from infra.jobs.service import JobService
 from infra.jobs.views import ClaimedChunk, ItemView, JobView
 from infra.settings import Settings
-from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingDoorbell
+from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingDoorbell, Records
 from tests.fakes.storage import MemoryStore
+
+R = TypeVar("R", bound=Records)
 
 TENANT = "default"
 BLEND = (WeightedNet(key="styles/s/nets/0.safetensors", sha256="0" * 64, weight=1.0),)
 PROBLEM = Problem(type="truncated-photo", detail="The file ends too early; send it again.")
 
 
-class FakeDeployment:
-    """One service over memory; `worker()` works it to the end."""
+class Deployment(Generic[R]):
+    """One service over memory, but for its records; `work_off()` works it to the end."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(
+        self,
+        keep_records: Callable[[Fuse], R],
+        service: type[JobService] = JobService,
+        **settings: object,
+    ) -> None:
+        self._service = service
         self.fuse = Fuse()
         self.objects = MemoryStore(self.fuse)
-        self.records = MemoryJobStore(self.fuse)
+        self.records = keep_records(self.fuse)
         self.doorbell = RecordingDoorbell(self.fuse)
         self.clock = Clock()
         chosen: dict[str, object] = {"chunk_photos": 3, "job_window": 2, **settings}
@@ -27,7 +38,7 @@ class FakeDeployment:
 
     def restart(self) -> None:
         """Begin a new process over the same world."""
-        self.jobs = JobService(
+        self.jobs = self._service(
             objects=self.objects,
             records=self.records,
             doorbell=self.doorbell,
@@ -71,6 +82,13 @@ class FakeDeployment:
         while self.doorbell.rings:
             if claim := self.take_ring():
                 self.work(claim)
+
+
+class FakeDeployment(Deployment[MemoryJobStore]):
+    """One service over memory."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(MemoryJobStore, **settings)
 
 
 def entries(count: int) -> list[PhotoEntry]:

@@ -21,6 +21,7 @@ class MemoryStore:
         self._reach()
         self.objects[key] = body if isinstance(body, bytes) else body.read()
         self.content_types[key] = content_type
+        self._fuse.burn(late=True)
 
     def get(self, key: str) -> bytes:
         self._reach()
@@ -47,6 +48,7 @@ class MemoryStore:
         self._reach()
         self.objects.pop(key, None)
         self.content_types.pop(key, None)
+        self._fuse.burn(late=True)
 
     def delete_prefix(self, prefix: str) -> None:
         for key in [key for key in self.objects if key.startswith(prefix)]:

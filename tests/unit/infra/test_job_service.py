@@ -320,6 +320,15 @@ def test_claim_is_given_back_when_s3_is_away(world: FakeDeployment) -> None:
     assert world.jobs.claim(job, 0, "w")
 
 
+def test_claim_that_is_lost_while_s3_is_away_is_an_outage_too(world: FakeDeployment) -> None:
+    """The record is flushed between the claim and its release."""
+    job = world.submit(3).id
+    world.objects.down = True
+    world.fuse.set(3, world.records.flush)  # after the record was read, written, and S3 asked
+    with pytest.raises(ServiceUnavailable):
+        world.jobs.claim(job, 0, "w")
+
+
 def test_end_that_was_not_sealed_is_sealed_by_the_sweep(world: FakeDeployment) -> None:
     job = world.submit(3).id
     claim = world.claim(job, 0)
@@ -327,10 +336,31 @@ def test_end_that_was_not_sealed_is_sealed_by_the_sweep(world: FakeDeployment) -
     world.fuse.set(3)  # the record, read and written, and then no seal
     with pytest.raises(Killed):
         world.jobs.finish(claim)
-    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
     assert keys(world, "open/")
     assert world.jobs.sweep().sealed == 1
     assert not keys(world, "open/")
+
+
+def test_end_is_shown_only_once_s3_knows_it(world: FakeDeployment) -> None:
+    """A cancel cut off after its marker, an end cut off before its seal, and a flush: what a user
+    saw between must stay true."""
+    job = world.submit(3).id
+    claim = world.claim(job, 0)
+    world.jobs.report(claim, [done(n, claim) for n in range(3)])
+    world.fuse.set(2)  # the record read, the marker written, and no more
+    with pytest.raises(Killed):
+        world.jobs.cancel(job, TENANT)
+    world.fuse.set(2)  # the record, read and written, and then no seal
+    with pytest.raises(Killed):
+        world.jobs.finish(claim)
+    world.objects.down = True
+    with pytest.raises(ServiceUnavailable):
+        world.jobs.get(job, TENANT)
+    world.objects.down = False
+    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    world.records.flush()
+    world.jobs.sweep()
+    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
 
 
 # Cancel.

@@ -1,0 +1,19 @@
+"""The model of jobs with its records in a real Redis. Longer: `infra/dev.py bench machine`."""
+
+import pytest
+
+from infra.redis_client import RedisClient
+from tests.machines.broken import BlindRedis
+from tests.machines.jobs import JobMachine, StoppedJobMachine, UnansweredJobMachine
+from tests.machines.play import over_redis, play
+
+
+@pytest.mark.parametrize("machine", [JobMachine, StoppedJobMachine, UnansweredJobMachine])
+def test_jobs_survive_over_redis(redis_client: RedisClient, machine: type[JobMachine]) -> None:
+    """Faults fall between any two commands to Redis, too."""
+    play(over_redis(machine, redis_client), sequences=25)
+
+
+def test_a_swap_that_compares_the_wrong_version_is_found(redis_client: RedisClient) -> None:
+    with pytest.raises(AssertionError):
+        play(over_redis(StoppedJobMachine, redis_client, BlindRedis), sequences=300, seed=1)
