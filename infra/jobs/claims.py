@@ -57,10 +57,21 @@ class Claims:
         except (rules.NotClaimable, RecordMissing):
             return None
         claimed = self._hand_out(spec, chunk)
-        if claimed and (lost := rules.condemned(chunk)):
-            self.report(claimed, lost)
-            log.warning("photos quarantined", job_id=job, photos=[item.index for item in lost])
+        if claimed and (given_up := rules.condemned(chunk)):
+            return self._give_up(claimed, given_up)
         return claimed
+
+    def _give_up(
+        self, claim: ClaimedChunk, outcomes: Sequence[PhotoOutcome]
+    ) -> ClaimedChunk | None:
+        """Commit photos as failed; None when the chunk was lost or the job cancelled meanwhile."""
+        try:
+            self.report(claim, outcomes)
+        except rules.StaleLease:
+            return None
+        photos = [outcome.index for outcome in outcomes]
+        log.warning("photos quarantined", job_id=claim.spec.id, photos=photos)
+        return claim
 
     def _hand_out(self, spec: JobSpec, chunk: Chunk) -> ClaimedChunk | None:
         """Read the photos of a chunk just leased; gives it back when that is impossible now."""

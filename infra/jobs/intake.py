@@ -104,10 +104,11 @@ class Intake:
         reached now is found by the marker later: without a spec it is discarded, with one the
         job runs although its sender was told to try again.
         """
-        try:
-            manifest.discard()
-            self._records.remove(draft.id)
-            if draft.training is not None:
-                StyleNames(self._objects).release(draft.style, draft.id)
-        except ServiceUnavailable as error:
-            log.warning("submission not withdrawn", job_id=draft.id, reason=error.detail)
+        steps = [manifest.discard, lambda: self._records.remove(draft.id)]
+        if draft.training is not None:
+            steps.append(lambda: StyleNames(self._objects).release(draft.style, draft.id))
+        for step in steps:  # each, though one before it failed
+            try:
+                step()
+            except ServiceUnavailable as error:
+                log.warning("submission not withdrawn", job_id=draft.id, reason=error.detail)

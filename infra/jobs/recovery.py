@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from pydantic import ValidationError
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
@@ -13,7 +12,7 @@ from infra.jobs import rules, training_rules
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord, JobSpec
 from infra.jobs.ports import JobStore
-from infra.storage.port import ObjectStore
+from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Seconds from a job id to its commit; a slower submission is refused.
 SUBMISSION_SECONDS: Final = 3 * 3600.0
@@ -76,18 +75,17 @@ class Recovery:
         """Look at every open marker whose job is not listed in Redis, and put it right."""
         rebuilt = discarded = 0
         for info in self._objects.list(layout.OPEN_PREFIX):
-            tenant, job = layout.parse_open_marker(info.key)
-            if job in listed:
-                continue
             try:
-                found = self._relist(tenant, job)
-            except ValidationError:
-                log.exception("job cannot be read", job_id=job)  # and must not hold up the others
-                continue
-            if found is None:
-                discarded += self._discard_abandoned(tenant, job)
-            else:
-                rebuilt += self._follow_up(found)
+                tenant, job = layout.parse_open_marker(info.key)
+                if job in listed:
+                    continue
+                if found := self._relist(tenant, job):
+                    rebuilt += self._follow_up(found)
+                else:
+                    discarded += self._discard_abandoned(tenant, job)
+            except (ValueError, ObjectMissing):
+                # A strange marker, a file that is damaged or gone: it must not hold up the others.
+                log.exception("job cannot be read", marker=info.key)
         return Survey(rebuilt, discarded)
 
     def _follow_up(self, record: JobRecord) -> bool:

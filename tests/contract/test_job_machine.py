@@ -11,7 +11,7 @@ from tests.machines.play import over_redis, play
 @pytest.mark.parametrize("machine", [JobMachine, StoppedJobMachine, UnansweredJobMachine])
 def test_jobs_survive_over_redis(redis_client: RedisClient, machine: type[JobMachine]) -> None:
     """Faults fall between any two commands to Redis, too."""
-    play(over_redis(machine, redis_client), sequences=25)
+    play(over_redis(machine, redis_client), sequences=12)
 
 
 def test_a_swap_that_compares_the_wrong_version_is_found(redis_client: RedisClient) -> None:

@@ -15,10 +15,10 @@ from tests.fakes.jobs import Fuse
 class FusedRedis:
     """A client of Redis whose every command and script is one effect of a fuse."""
 
-    def __init__(self, client: RedisClient, fuse: Fuse) -> None:
+    def __init__(self, client: RedisClient, fuse: Fuse, down: Callable[[], bool]) -> None:
         self._client = client
         self._fuse = fuse
-        self.down = False
+        self._down = down
 
     def register_script(self, script: str) -> Callable[..., object]:
         return self._fused(self._client.register_script(script))
@@ -29,7 +29,7 @@ class FusedRedis:
     def _fused(self, command: Callable[..., object]) -> Callable[..., object]:
         def run(*args: object, **options: object) -> object:
             self._fuse.burn()
-            if self.down:
+            if self._down():
                 raise RedisConnectionError("Redis is down (in this test).")
             answer = command(*args, **options)
             self._fuse.burn(late=True)
@@ -42,20 +42,12 @@ class RedisRecords(RedisJobStore):
     """Records in a Redis that is this test's alone."""
 
     def __init__(self, client: RedisClient, fuse: Fuse) -> None:
-        self._fused = FusedRedis(client, fuse)
+        self.down = False
         self._plain = RedisJobStore(client=client)
         self._server = cast("Redis", client)
-        super().__init__(client=cast("RedisClient", self._fused), sleep=lambda _: None)
+        fused = FusedRedis(client, fuse, lambda: self.down)
+        super().__init__(client=cast("RedisClient", fused), sleep=lambda _: None)
         self.flush()
-
-    @property
-    def down(self) -> bool:
-        """Whether every access fails."""
-        return self._fused.down
-
-    @down.setter
-    def down(self, down: bool) -> None:
-        self._fused.down = down
 
     def flush(self) -> None:
         """Forget everything."""

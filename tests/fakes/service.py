@@ -88,7 +88,7 @@ class FakeDeployment(Deployment[MemoryJobStore]):
     """One service over memory."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(MemoryJobStore, **settings)
+        super().__init__(MemoryJobStore, JobService, **settings)
 
 
 def entries(count: int) -> list[PhotoEntry]:

@@ -133,9 +133,10 @@ class JobMachine(RuleBasedStateMachine):
         rings = self.world.doorbell.rings
         message = rings.pop(pick % len(rings))
         self.heard.append(message)
-        with self.fault_at(fault), suppress(StaleLease):
+        with self.fault_at(fault):
             if claim := self.claim(message):
-                self.work(claim, photos)
+                with suppress(StaleLease):
+                    self.work(claim, photos)
 
     @rule(pick=picks)
     @precondition(lambda self: self.world.doorbell.rings)
@@ -146,8 +147,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(pick=picks)
     @precondition(lambda self: self.heard)
     def deliver_again(self, pick: int) -> None:
-        with suppress(StaleLease):
-            self.claim(self.heard[pick % len(self.heard)])
+        self.claim(self.heard[pick % len(self.heard)])
 
     def claim(self, message: tuple[str, int]) -> ClaimedChunk | None:
         free = self.free(*message)
@@ -332,8 +332,8 @@ class StoppedJobMachine(JobMachine):
         self.world.clock.advance(self.world.settings.lease_seconds + 1)
         self.world.jobs.sweep()
         for message in self.world.doorbell.rings[:2]:
-            with suppress(Killed):  # the other one, by a photo
-                if claim := self.claim(message):
+            if claim := self.claim(message):
+                with suppress(Killed):  # the other one, by a photo
                     self.work(claim, 2)
 
     def redis_is_lost(self) -> None:

@@ -39,7 +39,8 @@ def play(
         database=None,
         phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),  # they measure the machine that this runs on
+        # They would fail on a machine that is slow now.
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
     )
     seeded = type(machine.__name__, (machine,), {})
     hypothesis.seed(chosen)(seeded)

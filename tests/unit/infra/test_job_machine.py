@@ -14,23 +14,23 @@ ENOUGH = 400
 
 
 def test_rules_hold_in_any_order() -> None:
-    play(RulesMachine, sequences=200)
+    play(RulesMachine, sequences=150)
 
 
 def test_jobs_survive_kills_at_any_point_and_in_any_order() -> None:
-    play(JobMachine, sequences=80)
+    play(JobMachine, sequences=60)
 
 
 def test_jobs_survive_processes_that_stop_and_go_on() -> None:
-    play(StoppedJobMachine, sequences=80)
+    play(StoppedJobMachine, sequences=60)
 
 
 def test_jobs_survive_calls_without_an_answer() -> None:
-    play(UnansweredJobMachine, sequences=80)
+    play(UnansweredJobMachine, sequences=60)
 
 
 def test_trainings_survive_kills_at_any_point_and_in_any_order() -> None:
-    play(TrainingMachine, sequences=80)
+    play(TrainingMachine, sequences=60)
 
 
 @pytest.mark.parametrize("wrong", BROKEN_RULES)

@@ -454,6 +454,38 @@ def test_one_unreadable_record_does_not_stop_the_sweep(world: FakeDeployment) ->
     assert world.doorbell.rings == [(job, 0)]
 
 
+def test_a_strange_marker_does_not_stop_the_survey(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.objects.put("open/default", b"")
+    world.objects.put("open/default/What's this?", b"")
+    world.records.flush()
+    assert world.jobs.sweep().rebuilt == 1
+    assert world.records.open_jobs() == [job]
+
+
+def test_submission_that_s3_cannot_take_back_now_is_forgotten_by_redis(
+    world: FakeDeployment,
+) -> None:
+    """Redis made the record, its answer was lost, and then S3 went away in the clearing."""
+
+    def lose() -> None:
+        world.fuse.set(2, kill_s3)
+        raise ServiceUnavailable("no answer")
+
+    def kill_s3() -> None:
+        world.objects.down = True
+
+    world.fuse.set(4, lose, late=True)  # marker, photos, list entry, spec, record
+    with pytest.raises(ServiceUnavailable):
+        world.submit(3)
+    assert keys(world, "photos/")
+    assert not world.records.open_jobs()
+    world.objects.down = False
+    world.clock.advance(ABANDONED_SECONDS + 1)
+    assert world.jobs.sweep().discarded == 1
+    assert not world.objects.objects
+
+
 def test_one_unreadable_manifest_does_not_stop_the_survey(world: FakeDeployment) -> None:
     broken, job = world.submit(3).id, world.submit(3).id
     world.objects.objects[layout.job_spec(TENANT, broken)] = b"{}"
