@@ -1,6 +1,6 @@
 """The state machines of jobs, played for long: the rules alone, the service, and over Redis.
 
-    python3 infra/dev.py bench machine [--sequences 5000] [--seed N] [--machine NAME]
+    python3 infra/dev.py bench machine [--sequences 5000] [--seed N] [--machine NAME] [--shrink]
 
 Each sequence is 50 random events: submissions, claims, commits, zombies, kills between any two
 effects, stops beyond the lease, lost answers, lost messages, cancels, flushes and rebuilds. The
@@ -45,6 +45,7 @@ class Share:
     redis: bool
     sequences: int
     seed: int
+    shrink: bool
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ def main() -> None:
     print(f"Seed {seed}; {options.sequences} sequences of each machine.", flush=True)
     played: dict[str, list[Played]] = {}
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as processes:
-        shares = list(_shares(options.sequences, seed, options.machine))
+        shares = list(_shares(options.sequences, seed, options.machine, options.shrink))
         for share, counted in zip(shares, processes.map(play_share, shares), strict=True):
             played.setdefault(share.name, []).append(counted)
             done = sum(one.sequences for one in played[share.name])
@@ -85,17 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, help="default: a new one, which is printed")
     names = sorted({machine.__name__ for machine in IN_MEMORY})
     made.add_argument("--machine", choices=names, help="only this one")
+    made.add_argument("--shrink", action="store_true", help="cut a failure short; takes minutes")
     made.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return made
 
 
-def _shares(sequences: int, seed: int, only: str | None) -> Iterator[Share]:
+def _shares(sequences: int, seed: int, only: str | None, shrink: bool) -> Iterator[Share]:
     chosen = [(machine, False) for machine in IN_MEMORY]
     chosen += [(machine, True) for machine in OVER_REDIS]
     for machine, redis in chosen:
         if only in (None, machine.__name__):
             for at in range(0, sequences, SHARE):
-                yield Share(machine, redis, min(SHARE, sequences - at), seed + at)
+                yield Share(machine, redis, min(SHARE, sequences - at), seed + at, shrink)
 
 
 def play_share(share: Share) -> Played:
@@ -103,7 +105,7 @@ def play_share(share: Share) -> Played:
     begun = time.process_time()
     with _records(share) as machine:
         counted = counting(machine)
-        play(counted, sequences=share.sequences, seed=share.seed)
+        play(counted, sequences=share.sequences, seed=share.seed, shrink=share.shrink)
     counts: dict[str, int] = counted.counts  # pyright: ignore[reportAttributeAccessIssue]
     seconds = time.process_time() - begun
     return Played(counts["sequences"], counts["events"], counts["faults"], seconds)

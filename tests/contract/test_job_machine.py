@@ -1,5 +1,8 @@
 """The model of jobs with its records in a real Redis. Longer: `infra/dev.py bench machine`."""
 
+import subprocess
+import sys
+
 import pytest
 
 from infra.redis_client import RedisClient
@@ -17,3 +20,13 @@ def test_jobs_survive_over_redis(redis_client: RedisClient, machine: type[JobMac
 def test_a_swap_that_compares_the_wrong_version_is_found(redis_client: RedisClient) -> None:
     with pytest.raises(AssertionError):
         play(over_redis(StoppedJobMachine, redis_client, BlindRedis), sequences=300, seed=1)
+
+
+def test_the_long_version_plays_and_counts() -> None:
+    options = ("--sequences", "2", "--machine", "JobMachine", "--seed", "1", "--processes", "1")
+    command = [sys.executable, "-m", "tests.bench.machine", *options]
+    played = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert played.returncode == 0, played.stderr
+    assert "Seed 1;" in played.stdout
+    assert "| JobMachine, memory | " in played.stdout
+    assert "| JobMachine, Redis | " in played.stdout
