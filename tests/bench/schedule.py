@@ -54,7 +54,7 @@ SCALES: dict[str, dict[str, object]] = {
     "full": {
         "ratios": [5.0, 50.0, 500.0],
         "seeds": [1, 2, 3],
-        "iterations": 300,
+        "iterations": 250,
         "width": 16,
         "crop": 96,
         "batch": 2,
