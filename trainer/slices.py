@@ -181,11 +181,11 @@ class SliceWorker:
 
     def _over(self, hold: Hold, seconds: float) -> Left | None:
         """Return how to leave when the slice is over; None while it is not."""
-        if self._stop.is_set() or seconds >= self._slice_seconds:
+        if self._stop.is_set():
             return Left.UNFINISHED
         if hold.albums_wait and seconds >= min(SHORTEST_SLICE, self._slice_seconds):
             return Left.MAKING_WAY
-        return None
+        return Left.UNFINISHED if seconds >= self._slice_seconds else None
 
     def _end_stage(self, work: Slice) -> None:
         """Decide a stage, and publish it; the checkpoint before spares the stage's own work."""

@@ -281,12 +281,14 @@ def test_a_cancelled_training_stops(make: MakeTrainer) -> None:
     assert trainer.view(job).state is JobState.CANCELLED
 
 
-def test_a_training_makes_way_for_albums_without_a_ring(make: MakeTrainer) -> None:
+@pytest.mark.parametrize("steps", [30, 10**6])
+def test_a_training_makes_way_for_albums_without_a_ring(make: MakeTrainer, steps: int) -> None:
+    """Also where a slice is no longer than what a training has at least."""
     trainer = make()
     job = trainer.submit(stages=((0.2, 100), (1.0, 100)))
     trainer.at.doorbell.training_rings.clear()
     trainer.at.doorbell.rings.append(("album", 0))
-    trainer.worker(heartbeat=0.01).work(job, "t")
+    trainer.worker(steps, heartbeat=0.001).work(job, "t")
     view = trainer.view(job)
     assert view.state is JobState.RUNNING
     assert view.training is not None
