@@ -1,6 +1,5 @@
 """A style learnt through the whole service: HTTP, Celery, checkpoints in S3, and kills."""
 
-import hashlib
 import os
 import random
 import signal
@@ -10,30 +9,34 @@ from pathlib import Path
 
 import psutil
 import pytest
-import safetensors.torch
-import torch
 
 from api.client import Client
-from api.schemas import Job
 from infra.catalogue import StyleCatalogue
 from infra.jobs.model import JobState
-from infra.settings import Settings
 from infra.stack import EmbeddedStack
-from infra.storage.s3 import S3Store, connect_s3
+from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone
 from tests.integration.live_stack import LiveStack, command, wait_until
+from tests.integration.live_training import (
+    TRAINING_SECONDS,
+    add_corpus,
+    ended,
+    finished,
+    iteration,
+    nets,
+    teach,
+    training_settings,
+    write_painting,
+)
 from tests.photos import encoded, scene
-from trainer.card import StyleCard, weights_sha256
-from trainer.corpus_prepare import FolderSources, Preparation
-from trainer.vision import models
-from worker.netfile import unpack
+from trainer.card import StyleCard
 
 #: A first stage that is through at once, and a second that takes a while.
 SCHEDULE = "0.2:3,1:36"
+#: Seconds until the stack must be ready, on a machine that is busy with other things.
+READY_SECONDS = 600.0
 #: Times that the trainer is killed on its way.
 KILLS = 4
-#: Seconds that a training of these tests may take, deaths of its trainer included.
-TRAINING_SECONDS = 400.0
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -42,39 +45,15 @@ pytestmark = pytest.mark.timeout(900)
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """A stack with weights of an untrained loss network and a corpus of 12 photos.
 
-    Slices of 20 seconds and checkpoints after 2: kills and slice ends fall everywhere.
+    Slices of 10 seconds and checkpoints after 2: kills and slice ends fall everywhere.
     """
-    weights = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(0)
-    state = models.get_model("squeezenet1_1", weights=None).state_dict()
-    safetensors.torch.save_file(state, weights / "squeezenet1_1.safetensors")
     data = tmp_path_factory.mktemp("studio")
-    settings = Settings(
-        data=data,
-        port=0,
-        lease_seconds=4,
-        heartbeat_seconds=1,
-        sweep_seconds=1,
-        ring_patience_seconds=5,
-        device="cpu",
-        threads=1,
-        trainer_threads=1,
-        slice_seconds=20,
-        checkpoint_seconds=2,
-        loss_weights=weights,
-    )
-    with EmbeddedStack(settings) as running:
-        running.wait_ready()
+    with EmbeddedStack(training_settings(data)) as running:
+        running.wait_ready(READY_SECONDS)
         stack = LiveStack(running)
         add_corpus(connect_s3(stack.settings), tmp_path_factory.mktemp("photos"))
         yield stack
     assert wait_until_gone(data, 10) == []
-
-
-def add_corpus(objects: S3Store, folder: Path) -> None:
-    for n in range(12):
-        (folder / f"{n:02d}.jpg").write_bytes(encoded(scene(320 + n, 300), "JPEG"))
-    Preparation(objects=objects, tenant="default", name="scenes").run(FolderSources(folder))
 
 
 @pytest.fixture
@@ -85,43 +64,7 @@ def client(studio: LiveStack) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("painting") / "painting.png"
-    path.write_bytes(encoded(scene(200, 160), "PNG"))
-    return path
-
-
-def teach(client: Client, painting: Path, style: str, schedule: str = SCHEDULE) -> Job:
-    return client.submit_training(
-        painting,
-        style=style,
-        loss_network="squeezenet1_1",
-        corpus="scenes",
-        schedule=schedule,
-        base="none",
-    )
-
-
-def iteration(client: Client, job: str) -> int:
-    training = client.patiently(lambda: client.job(job)).training
-    return training.iteration if training else 0
-
-
-def finished(client: Client, job: str) -> Job:
-    wait_until(
-        lambda: client.patiently(lambda: client.job(job)).state.terminal,
-        "the training to end",
-        TRAINING_SECONDS,
-    )
-    return client.job(job)
-
-
-def nets(studio: LiveStack, style: str) -> list[str]:
-    """Hashes over the weights of a style's stages: a file also names its style."""
-    objects = connect_s3(studio.settings)
-    stages = StyleCatalogue(objects).get(style).stages
-    for stage in stages:
-        assert hashlib.sha256(objects.get(stage.key)).hexdigest() == stage.sha256
-    return [weights_sha256(unpack(objects.get(stage.key))[0]) for stage in stages]
+    return write_painting(tmp_path_factory.mktemp("painting"))
 
 
 def kill_trainer(studio: LiveStack, child: bool) -> None:
@@ -138,16 +81,17 @@ def kill_trainer(studio: LiveStack, child: bool) -> None:
 def test_a_first_stage_paints_an_album_while_the_next_one_trains(
     studio: LiveStack, client: Client, painting: Path, tmp_path: Path
 ) -> None:
-    job = teach(client, painting, "whole")
+    job = teach(client, painting, "whole", SCHEDULE)
     wait_until(
         lambda: any(style.name == "whole" for style in client.styles()),
         "the first stage",
         TRAINING_SECONDS,
     )
-    photo = tmp_path / "photo.jpg"
-    photo.write_bytes(encoded(scene(240, 200), "JPEG"))
-    album = client.submit([photo], style="whole")
+    album = client.submit(photos(tmp_path), style="whole")
     wait_until(lambda: client.job(album.id).state is JobState.SUCCEEDED, "the album", 120)
+    begun = client.job(album.id).started
+    assert begun is not None
+    assert (begun - album.created).total_seconds() < studio.settings.slice_seconds
     now = client.job(job.id)
     assert now.state is JobState.RUNNING
     assert now.training is not None
@@ -159,14 +103,45 @@ def test_a_first_stage_paints_an_album_while_the_next_one_trains(
     assert len(card.stages) + len(card.refused) == 2
 
 
+def test_a_training_makes_way_for_an_album_that_waits(
+    studio: LiveStack, client: Client, painting: Path, tmp_path: Path
+) -> None:
+    """The worker is busy with an album, here because it stands still; the next one waits."""
+    job = teach(client, painting, "patient", "0.2:500").id
+    wait_until(lambda: iteration(client, job) > 0, "the training to begin", TRAINING_SECONDS)
+    log = studio.data / "logs" / "trainer.log"
+    worker = studio.pool_child()
+    worker.suspend()
+    try:
+        albums = [client.submit(photos(tmp_path), style="water-lilies").id for _ in range(2)]
+        wait_until(lambda: '"making way"' in log.read_text(), "the training to make way", 120)
+    finally:
+        worker.resume()
+    for album in albums:
+        wait_until(lambda at=album: ended(client, at), "an album", 120)
+        assert client.job(album).state is JobState.SUCCEEDED
+    before = iteration(client, job)
+    wait_until(lambda: iteration(client, job) > before, "the training to go on", TRAINING_SECONDS)
+    client.cancel(job)
+    assert finished(client, job).state is JobState.CANCELLED
+
+
+def photos(folder: Path) -> list[Path]:
+    """Five photos, each another one."""
+    paths = [folder / f"{n}.jpg" for n in range(5)]
+    for n, path in enumerate(paths):
+        path.write_bytes(encoded(scene(240 + n, 200), "JPEG"))
+    return paths
+
+
 def test_a_trainer_killed_again_and_again_ends_in_the_same_nets(
     studio: LiveStack, client: Client, painting: Path
 ) -> None:
     """Bit for bit those of the style that was trained in peace, for the same order and seed."""
     if "whole" not in [style.name for style in client.styles()]:
-        finished(client, teach(client, painting, "whole").id)
+        finished(client, teach(client, painting, "whole", SCHEDULE).id)
     chance = random.Random(7)
-    job = teach(client, painting, "killed").id
+    job = teach(client, painting, "killed", SCHEDULE).id
     seen = 0
     for kill in range(KILLS):
         wait_until(
