@@ -29,6 +29,9 @@ STYLIZE_QUEUE: Final = "stylize"
 TRAIN_TASK: Final = "impasto.train"
 TRAIN_QUEUE: Final = "train"
 
+#: Seconds that a worker's new child gets to be up.
+CHILD_START_SECONDS: Final = 120.0
+
 _TASKS: Final[dict[JobKind, tuple[str, str]]] = {
     "stylize": (STYLIZE_TASK, STYLIZE_QUEUE),
     "train": (TRAIN_TASK, TRAIN_QUEUE),
@@ -77,6 +80,9 @@ def celery_app(settings: Settings) -> Celery:
         # A worker takes one message when a child is free for it, so that chunks lie where every
         # worker can reach them. Spawned: CUDA and thread pools do not survive a fork.
         worker_pool_start_method="spawn",
+        # By default a child is killed that is not up 4 seconds after its start: on a machine that
+        # is busy with other things that is each one, for ever.
+        worker_proc_alive_timeout=CHILD_START_SECONDS,
         worker_concurrency=1,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
