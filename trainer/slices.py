@@ -24,6 +24,7 @@ from trainer.hold import Halted, Hold, TrainingService
 from trainer.run import StageEnd
 from trainer.slice import Left, Slice, problem, style_files
 from trainer.workshop import Bench, Workshop
+from worker.survival import tell_survival
 
 #: Seconds of a slice before which it does not make way for albums: opening a training takes some.
 SHORTEST_SLICE: Final = 30.0
@@ -106,6 +107,7 @@ class SliceWorker:
             hold.persist(lambda: self._hand_back(claim, hold, left))
         except Halted:
             log.info("slice stopped", job_id=job)
+            tell_survival(lambda: self._jobs.end_slice(claim, ring=False), self._stop)
 
     def _hold(self, claim: ClaimedTraining) -> Hold:
         return Hold(

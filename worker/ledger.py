@@ -16,6 +16,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.model import PhotoOutcome
 from infra.jobs.rules import JobCancelled, StaleLease
 from infra.jobs.views import ClaimedChunk
+from worker.survival import tell_survival
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -59,6 +60,8 @@ class Halted(Exception):
 class Ledger:
     """One claimed chunk's commits and heartbeat; a context, in which the heart beats.
 
+    On leaving it, a lease that we outlived is owned up to, so that no photo is blamed for it.
+
     Several threads may use it. `stop` is the process's wish to end. Times are in seconds;
     `clock` is monotonic.
     """
@@ -87,6 +90,8 @@ class Ledger:
         self._in_flight: set[int] = set()
         self._writing = threading.Lock()
         self._halted = threading.Event()
+        #: Whether the lease was taken from us although we live.
+        self._outlived = False
         self._handing_in = threading.Event()
         self._done = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -104,6 +109,10 @@ class Ledger:
     ) -> None:
         self._done.set()
         self._heart.join()
+        if self._outlived:
+            tell_survival(
+                lambda: self._service.release(self._claim), self._stop, pause=self._first_pause
+            )
 
     @property
     def halted(self) -> bool:
@@ -177,14 +186,16 @@ class Ledger:
         self.persist(send)
 
     def _lose(self, error: StaleLease) -> None:
-        self._halted.set()
         cancelled = isinstance(error, JobCancelled)
+        self._outlived = not cancelled
+        self._halted.set()
         self._log.info("job cancelled, chunk stopped" if cancelled else "lease lost, chunk stopped")
 
     def _bear(self, error: ServiceUnavailable, began: float) -> None:
         """Endure an outage for a while; after that leave the chunk to whoever comes later."""
         now = self._clock()
         if now >= self._alive_until:
+            self._outlived = True
             self._halted.set()
             self._log.warning("lease ran out during an outage, chunk left", reason=error.detail)
             raise Halted from error

@@ -139,16 +139,16 @@ class Claims:
         self._aftermath.seal_if_ended(record)
 
     def release(self, claim: ClaimedChunk) -> None:
-        """Give a chunk back unfinished and ring for it."""
+        """Give a chunk back unfinished and ring for it; one that was lost loses its strikes."""
 
-        def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
-            record = rules.release(record, claim.number, claim.token, self._clock())
-            return record, record
+        def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
+            record, freed = rules.give_back(record, claim.number, claim.token, self._clock())
+            return record, (record, freed)
 
         with suppress(rules.StaleLease):
-            record = self._change(claim, rule)
+            record, freed = self._change(claim, rule)
             if not self._aftermath.seal_if_ended(record):
-                self._aftermath.ring(record, [claim.number])
+                self._aftermath.ring(record, freed)
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:
         """Write the attempt's file: what the record has, and what is about to be committed.

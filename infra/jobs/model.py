@@ -3,6 +3,7 @@
 Nothing here talks to a network. Times are seconds since the epoch (float, UTC).
 """
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -209,7 +210,14 @@ class Chunk(Value):
     attempts: int = 0
     items: dict[int, PhotoOutcome] = Field(default_factory=dict)
     in_flight: tuple[int, ...] = ()
-    strikes: dict[int, int] = Field(default_factory=dict)
+    #: The photos that were in flight in each lost lease whose holder was not heard of since, by
+    #: the lease's token.
+    losses: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+
+    @property
+    def strikes(self) -> dict[int, int]:
+        """Times that each photo was in the hands of a lost worker; photos without are left out."""
+        return dict(Counter(index for photos in self.losses.values() for index in photos))
 
 
 class JobRecord(Value):

@@ -137,6 +137,22 @@ def release(record: JobRecord, number: int, token: int, now: float) -> JobRecord
     return _settle(_with(record, _freed(chunk, now)), now)
 
 
+def give_back(
+    record: JobRecord, number: int, token: int, now: float
+) -> tuple[JobRecord, list[int]]:
+    """Give a chunk back, or, when its lease was lost before, take the strikes of that loss back.
+
+    Whoever comes back to say so did not go down: it was stopped for a while, or cut off from
+    Redis, and no photo is to blame. Returns the chunks to ring for. Raises StaleLease when there
+    is neither a lease nor a loss of that token.
+    """
+    chunk = record.active.get(number)
+    if chunk is None or token not in chunk.losses or record.state.terminal:
+        return release(record, number, token, now), [number]
+    losses = {other: photos for other, photos in chunk.losses.items() if other != token}
+    return _with(record, chunk.model_copy(update={"losses": losses})), []
+
+
 def cancel(record: JobRecord, now: float) -> JobRecord:
     """Ask the job to stop; it is cancelled at once when no worker holds a chunk of it.
 
@@ -150,8 +166,9 @@ def cancel(record: JobRecord, now: float) -> JobRecord:
 def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, list[int]]:
     """Take back chunks whose lease ran out, and find those that nobody picked up.
 
-    Every photo that was in flight in a lost lease gets a strike. Returns the chunks to ring for:
-    the lost ones, and those unclaimed for `patience` seconds.
+    Every photo that was in flight in a lost lease gets a strike, until the lease's holder is
+    heard of again (`give_back`). Returns the chunks to ring for: the lost ones, and those
+    unclaimed for `patience` seconds.
     """
     if record.state.terminal:
         return record, []
@@ -265,9 +282,8 @@ def _swept(chunk: Chunk, now: float, patience: float) -> Chunk | None:
         return chunk.model_copy(update={"rung_at": now}) if late else None
     if chunk.lease.expires > now:
         return None
-    struck = {index: chunk.strikes.get(index, 0) + 1 for index in chunk.in_flight}
-    strikes = {**chunk.strikes, **struck}
-    return _freed(chunk, now).model_copy(update={"strikes": strikes})
+    lost = {chunk.lease.token: chunk.in_flight} if chunk.in_flight else {}
+    return _freed(chunk, now).model_copy(update={"losses": {**chunk.losses, **lost}})
 
 
 def _fresh(

@@ -210,7 +210,10 @@ class JobService:
         self._claims.finish(claim)
 
     def release(self, claim: ClaimedChunk) -> None:
-        """Give a chunk back unfinished, without a strike; one that is lost already is no error."""
+        """Give a chunk back unfinished, without a strike.
+
+        One that was lost meanwhile is no error: the strikes that its loss gave are taken back.
+        """
         self._claims.release(claim)
 
     # What a trainer calls.
@@ -237,8 +240,9 @@ class JobService:
     def end_slice(
         self, claim: ClaimedTraining, progress: TrainingProgress | None = None, *, ring: bool = True
     ) -> None:
-        """Give a training back between two slices, without a strike; a lost one is no error.
+        """Give a training back between two slices, without a strike.
 
+        One that was lost meanwhile is no error: the strike that its loss gave is taken back.
         Without a ring, the sweep rings once it has lain for `ring_patience_seconds`.
         """
         self._trainings.end_slice(claim, progress, ring)

@@ -43,8 +43,10 @@ def report_training(
 def end_slice(
     record: JobRecord, token: int, progress: TrainingProgress | None, now: float
 ) -> JobRecord:
-    """Give the training back without a strike; raises StaleLease."""
-    return rules.release(advance(record, token, progress), CHUNK, token, now)
+    """Give the training back without a strike, as `rules.give_back` does; raises StaleLease."""
+    if progress is not None:
+        record = advance(record, token, progress)
+    return rules.give_back(record, CHUNK, token, now)[0]
 
 
 def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:
@@ -53,7 +55,7 @@ def advance(record: JobRecord, token: int, progress: TrainingProgress | None) ->
     if progress is None:
         return record
     if record.training is not None and progress.position > record.training.position:
-        chunk = chunk.model_copy(update={"strikes": {}})
+        chunk = chunk.model_copy(update={"losses": {}})
     newest = furthest(record.training, progress)
     return _with(record, chunk).model_copy(update={"training": newest})
 

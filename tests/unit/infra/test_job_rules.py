@@ -208,6 +208,39 @@ def test_released_chunk_has_no_strike() -> None:
     assert (chunk.lease, chunk.in_flight, chunk.strikes) == (None, (), {})
 
 
+def test_worker_that_outlived_its_lease_takes_the_strikes_back() -> None:
+    """It was stopped or cut off, so the photos that it held are not to blame; others' are."""
+    record, old = claimed(offered())
+    record, _ = rules.report(record, 0, old, [], [0, 1], NOW, TTL)
+    record, _ = rules.sweep(record, NOW + TTL, 30)
+    record, newer = claimed(record, now=NOW + TTL)
+    record, _ = rules.report(record, 0, newer, [], [1], NOW + TTL, TTL)
+    record, _ = rules.sweep(record, NOW + 2 * TTL, 30)
+    assert record.active[0].strikes == {0: 1, 1: 2}
+    record, rings = rules.give_back(record, 0, old, NOW + 2 * TTL)
+    assert rings == []
+    assert record.active[0].strikes == {1: 1}
+    with pytest.raises(rules.StaleLease):
+        rules.give_back(record, 0, old, NOW + 2 * TTL)
+
+
+def test_late_word_of_a_survivor_leaves_the_new_holder_alone() -> None:
+    record, old = claimed(offered())
+    record, _ = rules.report(record, 0, old, [], [0], NOW, TTL)
+    record, _ = rules.sweep(record, NOW + TTL, 30)
+    record, newer = claimed(record, now=NOW + TTL)
+    record, _ = rules.give_back(record, 0, old, NOW + TTL)
+    assert rules.held(record, 0, newer)
+    assert record.active[0].strikes == {}
+
+
+def test_chunk_given_back_in_time_is_rung_for() -> None:
+    record, token = claimed(offered())
+    record, rings = rules.give_back(record, 0, token, NOW)
+    assert rings == [0]
+    assert record.active[0].lease is None
+
+
 def test_photo_that_kills_workers_is_found_and_given_up() -> None:
     """Two strikes: photo by photo. Three: condemned, and the rest goes on together."""
     record = offered()

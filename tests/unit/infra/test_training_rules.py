@@ -186,6 +186,13 @@ def test_lost_lease_of_a_training_that_is_given_up_is_told(offered: JobRecord) -
     assert (rules.lost(held, swept), rings) == ([0], [])
 
 
+def test_trainer_that_outlived_its_lease_takes_its_strike_back(held: JobRecord) -> None:
+    token = held.last_token
+    record = crash(held, 1)
+    assert record.active[0].strikes == {0: 1}
+    assert training_rules.end_slice(record, token, None, NOW + TTL).active[0].strikes == {}
+
+
 def test_progress_forgives_lost_trainers(held: JobRecord) -> None:
     """Twenty kills in a row end nothing, as long as the training moves in between."""
     for iteration in range(20):

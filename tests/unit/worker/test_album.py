@@ -317,6 +317,7 @@ def test_outage_that_outlives_the_lease_leaves_the_chunk_to_the_sweeper() -> Non
     assert studio.record(job).failed == 0
     assert studio.tally.counts == {("chunks_total", "lost"): 1}
     studio.objects.watch = lambda _operation, _key: None
+    assert studio.record(job).active[0].strikes == {}
     studio.lose_lease(job)
     studio.work(job)
     assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED

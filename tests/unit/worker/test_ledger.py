@@ -143,14 +143,15 @@ def test_heartbeat_learns_that_the_chunk_is_lost(error: Exception) -> None:
         assert wait_until(lambda: ledger.halted)
         with pytest.raises(Halted):
             ledger.commit(PhotoOutcome(index=0, result="r"), [])
-    assert desk.service.calls == []
+        assert desk.service.calls == []
 
 
 def test_refused_commit_halts_everything_after_it() -> None:
     desk = Desk()
 
-    def on_call(_name: str) -> None:
-        raise StaleLease("gone")
+    def on_call(name: str) -> None:
+        if name != "release":
+            raise StaleLease("gone")
 
     desk.service.on_call = on_call
     with desk.ledger() as ledger:
@@ -161,7 +162,31 @@ def test_refused_commit_halts_everything_after_it() -> None:
         with pytest.raises(Halted):
             ledger.finish()
         ledger.release()
-    assert desk.service.calls == ["report []"]
+        assert desk.service.calls == ["report []"]
+
+
+def test_worker_that_outlived_its_lease_says_so_once_it_is_heard() -> None:
+    """The sweeper took it for dead; the photos must not be blamed for that."""
+    desk = Desk()
+
+    def on_call(name: str) -> None:
+        raise StaleLease("gone") if name == "report" else ServiceUnavailable("away")
+
+    desk.service.on_call = on_call
+    with desk.ledger() as ledger:
+        with pytest.raises(Halted):
+            ledger.admit([0])
+        desk.down_for(times=3, seconds=5)
+    assert desk.service.calls == ["report []"] + ["release"] * 4
+
+
+def test_worker_that_is_to_end_waits_for_no_server_to_hear_that_it_lives() -> None:
+    desk = Desk()
+    desk.down_for(times=100, seconds=6)
+    desk.stop.set()
+    with desk.ledger() as ledger, pytest.raises(Halted):
+        ledger.admit([0])
+    assert desk.service.calls == ["report []"] * 4 + ["release"]
 
 
 def test_commit_is_repeated_through_an_outage() -> None:
@@ -180,7 +205,9 @@ def test_outage_longer_than_the_lease_leaves_the_chunk() -> None:
         with pytest.raises(Halted):
             ledger.admit([0])
         assert ledger.halted
-    assert desk.service.calls == ["report []"] * 4
+        assert desk.service.calls == ["report []"] * 4
+        desk.down_for(times=0, seconds=0)
+    assert desk.service.calls == ["report []"] * 4 + ["release"]
 
 
 def test_each_report_makes_the_lease_live_longer() -> None:
