@@ -10,6 +10,7 @@ from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 from kombu.entity import Queue
 from kombu.exceptions import KombuError
 
+from infra.broker import TRANSPORT
 from infra.errors import ServiceUnavailable
 from infra.jobs.model import JobKind
 from infra.redis_client import (
@@ -36,6 +37,9 @@ _TASKS: Final[dict[JobKind, tuple[str, str]]] = {
     "stylize": (STYLIZE_TASK, STYLIZE_QUEUE),
     "train": (TRAIN_TASK, TRAIN_QUEUE),
 }
+
+#: Seconds that a child may take to start, before Celery kills it and starts another.
+CHILD_START_SECONDS: Final = 120.0
 
 #: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
 _PUBLISH: Final = {
@@ -76,6 +80,7 @@ def celery_app(settings: Settings) -> Celery:
         # The broker may be away at any time, and for any time.
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_transport=TRANSPORT,
         broker_transport_options=_TRANSPORT,
         # A worker takes one message when a child is free for it, so that chunks lie where every
         # worker can reach them. Spawned: CUDA and thread pools do not survive a fork.
@@ -86,6 +91,8 @@ def celery_app(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
+        # Celery's own 4 seconds are too few on a busy machine: it would kill each child anew.
+        worker_proc_alive_timeout=CHILD_START_SECONDS,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )

@@ -110,7 +110,8 @@ class RedisJobStore:
 
     def seal(self, job: str) -> None:
         """Take an ended job off the open list; its record goes by itself after a day."""
-        with redis_errors(), self._client.pipeline() as together:
+        # No transaction: a Redis that is full would refuse it, although it can do both steps.
+        with redis_errors(), self._client.pipeline(transaction=False) as together:
             together.expire(record_key(job), SEALED_SECONDS)
             together.zrem(OPEN_KEY, job)
             together.execute()
@@ -122,7 +123,7 @@ class RedisJobStore:
 
     def remove(self, job: str) -> None:
         """Forget the job at once."""
-        with redis_errors(), self._client.pipeline() as together:
+        with redis_errors(), self._client.pipeline(transaction=False) as together:
             together.delete(record_key(job))
             together.zrem(OPEN_KEY, job)
             together.execute()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from infra import tether
+from infra.stack import supervisor_main
 from infra.stack.programs import Program
 
 #: Name of its log file.
@@ -90,7 +91,9 @@ def environment(programs: Iterable[Program], socket_path: Path, lock: Path) -> d
 
 def command(config: Path, lock: Path) -> tuple[str, ...]:
     """How to start supervisord so that it dies with us."""
-    server = (sys.executable, "-m", "supervisor.supervisord", "--configuration", str(config))
+    # By path, so that it imports nothing else of ours; -P, so that nothing beside it is found.
+    program = str(Path(supervisor_main.__file__))
+    server = (sys.executable, "-P", program, "--configuration", str(config))
     return tethered(server, lock)
 
 

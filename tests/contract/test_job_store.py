@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
+from infra.errors import ServiceUnavailable
 from infra.jobs.model import JobRecord, JobSpec, JobState
 from infra.jobs.ports import JobStore, RecordMissing
 from infra.jobs.store import SEALED_SECONDS, RedisJobStore, record_key
@@ -112,6 +113,24 @@ def test_sealed_record_goes_after_a_day(
     redis_store.seal("job-1")
     left = cast("int", cast("Redis", redis_client).ttl(record_key("job-1")))
     assert SEALED_SECONDS - 60 < left <= SEALED_SECONDS
+
+
+def test_a_full_redis_still_seals_and_forgets(
+    redis_store: RedisJobStore, redis_client: RedisClient
+) -> None:
+    """Otherwise what fills it would stay for ever."""
+    for job in ("job-1", "job-2"):
+        redis_store.create(record(job))
+    cast("Redis", redis_client).config_set("maxmemory", "1")
+    try:
+        with pytest.raises(ServiceUnavailable):
+            redis_store.create(record("job-3"))
+        redis_store.seal("job-1")
+        redis_store.remove("job-2")
+        assert redis_store.open_jobs() == []
+        assert redis_store.load("job-2") is None
+    finally:
+        cast("Redis", redis_client).config_set("maxmemory", "0")
 
 
 def test_changes_of_many_threads_all_count(redis_store: RedisJobStore) -> None:

@@ -91,6 +91,19 @@ def test_training_is_rung_for_in_a_queue_of_its_own(
     assert message["headers"]["argsrepr"] == "['job-1', 0]"
 
 
+@pytest.mark.parametrize("garbage", ["no JSON", "", "null", "[1, 2]", "{}", '{"body": 7}'])
+def test_what_is_no_message_is_passed_over(
+    client: RedisClient, settings: Settings, garbage: str
+) -> None:
+    """Reading it must not raise: in a worker's event loop that would end the worker."""
+    app = celery_app(settings)
+    cast("Redis", client).lpush(STYLIZE_QUEUE, garbage)
+    CeleryDoorbell(app=app, client=client).ring("job-1", 7)
+    with cast("Any", app).connection_for_read() as connection:
+        message = connection.SimpleQueue(STYLIZE_QUEUE).get(timeout=10)
+        assert message.headers["argsrepr"] == "['job-1', 7]"
+
+
 def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:
     client = connect_redis(nowhere)
     doorbell = CeleryDoorbell(app=celery_app(nowhere), client=client)

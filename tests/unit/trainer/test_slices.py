@@ -268,6 +268,9 @@ def test_a_trainer_that_lost_its_lease_writes_nothing_more(make: MakeTrainer) ->
     worker = trainer.worker()
     worker.work(job, "t")
     assert taken[0] is not None
+    record = trainer.at.records.load(job)
+    assert record is not None
+    assert record.active[0].strikes == {}, "it lives, so the training did not take it down"
     assert not list(trainer.at.objects.list(layout.checkpoints_prefix(TENANT, job)))
     assert "stripes" not in trainer.catalogue.names()
 
