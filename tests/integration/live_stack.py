@@ -37,6 +37,9 @@ def lives(process: psutil.Process) -> bool:
 class LiveStack:
     """The embedded stack under test."""
 
+    #: Seconds that a program gets to run again.
+    back_seconds = BACK_SECONDS
+
     def __init__(self, stack: EmbeddedStack) -> None:
         self.stack = stack
 
@@ -57,7 +60,7 @@ class LiveStack:
 
     def pid(self, name: str) -> int:
         """Process id of a program (redis, s3, api, worker), once it runs."""
-        wait_until(lambda: self._running(name) is not None, f"{name} to run")
+        wait_until(lambda: self._running(name) is not None, f"{name} to run", self.back_seconds)
         found = self._running(name)
         assert found is not None
         return found
