@@ -81,6 +81,7 @@ class TrainingClaims:
         """Give the training back; without a ring the sweep rings after a while."""
         with suppress(rules.StaleLease):
             self._write_progress(claim, progress)
+        with suppress(rules.StaleLease):
             record = self._change(
                 claim, lambda r: training_rules.end_slice(r, claim.token, progress, self._clock())
             )

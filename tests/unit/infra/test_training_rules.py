@@ -190,7 +190,10 @@ def test_trainer_that_outlived_its_lease_takes_its_strike_back(held: JobRecord) 
     token = held.last_token
     record = crash(held, 1)
     assert record.active[0].strikes == {0: 1}
-    assert training_rules.end_slice(record, token, None, NOW + TTL).active[0].strikes == {}
+    for progress in (None, at(7)):
+        ended = training_rules.end_slice(record, token, progress, NOW + TTL)
+        assert ended.active[0].strikes == {}
+        assert ended.training is None
 
 
 def test_progress_forgives_lost_trainers(held: JobRecord) -> None:
