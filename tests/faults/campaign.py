@@ -40,14 +40,20 @@ class Planned:
         return f"{self.kind} ({self.seed:08x}, after {self.pause:.1f} s)"
 
 
-def plan(seed: int, faults: int, *, kinds: Sequence[str] = tuple(FAULTS)) -> list[Planned]:
-    """Return the faults of a campaign: the same seed, the same faults. Each kind comes once
-    before chance alone decides."""
+def plan(
+    seed: int, faults: int, *, kinds: Sequence[str] = tuple(FAULTS), longest_pause: float = 3.0
+) -> list[Planned]:
+    """Return the faults of a campaign: the same seed, the same faults.
+
+    Each kind comes once before chance alone decides. Pauses are in seconds.
+    """
     chance = random.Random(seed)
     weights = [RARE.get(kind, 1.0) for kind in kinds]
     chosen = chance.sample(kinds, len(kinds))[:faults]
     chosen += chance.choices(kinds, weights, k=max(faults - len(chosen), 0))
-    return [Planned(kind, chance.getrandbits(32), chance.uniform(0, 3)) for kind in chosen]
+    return [
+        Planned(kind, chance.getrandbits(32), chance.uniform(0, longest_pause)) for kind in chosen
+    ]
 
 
 @dataclass

@@ -52,5 +52,5 @@ def report(
     kinds = [kind for kind in FAULTS if disk[1] or kind != "disk full"]
     begun = time.monotonic()
     site = open_site(faulty, folder, client)
-    done = run(site, plan(SEED, len(kinds), kinds=kinds), print)
+    done = run(site, plan(SEED, len(kinds), kinds=kinds, longest_pause=0.5), print)
     return judge(site, done, SEED, begun, folder / "results")

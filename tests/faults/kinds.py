@@ -25,7 +25,7 @@ from tests.integration.live_stack import wait_until
 #: Seconds that something which must come back gets, however much else the machine does.
 BACK_SECONDS = 300.0
 #: Seconds that are waited for a worker to be in the middle of a chunk.
-AT_WORK_SECONDS = 30.0
+AT_WORK_SECONDS = 120.0
 #: Photos of an album that is sent in the middle of a fault: a number that no other album has.
 PROBE_PHOTOS = 7
 
