@@ -194,15 +194,13 @@ def fill_disk(site: Site, chance: random.Random) -> None:
 
 def kill_before_doorbell(site: Site, _chance: random.Random) -> None:
     """Kill -9 the API between a job's record and its doorbell."""
-    site.stack.wait_ready(BACK_SECONDS)
-    family = site.stack.family(API)
 
     def sprung() -> bool:
         with suppress(ServiceUnreachable):
             site.gallery.submit(site.client, PROBE_PHOTOS)
         return site.stack.wire.sprung
 
-    site.stack.wire.set(b"LPUSH", lambda: site.stack.signal(family, signal.SIGKILL))
+    site.stack.wire.set(b"LPUSH", lambda: site.stack.signal(site.stack.family(API), signal.SIGKILL))
     try:
         wait_until(sprung, "an album to come to the doorbell", BACK_SECONDS)
     finally:
