@@ -9,6 +9,7 @@ The same seed makes the same faults. Where the data folder cannot be put on a sm
 
 import argparse
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ DELAY = 0.1
 def main() -> int:
     """Run a campaign and print its table; 1 when a promise was broken."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # in order
     out = options.out or Path(tempfile.mkdtemp(prefix="impasto-faults-"))
     with small_disk(out / "data") as own_disk:
         kinds = [kind for kind in FAULTS if own_disk or kind != "disk full"]

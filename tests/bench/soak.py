@@ -9,6 +9,7 @@ of ended jobs have expired; the day that this takes is passed over by shortening
 """
 
 import argparse
+import signal
 import statistics
 import sys
 import tempfile
@@ -57,6 +58,7 @@ class Growth:
 def main() -> int:
     """Soak and print the tables; 1 when something grew."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # in order
     out = options.out or Path(tempfile.mkdtemp(prefix="impasto-soak-"))
     with FaultStack(out / "data") as stack, Client(stack.url) as client:
         gallery = Gallery(stack.url, out / "photos", photos=16, open_albums=2)
