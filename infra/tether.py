@@ -11,6 +11,8 @@ import fcntl
 import os
 import signal
 import sys
+import threading
+import time
 
 #: Linux, sys/prctl.h.
 PR_SET_PDEATHSIG = 1
@@ -33,6 +35,30 @@ def die_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> Non
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         raise SystemExit(f"Process {parent}, the parent, died before this one was tethered to it.")
+
+
+#: Seconds that a tethered program gets to end once its parent is dead; more than the supervisor
+#: gives to any.
+ORPHAN_SECONDS = 30.0
+
+
+def follow_parent(seconds: float = ORPHAN_SECONDS) -> None:
+    """See to it that this program, if it was tethered, outlives its parent by `seconds` at most.
+
+    The kernel's SIGTERM asks once, and a program that waits for a server of the same stack, which
+    is gone too, may not listen. A thread of its own, because a signal has only one handler.
+    """
+    if os.environ.get(PARENT) == str(os.getpid()):
+        threading.Thread(
+            target=_follow, args=(os.getppid(), seconds), name="tether", daemon=True
+        ).start()
+
+
+def _follow(parent: int, seconds: float) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    time.sleep(seconds)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:

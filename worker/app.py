@@ -68,6 +68,7 @@ def begin_child(**_: object) -> None:
 main_process = MainProcess(attend)
 signals.setup_logging.connect(log_as_json)
 signals.worker_process_init.connect(begin_child)
+signals.worker_init.connect(main_process.begin)
 signals.worker_ready.connect(main_process.ready)
 signals.worker_shutting_down.connect(main_process.shutting_down)
 signals.worker_shutdown.connect(main_process.shutdown)

@@ -6,6 +6,7 @@ It listens and attends to what is around; children, spawned by Celery, work.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from infra.tether import follow_parent
 from worker import stopping
 
 
@@ -44,6 +45,10 @@ class MainProcess:
         self._attend = attend
         self._consumer: Consumer | None = None
         self._attendance: Attendance | None = None
+
+    def begin(self, **_: object) -> None:
+        """Celery starts in this process."""
+        follow_parent()
 
     def ready(self, sender: Consumer, **_: object) -> None:
         """Celery listens now; it says so again after each lost connection."""

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from infra import tether
 from infra.stack.supervision import tethered
+from tests.integration.live_stack import lives, wait_until
 
 
 def _start(lock: Path, parent: int, *program: str) -> "subprocess.Popen[str]":
@@ -45,6 +47,45 @@ def test_a_program_holds_the_lock_while_it_lives(tmp_path: Path) -> None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             child.communicate("\n", timeout=10)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+DEAF = """
+import signal, sys, time
+from infra.tether import follow_parent
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+follow_parent(0.1)
+print("up", flush=True)
+time.sleep(1000)
+"""
+
+#: Starts a tethered program, says its process id once it is up, and dies.
+PARENT = """
+import os, subprocess, sys
+from infra import tether
+from infra.stack.supervision import tethered
+lock, program = sys.argv[1:]
+child = subprocess.Popen(
+    tethered((sys.executable, "-c", program), lock),
+    env={**os.environ, tether.PARENT: str(os.getpid())},
+    stdout=subprocess.PIPE,
+)
+child.stdout.readline()
+print(child.pid, flush=True)
+"""
+
+
+def test_a_program_that_does_not_listen_outlives_its_parent_by_little(tmp_path: Path) -> None:
+    """It waits for a Redis that died with the same parent, say."""
+    command = (sys.executable, "-c", PARENT, str(tmp_path / "lock"), DEAF)
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    wait_until(lambda: not _runs(int(told.stdout)), "the program to end")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return lives(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
