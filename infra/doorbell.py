@@ -38,9 +38,6 @@ _TASKS: Final[dict[JobKind, tuple[str, str]]] = {
     "train": (TRAIN_TASK, TRAIN_QUEUE),
 }
 
-#: Seconds that a child may take to start, before Celery kills it and starts another.
-CHILD_START_SECONDS: Final = 120.0
-
 #: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
 _PUBLISH: Final = {
     "max_retries": 3,
@@ -91,8 +88,6 @@ def celery_app(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
-        # Celery's own 4 seconds are too few on a busy machine: it would kill each child anew.
-        worker_proc_alive_timeout=CHILD_START_SECONDS,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )
