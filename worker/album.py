@@ -25,7 +25,7 @@ from worker.failures import StyleUnusable, failed
 from worker.ledger import ChunkService, Halted, Ledger
 from worker.netfile import NetFileRejected
 from worker.photo_steps import PhotoSteps, PreparedPhoto
-from worker.pixels import PixelLimits
+from worker.pixels import Photo
 from worker.pixels.photo import Pixels
 
 T = TypeVar("T")
@@ -62,7 +62,8 @@ class AlbumPipeline:
     nets: Nets
     tally: Tally
     stop: threading.Event
-    limits: PixelLimits
+    #: As `PhotoDecoder.decode`; called by several threads at a time.
+    decode: Callable[[bytes], Photo]
     max_photo_bytes: int
     #: Seconds.
     lease_seconds: float
@@ -107,7 +108,7 @@ class ChunkRun:
         self._steps = PhotoSteps(
             spec=claim.spec,
             objects=pipeline.objects,
-            limits=pipeline.limits,
+            decode=pipeline.decode,
             max_bytes=pipeline.max_photo_bytes,
             clock=pipeline.clock,
         )

@@ -13,6 +13,7 @@ from worker.album import AlbumPipeline
 from worker.engines.choice import EngineFactory, choose_device, choose_engine
 from worker.nets import NetCache
 from worker.pixels import PixelLimits
+from worker.pixels.decoder import PhotoDecoder
 
 log = structlog.get_logger()
 
@@ -50,6 +51,11 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = choose_device(settings.device)
+    decoder = PhotoDecoder(
+        PixelLimits(max_megapixels=settings.max_photo_megapixels),
+        max_file_bytes=settings.max_photo_bytes,
+    )
+    decoder.warm_up()
     nets = NetCache(
         objects=deployment.objects,
         make_engine=EngineFactory(
@@ -67,7 +73,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         nets=nets,
         tally=deployment.counters,
         stop=stop,
-        limits=PixelLimits(max_megapixels=settings.max_photo_megapixels),
+        decode=decoder.decode,
         max_photo_bytes=settings.max_photo_bytes,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,

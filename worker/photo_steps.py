@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing, ObjectStore
 from worker.digest import result_digest
-from worker.pixels import Photo, PhotoRejected, PixelLimits, decode, encode, result_name
+from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
 from worker.results import Receipt, ResultShelf
 
@@ -44,13 +44,13 @@ class PhotoSteps:
         *,
         spec: JobSpec,
         objects: ObjectStore,
-        limits: PixelLimits,
+        decode: Callable[[bytes], Photo],
         max_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
         self._objects = objects
-        self._limits = limits
+        self._decode = decode
         self._max_bytes = max_bytes
         self._clock = clock
         self._shelf = ResultShelf(objects=objects, tenant=spec.tenant)
@@ -65,7 +65,7 @@ class PhotoSteps:
         if receipt := self._shelf.find(digest):
             return _outcome(entry, receipt, seconds=0.0, cached=True)
         started = self._clock()
-        photo = decode(data, self._limits)
+        photo = self._decode(data)
         seconds = self._clock() - started
         return PreparedPhoto(entry=entry, digest=digest, photo=photo, seconds=seconds)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from infra import layout
 from infra.errors import ServiceUnavailable
@@ -13,7 +14,7 @@ from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
 from worker.album import AlbumPipeline
-from worker.pixels import PixelLimits
+from worker.pixels import PixelLimits, decode
 from worker.pixels.photo import Pixels
 
 BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
@@ -111,7 +112,7 @@ class Studio:
             nets=self.nets,
             tally=self.tally,
             stop=self.stop,
-            limits=PixelLimits(max_megapixels=50),
+            decode=partial(decode, limits=PixelLimits(max_megapixels=50)),
             max_photo_bytes=1_000_000,
             lease_seconds=self.settings.lease_seconds,
             heartbeat_seconds=heartbeat_seconds,

@@ -74,7 +74,7 @@ def _to_srgb(colour: Image.Image, profile: bytes | None) -> Image.Image:
             return _follow(colour, profile)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass  # A profile that cannot be followed says nothing about the colours.
-    return colour.convert("RGB")
+    return colour if colour.mode == "RGB" else colour.convert("RGB")
 
 
 def _follow(colour: Image.Image, profile: bytes) -> Image.Image:

@@ -11,9 +11,10 @@ from worker.pixels.quiet import quiet_pillow
 from worker.pixels.sniff import SourceFormat, sniff, unsupported
 from worker.pixels.structure import ends_early, jpeg_scans, png_damaged, webp_canvas
 
-#: Scans a JPEG may have. Encoders write about ten; each further one costs a pass over the whole
-#: picture, so a small file of thousands would hold a worker for hours.
+#: Scans a JPEG may have, and megapixels they may pass over in all. Encoders write about ten; each
+#: further one costs a pass over the whole picture, so a small file of thousands would take hours.
 MAX_JPEG_SCANS = 200
+MAX_SCANNED_MEGAPIXELS = 2000
 
 _RESULT_FORMATS: dict[SourceFormat, ResultFormat] = {"JPEG": "JPEG", "WEBP": "WEBP"}
 
@@ -62,6 +63,8 @@ def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
     _check_structure(data, source, limits)
     with Image.open(io.BytesIO(data), formats=[source]) as image:
         limits.check(*image.size)
+        if source == "JPEG":
+            _check_scans(jpeg_scans(data), *image.size)
         _check_single(image, source)
         turn = _turn(image, source)
         image.load()
@@ -74,17 +77,20 @@ def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
 
 
 def _check_structure(data: bytes, source: SourceFormat, limits: PixelLimits) -> None:
-    """Turn away what Pillow would spend memory or hours on, or not notice."""
+    """Turn away what Pillow would spend memory on, or not notice."""
     if source == "WEBP":
         limits.check(*webp_canvas(data))
-    if source == "JPEG" and jpeg_scans(data) > MAX_JPEG_SCANS:
-        raise PhotoRejected(
-            "photo-unreadable",
-            f"The JPEG has more than {MAX_JPEG_SCANS} scans; save it anew and send that.",
-        )
     if source == "PNG" and png_damaged(data):
         raise PhotoRejected(
             "photo-unreadable", "The PNG is damaged (wrong checksum); send the file again."
+        )
+
+
+def _check_scans(scans: int, width: int, height: int) -> None:
+    if scans > MAX_JPEG_SCANS or scans * width * height > MAX_SCANNED_MEGAPIXELS * 1e6:
+        raise PhotoRejected(
+            "photo-unreadable",
+            f"The JPEG has {scans} scans, too many for its size; save it anew and send that.",
         )
 
 

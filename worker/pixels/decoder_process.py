@@ -1,0 +1,49 @@
+"""`python -m worker.pixels.decoder_process FD MEGAPIXELS BYTES`: decodes one file after another.
+
+Files come, and photos go, over the socket FD (see `exchange`), until the other side closes it.
+Whatever a file does to this process, a worker holds nothing but the other end of the socket.
+"""
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from worker.pixels import exchange
+from worker.pixels.bounds import SECONDS, TimedLimits, allow_memory, allow_seconds
+from worker.pixels.decode import decode
+from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
+
+Decode = Callable[[bytes, PixelLimits], Photo]
+
+
+def main(decode: Decode = decode) -> None:
+    """Serve the worker that started this process, until that closes its end or is gone."""
+    descriptor, megapixels, memory_bytes = sys.argv[1:]
+    # The worker says when it is over; Ctrl-C and a stop of the stack reach the whole group.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    allow_memory(int(memory_bytes))
+    limits = TimedLimits(max_megapixels=float(megapixels))
+    with socket.socket(fileno=int(descriptor)) as connection, suppress(EOFError, ConnectionError):
+        exchange.send_ready(connection)
+        while True:
+            _serve(connection, decode, limits)
+
+
+def _serve(connection: socket.socket, decode: Decode, limits: PixelLimits) -> None:
+    data = exchange.receive_file(connection)
+    allow_seconds(SECONDS)
+    try:
+        photo = decode(data, limits)
+    except PhotoRejected as rejected:
+        allow_seconds(0)
+        exchange.send_rejection(connection, rejected)
+    else:
+        allow_seconds(0)
+        exchange.send_photo(connection, photo)
+
+
+if __name__ == "__main__":
+    main()
