@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from api.albums import make_draft, parse_options
+from api.albums import Place, make_draft, parse_options
+from api.archived_photos import read_archive
 from api.forms import Fields, Form
 from api.multipart import FilePart
 from api.photo_names import UniqueNames, safe_name
@@ -22,11 +23,13 @@ class AlbumForm(Form):
 
     options = AlbumOptions
     files = (PHOTOS,)
+    archives = (PHOTOS,)
 
     def __init__(self, services: Services, tenant: str, job: str) -> None:
         super().__init__(services, tenant, job)
         self._unique = UniqueNames()
-        self._names: list[str] = []
+        #: Name, key, and place in an archive of each photo.
+        self._photos: list[Place] = []
 
     def check(self, fields: Fields) -> None:
         """Raise InvalidFields and UnknownStyle, once the style is named."""
@@ -34,19 +37,25 @@ class AlbumForm(Form):
             self._draft(fields)
 
     def store(self, part: FilePart) -> None:
-        """Store a photo under the number it has in the album."""
+        """Store a photo, or an archive, under the number that the next photo has in the album.
+
+        An archive stays as it is. Raises what reading its directory raises.
+        """
         if part.name != PHOTOS:
             raise self.refuse_file(part)
-        limit = self.services.settings.max_album_photos
-        if len(self._names) >= limit:
-            raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
-        name = self._unique.take(safe_name(part.filename))
-        self.services.objects.put(self._key(len(self._names), name), part.file)
-        self._names.append(name)
+        if part.archive:
+            key = self._put(part, safe_name(part.filename))
+            for path, member in read_archive(self.services.objects, key, self.services.settings):
+                self._check_room()
+                self._photos.append((self._unique.take(safe_name(path)), key, member))
+        else:
+            self._check_room()
+            name = self._unique.take(safe_name(part.filename))
+            self._photos.append((name, self._put(part, name), None))
 
     def finish(self, fields: Fields) -> Callable[[], JobView]:
         """Raise InvalidRequest for an album without photos, and what `check` raises."""
-        if not self._names:
+        if not self._photos:
             raise InvalidRequest(
                 f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
             )
@@ -58,8 +67,15 @@ class AlbumForm(Form):
         return make_draft(options, self.job, services=self.services, tenant=self.tenant)
 
     def _entries(self) -> Iterable[PhotoEntry]:
-        for index, name in enumerate(self._names):
-            yield PhotoEntry(index=index, name=name, key=self._key(index, name))
+        for index, (name, key, member) in enumerate(self._photos):
+            yield PhotoEntry(index=index, name=name, key=key, member=member)
 
-    def _key(self, index: int, name: str) -> str:
-        return layout.upload(self.tenant, self.job, index, name)
+    def _put(self, part: FilePart, name: str) -> str:
+        key = layout.upload(self.tenant, self.job, len(self._photos), name)
+        self.services.objects.put(key, part.file)
+        return key
+
+    def _check_room(self) -> None:
+        limit = self.services.settings.max_album_photos
+        if len(self._photos) >= limit:
+            raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")

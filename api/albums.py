@@ -5,15 +5,19 @@ from itertools import chain
 
 from pydantic import ValidationError
 
+from api.archived_photos import read_archive
 from api.photo_names import UniqueNames, safe_name
 from api.problems import FieldError, InvalidFields, UnknownStyle, invalid_fields
 from api.schemas import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
 from api.stored import allowed_prefix, check_keys, key_fault
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
-from infra.jobs.model import JobDraft, PhotoEntry, StyleShare
+from infra.jobs.model import ArchiveMember, JobDraft, PhotoEntry, StyleShare
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectStore
+
+#: A photo's path or name, the key of the object it lies in, and where in it, if not alone.
+Place = tuple[str, str, ArchiveMember | None]
 
 
 def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
@@ -29,7 +33,7 @@ def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
     allowed = allowed_prefix(services, tenant)
     limit = services.settings.max_album_photos
     keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
-    return services.jobs.submit(draft, name_photos(keys))
+    return services.jobs.submit(draft, name_photos(_places(keys, services)))
 
 
 def parse_options(fields: Mapping[str, str]) -> AlbumOptions:
@@ -62,11 +66,21 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
     )
 
 
-def name_photos(keys: Iterable[str]) -> Iterator[PhotoEntry]:
-    """Number the photos and name each after its key; no two names are equal."""
+def name_photos(places: Iterable[Place]) -> Iterator[PhotoEntry]:
+    """Number the photos and name each after its path; no two names are equal."""
     names = UniqueNames()
-    for index, key in enumerate(keys):
-        yield PhotoEntry(index=index, name=names.take(safe_name(key)), key=key)
+    for index, (path, key, member) in enumerate(places):
+        yield PhotoEntry(index=index, name=names.take(safe_name(path)), key=key, member=member)
+
+
+def _places(keys: Iterable[str], services: Services) -> Iterator[Place]:
+    """Say where each photo lies; that a key is an archive's, its suffix tells."""
+    for key in keys:
+        if key.lower().endswith(".zip"):
+            for path, member in read_archive(services.objects, key, services.settings):
+                yield path, key, member
+        else:
+            yield key, key, None
 
 
 def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int) -> Iterable[str]:

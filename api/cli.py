@@ -8,7 +8,7 @@ import typer
 
 from api.cli_album import parse_blend, send
 from api.cli_mounts import MountedGroup
-from api.cli_photos import check_out, collect_photos
+from api.cli_photos import check_out, collect_photos, each_is_a_photo
 from api.cli_service import UsageError, connect, fail, read_settings
 from api.cli_tables import show_jobs, show_styles
 from api.cli_training import teach
@@ -77,7 +77,7 @@ def up(
 @app.command()
 def stylize(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS", help="Photos, or folders of photos.")
+        list[Path], typer.Argument(metavar="PHOTOS", help="Photos, folders or ZIP files of photos.")
     ],
     style: Annotated[str, typer.Option(help="Name of the style, from `impasto styles`.")],
     out: Annotated[Path, typer.Option(help="Folder for the paintings.")] = Path("paintings"),
@@ -117,7 +117,8 @@ def stylize(
         check_out(out, album)
         other = parse_blend(blend) if blend else None
         job = send(client, album, style=style, strength=strength, blend=other, quiet=as_json)
-        see_album(client, job.id, out, sources=album, as_json=as_json)
+        sources = album if each_is_a_photo(album) else None
+        see_album(client, job.id, out, sources=sources, as_json=as_json)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from api.cli_service import UsageError
+from api.zip_directory import ZIP_BEGINNINGS
 
 
 def collect_photos(arguments: Iterable[Path]) -> list[Path]:
@@ -32,6 +33,16 @@ def check_out(out: Path, photos: Iterable[Path]) -> None:
             f"--out {out} holds {inside.name} itself, which its result would replace; "
             "name another folder."
         )
+
+
+def each_is_a_photo(files: Iterable[Path]) -> bool:
+    """Whether no file is an archive, so that the album has one photo for each."""
+    return not any(_begins_like_zip(path) for path in files)
+
+
+def _begins_like_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(ZIP_BEGINNINGS[0])) in ZIP_BEGINNINGS
 
 
 def _files(argument: Path) -> Iterator[Path]:

@@ -89,7 +89,7 @@ def body_schemas() -> dict[str, dict[str, Any]]:
     )
     schemas = cast("dict[str, dict[str, Any]]", found["$defs"])
     schemas["AlbumUpload"] = _upload_schema(
-        AlbumOptions, ["style", "photos"], photos=_files("The photos", minItems=1)
+        AlbumOptions, ["style", "photos"], photos=_files("The photos, or ZIP files", minItems=1)
     )
     schemas["TrainingUpload"] = _upload_schema(
         TrainingOptions,

@@ -25,6 +25,8 @@ class Form(ABC):
     options: ClassVar[type[Request]]
     #: Names of its file fields.
     files: ClassVar[tuple[str, ...]]
+    #: Those of them in which a ZIP file stands for the files in it.
+    archives: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, services: Services, tenant: str, job: str) -> None:
         self.services = services

@@ -11,7 +11,7 @@ from api.routing import Views
 from api.schemas import ItemPage, ItemQuery, Job, JobPage, JobPath, JobQuery
 from api.services import services, tenant
 from api.submissions import submit_json
-from api.uploads import submit_upload
+from api.uploads import ARCHIVES, submit_upload
 from infra.jobs.views import JobView
 
 views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/jobs")
@@ -22,17 +22,25 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
     "submitJob",
     {
         202: Job,
+        400: problem(
+            "`malformed-request`: the body cannot be read. `archive-damaged`: a ZIP file cannot."
+        ),
         409: problem("`style-exists`: a new style needs a name that no other has."),
         413: problem("`album-too-large`: more photos, or larger ones, than allowed."),
         415: problem("`unsupported-media-type`: neither form data nor JSON."),
+        422: problem(
+            "`invalid-request`: `errors` says where. `archive-refused`: a ZIP file holds paths "
+            "that lead out of it, links, encrypted files, or files that unpack to far too much."
+        ),
     },
     body=submission_body(),
 )
 def submit_job() -> Response:
     """Submit an album to be painted, or a painting to learn a style from.
 
-    Send the files themselves as form data, or name files that lie in the service's bucket. The
-    job is answered before any of them is worked on; `Location` says where to watch it.
+    Send the files themselves as form data, or name files that lie in the service's bucket. A ZIP
+    file of photos may stand wherever a photo may (in the bucket, its key ends in `.zip`). The job
+    is answered before any of them is worked on; `Location` says where to watch it.
     """
     view = _submit()
     return json_response(render.job(view), 202, Location=render.job_address(view.id))
@@ -88,6 +96,13 @@ def _submit() -> JobView:
         raise MalformedRequest("The Content-Type of the form data names no boundary.")
     settings = services().settings
     # Beyond the limit on JSON bodies: what bounds an upload are its photos, and they are counted.
-    request.max_content_length = settings.max_photo_bytes * (settings.max_album_photos + 1)
-    parts = read_parts(request.stream, boundary, max_file_bytes=settings.max_photo_bytes)
+    most = settings.max_photo_bytes * (settings.max_album_photos + 1)
+    request.max_content_length = most + settings.max_archive_bytes
+    parts = read_parts(
+        request.stream,
+        boundary,
+        max_file_bytes=settings.max_photo_bytes,
+        archives=ARCHIVES,
+        max_archive_bytes=settings.max_archive_bytes,
+    )
     return submit_upload(parts, services=services(), tenant=tenant())

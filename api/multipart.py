@@ -1,18 +1,22 @@
 """A multipart/form-data body (RFC 7578) as a stream: one part at a time, never more than one photo.
 
+An archive of photos, which may be as large as an album, is not even held as one part.
+
 Werkzeug's form parser would keep every photo of the album in an open temporary file until the
 last one is there, and its decoder (3.1) adds a stray CR to a part where a read ends inside the
 boundary's own line. This one hands a photo over, whole, and forgets it before it reads the next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import IO, BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from werkzeug.http import parse_options_header
 
 from api.problems import MalformedRequest
+from api.zip_directory import ZIP_BEGINNINGS
 from infra.errors import AlbumTooLarge
 
 #: Bytes read from the client at a time.
@@ -43,20 +47,30 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file; `file` stands at its start and lives until the next part is asked for."""
+    """A file; `file` stands at its start and lives until the next part is asked for.
+
+    That of an `archive` comes straight from the body: it can be read forward, and once.
+    """
 
     name: str
     filename: str
     file: BinaryIO
+    archive: bool = False
 
 
 def read_parts(
-    stream: Readable, boundary: str, *, max_file_bytes: int
+    stream: Readable,
+    boundary: str,
+    *,
+    max_file_bytes: int,
+    archives: Collection[str] = (),
+    max_archive_bytes: int = 0,
 ) -> Iterator[TextPart | FilePart]:
-    """Yield the parts of a body in the order they come.
+    """Yield the parts of a body in the order they come; ZIP files as such in fields of `archives`.
 
     Raises MalformedRequest where the body breaks the format or breaks off, AlbumTooLarge (naming
-    the file) when a file has more than `max_file_bytes`.
+    the file) when a file has more than `max_file_bytes` or an archive more than
+    `max_archive_bytes`; for an archive, while it is read.
     """
     body = _Body(stream, boundary)
     for _ in body.content():  # a preamble means nothing
@@ -70,9 +84,17 @@ def read_parts(
         if "filename" not in fields:
             yield TextPart(name, _text(name, body.content()))
             continue
+        filename, (beginning, content) = fields["filename"], _peek(body.content())
+        if name in archives and beginning.startswith(ZIP_BEGINNINGS):
+            limited = _limited(filename, content, max_archive_bytes)
+            yield FilePart(name, filename, cast("BinaryIO", _Forward(limited)), archive=True)
+            for _ in limited:  # what its reader left
+                pass
+            continue
         with SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
-            _spool(fields["filename"], body.content(), file, max_file_bytes)
-            yield FilePart(name, fields["filename"], cast("BinaryIO", file))
+            file.writelines(_limited(filename, content, max_file_bytes))
+            file.seek(0)
+            yield FilePart(name, filename, cast("BinaryIO", file))
 
 
 class _Body:
@@ -156,14 +178,42 @@ def _text(name: str, content: Iterator[bytes]) -> str:
         raise MalformedRequest(f"The form field {name!r} is not UTF-8.") from error
 
 
-def _spool(name: str, content: Iterator[bytes], file: IO[bytes], max_bytes: int) -> None:
+def _limited(name: str, content: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
     size = 0
     for piece in content:
         size += len(piece)
         if size > max_bytes:
             raise AlbumTooLarge(
-                f"The photo {name!r} has more than {max_bytes} bytes, "
+                f"The file {name!r} has more than {max_bytes} bytes, "
                 "the most that this service takes. Leave it out, or send it smaller."
             )
-        file.write(piece)
-    file.seek(0)
+        yield piece
+
+
+def _peek(content: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first bytes, enough to know an archive by, and the whole content."""
+    beginning = b""
+    for piece in content:
+        beginning += piece
+        if len(beginning) >= len(ZIP_BEGINNINGS[0]):
+            break
+    return beginning, chain([beginning], content)
+
+
+class _Forward:
+    """Pieces of a body as a file that can only be read on; holds little more than is asked for."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes, fewer at the end alone; raises what reading the body raises."""
+        while size < 0 or len(self._held) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._held += piece
+        taken = bytes(self._held if size < 0 else self._held[:size])
+        del self._held[: len(taken)]
+        return taken

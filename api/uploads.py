@@ -12,6 +12,8 @@ from infra.jobs.views import JobView
 #: Kinds of jobs; the first is what a form means that does not say.
 FORMS: dict[str, type[Form]] = {"stylize": AlbumForm, "train": TrainingForm}
 FILES = {name for form in FORMS.values() for name in form.files}
+#: Names of the file fields in which a ZIP file stands for the files in it.
+ARCHIVES = {name for form in FORMS.values() for name in form.archives}
 
 
 def submit_upload(
@@ -58,8 +60,7 @@ class _Upload:
         for part in parts:
             if isinstance(part, TextPart):
                 self._keep(part)
-            elif part.filename or part.file.read(1):  # else: a form sent without choosing a file
-                part.file.seek(0)
+            elif _has_file(part):
                 self._settle(part.name)
                 self._check()
                 self.form.store(part)
@@ -89,3 +90,12 @@ class _Upload:
         owners = [kind for kind, form in FORMS.items() if form.owns(name)]
         if self._kind is None and len(owners) == 1:
             self._kind = owners[0]
+
+
+def _has_file(part: FilePart) -> bool:
+    """Whether there is a file: a form may be sent without choosing one."""
+    if part.archive or part.filename:
+        return True
+    found = bool(part.file.read(1))
+    part.file.seek(0)
+    return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing, ObjectStore
+from worker.archived import fetch_member
 from worker.digest import result_digest
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
@@ -84,13 +85,15 @@ class PhotoSteps:
 
     def _fetch(self, entry: PhotoEntry) -> bytes:
         try:
-            size = self._objects.head(entry.key).size
+            size = entry.member.size if entry.member else self._objects.head(entry.key).size
             if size > self._max_bytes:
                 raise PhotoRejected(
                     "photo-too-many-bytes",
                     f"The file has {size:,} bytes; the most this service takes is "
                     f"{self._max_bytes:,}, so send it smaller.",
                 )
+            if entry.member is not None:
+                return fetch_member(self._objects, entry.key, entry.member)
             return self._objects.get(entry.key)
         except ObjectMissing as error:
             raise PhotoRejected(

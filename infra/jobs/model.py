@@ -169,12 +169,28 @@ class JobSpec(JobDraft):
         return range(start, min(start + self.chunk_photos, self.total))
 
 
+class ArchiveMember(Value):
+    """Where a photo lies in a ZIP file: `start` up to `stop` are its local header and its bytes.
+
+    Of those, `packed` bytes unpack to `size` bytes with the CRC-32 `crc`.
+    """
+
+    start: int = Field(ge=0)
+    stop: int = Field(ge=0)
+    deflated: bool
+    packed: int = Field(ge=0)
+    size: int = Field(ge=0)
+    crc: int = Field(ge=0)
+
+
 class PhotoEntry(Value):
     """One line of the manifest. `name` is unique in the job, safe as a file name."""
 
     index: int = Field(ge=0)
     name: str
     key: str
+    #: Where it lies in the object `key`, if that is an archive and not the photo itself.
+    member: ArchiveMember | None = None
 
 
 class PhotoOutcome(Value):

@@ -32,6 +32,13 @@ class ObjectStore(Protocol):
         """Return the object's bytes; raises ObjectMissing."""
         ...
 
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to `stop`, as far as there are any.
+
+        Raises ObjectMissing.
+        """
+        ...
+
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; raises ObjectMissing before the first piece."""
         ...

@@ -56,6 +56,10 @@ class S3Client(Protocol):
     def create_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
 
 
+class _NothingThere(Exception):
+    """A range begins behind the end of its object."""
+
+
 class S3Store:
     """Objects of one bucket. Threads may share it.
 
@@ -81,12 +85,25 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """Return the object's bytes; a body that breaks off is asked for again."""
+        return self._read_whole(key)
+
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to `stop`, as `get` returns all."""
+        if stop <= start:
+            return b""
+        try:
+            return self._read_whole(key, Range=f"bytes={start}-{stop - 1}")
+        except _NothingThere:
+            return b""
+
+    def _read_whole(self, key: str, **options: str) -> bytes:
         for _ in range(BODY_ATTEMPTS - 1):
             with _translated(key):
-                pieces = self._read(key, PART_BYTES)
+                pieces = self._read(key, PART_BYTES, **options)
             with suppress(BotoCoreError):
                 return b"".join(pieces)
-        return b"".join(self.stream(key, chunk_bytes=PART_BYTES))
+        with _translated(key):
+            return b"".join(self._read(key, PART_BYTES, **options))
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; the request is made at once."""
@@ -99,9 +116,9 @@ class S3Store:
 
         return guarded()
 
-    def _read(self, key: str, chunk_bytes: int) -> Iterator[bytes]:
+    def _read(self, key: str, chunk_bytes: int, **options: str) -> Iterator[bytes]:
         """Ask for the object now and return its pieces; botocore's own errors come through."""
-        answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        answer = self._client.get_object(Bucket=self._bucket, Key=key, **options)
 
         def pieces() -> Iterator[bytes]:
             with closing(answer["Body"]) as body:
@@ -230,6 +247,8 @@ def _translated(key: str) -> Generator[None]:
 def _told(key: str, error: ClientError) -> Exception:
     if (code := _code(error)) in _MISSING:
         return ObjectMissing(key)
+    if code == "InvalidRange":
+        return _NothingThere()
     return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -11,6 +12,10 @@ from infra.storage.s3 import S3Store
 
 def keys(store: ObjectStore, prefix: str, start_after: str = "") -> list[str]:
     return [info.key for info in store.list(prefix, start_after=start_after)]
+
+
+def first_byte(store: ObjectStore) -> Callable[[str], bytes]:
+    return lambda key: store.get_range(key, 0, 1)
 
 
 def test_what_was_put_is_read_back(objects: ObjectStore, prefix: str) -> None:
@@ -27,6 +32,16 @@ def test_empty_object_is_an_object(objects: ObjectStore, prefix: str) -> None:
     assert objects.get(prefix + "marker") == b""
     assert objects.head(prefix + "marker").size == 0
     assert keys(objects, prefix) == [prefix + "marker"]
+
+
+def test_range_is_read_as_far_as_there_are_bytes(objects: ObjectStore, prefix: str) -> None:
+    body = bytes(range(256))
+    objects.put(prefix + "a", body)
+    assert objects.get_range(prefix + "a", 10, 20) == body[10:20]
+    assert objects.get_range(prefix + "a", 0, 256) == body
+    assert objects.get_range(prefix + "a", 250, 300) == body[250:]
+    assert objects.get_range(prefix + "a", 256, 300) == b""
+    assert objects.get_range(prefix + "a", 7, 7) == b""
 
 
 def test_put_replaces(objects: ObjectStore, prefix: str) -> None:
@@ -49,7 +64,7 @@ def test_file_is_streamed_from_where_it_stands(
 
 
 def test_missing_key_is_object_missing(objects: ObjectStore, prefix: str) -> None:
-    for ask in (objects.get, objects.head, objects.stream):
+    for ask in (objects.get, objects.head, objects.stream, first_byte(objects)):
         with pytest.raises(ObjectMissing) as caught:
             ask(prefix + "nothing")
         assert caught.value.key == prefix + "nothing"

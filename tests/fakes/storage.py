@@ -30,6 +30,9 @@ class MemoryStore:
         except KeyError as error:
             raise ObjectMissing(key) from error
 
+    def get_range(self, key: str, start: int, stop: int) -> bytes:
+        return self.get(key)[start:stop]
+
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         body = self.get(key)
         return (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))

@@ -28,6 +28,8 @@ _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 _UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
+    (b"PK\x03\x04", "a ZIP file"),
+    (b"PK\x05\x06", "a ZIP file"),
     (b"8BPS", "a Photoshop document"),
     (b"gimp xcf", "a GIMP document"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),

@@ -1,0 +1,175 @@
+"""The directory of a ZIP file, read over ranges: what lies in it and where, nothing unpacked.
+
+After PKWARE's APPNOTE.TXT 6.3.10, section 4.3. The directory at the file's end is the authority;
+where its own figures do not agree with each other, the file is damaged or made to deceive.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from itertools import pairwise
+from typing import Final
+
+from infra.errors import AlbumTooLarge, InvalidRequest
+
+#: What the first file in an archive begins with, and an archive without files.
+ZIP_BEGINNINGS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+
+#: Bytes of a directory that are read at most.
+MAX_DIRECTORY_BYTES: Final = 32 * 1024 * 1024
+
+#: Reads a file from one position up to another.
+ReadRange = Callable[[int, int], bytes]
+
+_ENTRY = struct.Struct("<4s2B5H3L5H2L")
+_LOCAL_HEADER_BYTES: Final = 30
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_MAX_COMMENT: Final = 0xFFFF
+_MAX_EXTRA: Final = 0xFFFF
+_EXTRA_64: Final = 1
+#: What a field of 32 bits holds when its value is in the 64-bit extra field.
+_ELSEWHERE: Final = 0xFFFFFFFF
+
+_UTF8_NAME: Final = 0x800
+_MADE_ON_UNIX: Final = 3
+
+
+class ArchiveDamaged(InvalidRequest):
+    """A ZIP file cannot be read, or says different things of itself."""
+
+    type = "archive-damaged"
+    title = "The ZIP file cannot be read."
+    status = HTTPStatus.BAD_REQUEST
+
+
+@dataclass(frozen=True, slots=True)
+class ZipEntry:
+    """One file in an archive; `start` up to `stop` lies its local header with what is packed."""
+
+    name: str
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    start: int
+    stop: int
+    #: The file's mode on Unix; 0 where there is none.
+    mode: int
+
+
+def read_directory(read: ReadRange, size: int, *, max_entries: int) -> list[ZipEntry]:
+    """Return what lies in a ZIP file of `size` bytes, in the order of the directory.
+
+    Raises AlbumTooLarge, and ArchiveDamaged also where two entries share bytes.
+    """
+    try:
+        count, start, length = _find_directory(read, size)
+        if count > max_entries or length > MAX_DIRECTORY_BYTES:
+            raise AlbumTooLarge(
+                f"The ZIP file has {count} entries; an album may have {max_entries} photos, "
+                "so send more than one job."
+            )
+        entries = list(_entries(read(start, start + length), count))
+    except struct.error as error:
+        raise ArchiveDamaged("The ZIP file breaks off. Send it again.") from error
+    return _bounded(entries, start)
+
+
+def _find_directory(read: ReadRange, size: int) -> tuple[int, int, int]:
+    """Return the number of entries, and where the directory starts and how long it is."""
+    first = max(size - _MAX_COMMENT - _END.size - _LOCATOR_64.size, 0)
+    tail = read(first, size)
+    at = tail.rfind(b"PK\x05\x06", 0, max(len(tail) - _END.size + 4, 0))
+    if at < 0:
+        raise ArchiveDamaged("The ZIP file has no end; it broke off. Send it again.")
+    _, disk, _, here, count, length, start, comment = _END.unpack_from(tail, at)
+    end = first + at
+    if at + _END.size + comment != len(tail):
+        raise ArchiveDamaged("The ZIP file goes on after its end. Send it as it was made.")
+    if _ELSEWHERE in (length, start) or 0xFFFF in (disk, here, count):
+        end, count, length, start = _find_directory_64(read, tail, at, end)
+    elif disk or here != count:
+        raise ArchiveDamaged("The ZIP file is one of several parts. Send it as a single file.")
+    if start + length > end or count * _ENTRY.size > length:
+        raise ArchiveDamaged("The ZIP file's directory does not lie where it says.")
+    return count, start, length
+
+
+def _find_directory_64(
+    read: ReadRange, tail: bytes, at: int, end: int
+) -> tuple[int, int, int, int]:
+    """Follow the locator in front of the end record at `at` of `tail`."""
+    if at < _LOCATOR_64.size:
+        raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
+    mark, _, place, _ = _LOCATOR_64.unpack_from(tail, at - _LOCATOR_64.size)
+    if mark != b"PK\x06\x07" or place + _END_64.size > end:
+        raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
+    fields = _END_64.unpack(read(place, place + _END_64.size))
+    if fields[0] != b"PK\x06\x06":
+        raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
+    count, length, start = fields[7:]
+    return place, count, length, start
+
+
+def _entries(directory: bytes, count: int) -> Iterator[ZipEntry]:
+    """Yield the entries, each as if it had no neighbour; there must be exactly `count`."""
+    at = 0
+    for _ in range(count):
+        fields = _ENTRY.unpack_from(directory, at)
+        (mark, _, system, _, flags, method, _, _, crc, packed, size) = fields[:11]
+        name_length, extra_length, comment, _, _, attributes, start = fields[11:]
+        at += _ENTRY.size
+        name = directory[at : at + name_length]
+        extra = directory[at + name_length : at + name_length + extra_length]
+        at += name_length + extra_length + comment
+        if mark != b"PK\x01\x02" or at > len(directory):
+            break
+        size, packed, start = _widened(extra, (size, packed, start))
+        yield ZipEntry(
+            name=name.decode("utf-8" if flags & _UTF8_NAME else "cp437", errors="replace"),
+            flags=flags,
+            method=method,
+            crc=crc,
+            packed=packed,
+            size=size,
+            start=start,
+            stop=start + _LOCAL_HEADER_BYTES + name_length + packed,
+            mode=attributes >> 16 if system == _MADE_ON_UNIX else 0,
+        )
+    else:
+        if at == len(directory):
+            return
+    raise ArchiveDamaged("The ZIP file's directory holds something else than it says.")
+
+
+def _widened(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return values with those that do not fit into 32 bits taken from the extra field."""
+    missing = values.count(_ELSEWHERE)
+    at, wide = 0, b""
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == _EXTRA_64:
+            wide = extra[at + 4 : at + 4 + length]
+        at += 4 + length
+    numbers = iter(struct.unpack(f"<{missing}Q", wide[: 8 * missing]))
+    size, packed, start = (next(numbers) if value == _ELSEWHERE else value for value in values)
+    return size, packed, start
+
+
+def _bounded(entries: list[ZipEntry], directory: int) -> list[ZipEntry]:
+    """Widen each entry by its local header's extra field, whose length only the header tells."""
+    starts = sorted({entry.start for entry in entries} | {directory})
+    following = dict(pairwise(starts))
+    if len(starts) <= len(entries):
+        raise ArchiveDamaged("Two entries of the ZIP file are in the same place.")
+    bounded: list[ZipEntry] = []
+    for entry in entries:
+        following_start = following.get(entry.start, 0)
+        if entry.stop > following_start:
+            raise ArchiveDamaged(f"The ZIP file's entry {entry.name[:100]!r} overlaps another.")
+        bounded.append(replace(entry, stop=min(entry.stop + _MAX_EXTRA, following_start)))
+    return bounded

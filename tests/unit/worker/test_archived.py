@@ -1,0 +1,58 @@
+"""Photos fetched out of ZIP files."""
+
+import pytest
+
+from api.archived_photos import read_archive
+from infra.jobs.model import JobDraft, PhotoEntry
+from tests.fakes.studio import BLEND, Studio
+from tests.zips import PHOTO, hostile_members, zipped
+
+HOSTILE = hostile_members()
+
+
+def work(data: bytes) -> list[str | None]:
+    """Paint the photos of an archive; why each one failed, in their order."""
+    studio = Studio()
+    studio.objects.put("inbox/a.zip", data)
+    places = read_archive(studio.objects, "inbox/a.zip", studio.settings)
+    job = studio.jobs.new_job_id()
+    entries = (
+        PhotoEntry(index=index, name=f"{index}.jpg", key="inbox/a.zip", member=member)
+        for index, (_, member) in enumerate(places)
+    )
+    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    studio.work(job)
+    outcomes = studio.outcomes(job).values()
+    return [outcome.error.type if outcome and outcome.error else None for outcome in outcomes]
+
+
+def test_photos_of_an_archive_are_painted() -> None:
+    assert work(zipped({"a.jpg": PHOTO, "b.jpg": PHOTO + b" and more"})) == [None, None]
+
+
+def test_bad_photo_in_an_archive_fails_alone() -> None:
+    assert work(zipped({"a.jpg": PHOTO, "b.jpg": b"text", "c.jpg": PHOTO[:99]})) == [
+        None,
+        "not-an-image",
+        "truncated-photo",
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_photo_that_is_not_what_the_directory_says_fails(name: str) -> None:
+    assert work(HOSTILE[name].data) == [HOSTILE[name].reason]
+
+
+def test_archive_that_was_replaced_meanwhile_gives_no_wrong_photo() -> None:
+    studio = Studio()
+    studio.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
+    ((_, member),) = read_archive(studio.objects, "a.zip", studio.settings)
+    studio.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
+    job = studio.jobs.new_job_id()
+    entry = PhotoEntry(index=0, name="a.jpg", key="a.zip", member=member)
+    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), [entry])
+    studio.work(job)
+    (outcome,) = studio.outcomes(job).values()
+    assert outcome is not None
+    assert outcome.error is not None
+    assert outcome.error.type == "damaged-in-archive"
