@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,33 +12,46 @@ from matplotlib.figure import Figure
 from trainer.card import StyleCard
 from trainer.objective import StepLoss
 
+Kind = Literal["svg", "png"]
+
 #: Inches, and dots an inch of the PNG.
 SIZE: Final = (9.0, 5.5)
 DOTS: Final = 110
+#: Shares of the width and height.
+MARGINS: Final = {"left": 0.12, "right": 0.985, "bottom": 0.09, "top": 0.94, "hspace": 0.08}
 #: Points of a line at most; more would not be seen.
 POINTS: Final = 600
 #: The two lines' colours: blue and orange that colour-blind people tell apart.
 COLOURS: Final = {"content": "#0072b2", "style": "#d55e00"}
 
 
-def loss_chart(
-    card: StyleCard, history: Sequence[Sequence[StepLoss]], kind: Literal["svg", "png"]
-) -> bytes:
+def loss_charts(card: StyleCard, history: Sequence[Sequence[StepLoss]]) -> dict[Kind, bytes]:
     """Draw the losses of each stage so far; the same losses give the same bytes.
 
     Lines are training losses, dots are distances on held-out photos.
     """
     # Without pyplot: a figure of its own is gone with its last reference, and threads may draw.
     with rc_context({"svg.hashsalt": "impasto", "svg.fonttype": "none"}):
-        figure = Figure(figsize=SIZE, dpi=DOTS, layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True)
-        _draw(upper, "content", card, history)
-        _draw(lower, "style", card, history)
-        # A title is a person's: a dollar sign in it is no formula.
-        upper.set_title(f"{card.title}: distances by iteration", parse_math=False)
-        lower.set_xlabel("iteration")
-        out = io.BytesIO()
-        figure.savefig(out, format=kind, metadata={"Date": None} if kind == "svg" else {})
+        figure = _figure(card, history)
+        return {kind: _saved(figure, kind) for kind in get_args(Kind)}
+
+
+def _figure(card: StyleCard, history: Sequence[Sequence[StepLoss]]) -> Figure:
+    figure = Figure(figsize=SIZE, dpi=DOTS)
+    # Margins that are known: to find them out takes longer than to draw all the rest.
+    figure.subplots_adjust(**MARGINS)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    _draw(upper, "content", card, history)
+    _draw(lower, "style", card, history)
+    # A title is a person's: a dollar sign in it is no formula.
+    upper.set_title(f"{card.title}: distances by iteration", parse_math=False)
+    lower.set_xlabel("iteration")
+    return figure
+
+
+def _saved(figure: Figure, kind: Kind) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format=kind, metadata={"Date": None} if kind == "svg" else {})
     return out.getvalue()
 
 

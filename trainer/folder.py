@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from trainer.card import StyleCard, stage_file
-from trainer.charts import loss_chart
+from trainer.charts import loss_charts
 from trainer.objective import StepLoss
 from trainer.previews import draw_previews
 from trainer.run import StageEnd, TrainingRun
@@ -19,8 +19,6 @@ from trainer.studio import Studio
 #: Photos on the contact sheet.
 SHEET_PHOTOS = 6
 HISTORY = "history.jsonl"
-#: Files that show a training as it stands, beside the stages, the card and the sheet.
-CHARTS = ("losses.svg", "losses.png")
 
 
 class StyleFolder:
@@ -47,9 +45,8 @@ class StyleFolder:
     def write_history(self, history: Sequence[Sequence[StepLoss]], card: StyleCard) -> None:
         """Write the losses of each iteration as JSON Lines, and draw them."""
         (self.path / HISTORY).write_text("".join(_lines(history)))
-        for name in CHARTS:
-            kind = "svg" if name.endswith("svg") else "png"
-            (self.path / name).write_bytes(loss_chart(card, history, kind))
+        for kind, chart in loss_charts(card, history).items():
+            (self.path / f"losses.{kind}").write_bytes(chart)
 
     def read_history(self, stages: int) -> list[list[StepLoss]]:
         """Return the losses of the first stages; empty ones where nobody wrote them down."""

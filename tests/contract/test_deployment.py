@@ -1,5 +1,6 @@
 """The whole of infra over real servers: a first start, and many workers at once."""
 
+import hashlib
 import threading
 from pathlib import Path
 from typing import cast
@@ -9,7 +10,7 @@ from redis import Redis
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
-from infra.deployment import BASE_STYLE, Deployment, connect, prepare
+from infra.deployment import BASE_STYLE, BUNDLED_BACKBONE, Deployment, connect, prepare
 from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.rules import StaleLease
@@ -44,6 +45,14 @@ def test_first_start_publishes_the_styles_and_the_next_changes_nothing(
     prepare(settings, tmp_path)
     assert deployment.styles.list() == before
     assert deployment.styles.names() == ["lilies", "waves"]
+
+
+def test_first_start_keeps_the_nets_that_new_styles_start_from(
+    deployment: Deployment, settings: Settings, tmp_path: Path
+) -> None:
+    prepare(settings, tmp_path)
+    bundled = BUNDLED_BACKBONE.read_bytes()
+    assert deployment.styles.get_backbone(hashlib.sha256(bundled).hexdigest()) == bundled
 
 
 def test_full_redis_refuses_an_album_and_keeps_nothing_of_it(

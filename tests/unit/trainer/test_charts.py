@@ -14,7 +14,7 @@ from trainer.card import (
     StyleCard,
     TrainingCard,
 )
-from trainer.charts import loss_chart
+from trainer.charts import loss_charts
 from trainer.objective import StepLoss
 
 HISTORY = [
@@ -71,7 +71,7 @@ def card() -> StyleCard:
 
 
 def test_a_chart_is_an_svg_that_says_its_title_and_ratios() -> None:
-    drawn = loss_chart(card(), HISTORY, "svg")
+    drawn = loss_charts(card(), HISTORY)["svg"]
     text = "".join(ElementTree.fromstring(drawn).itertext())
     assert "The Title" in text
     assert "ratio 0.02" in text
@@ -80,15 +80,15 @@ def test_a_chart_is_an_svg_that_says_its_title_and_ratios() -> None:
 
 
 def test_the_same_losses_give_the_same_chart() -> None:
-    assert loss_chart(card(), HISTORY, "svg") == loss_chart(card(), HISTORY, "svg")
+    assert loss_charts(card(), HISTORY) == loss_charts(card(), HISTORY)
 
 
 def test_a_chart_is_a_png_too() -> None:
-    with Image.open(io.BytesIO(loss_chart(card(), HISTORY, "png"))) as image:
+    with Image.open(io.BytesIO(loss_charts(card(), HISTORY)["png"])) as image:
         assert image.format == "PNG"
         assert image.width > image.height > 400
 
 
 def test_a_training_without_any_loss_yet_has_a_chart() -> None:
     blank = card().model_copy(update={"stages": []})
-    assert loss_chart(blank, [[]], "svg")
+    assert loss_charts(blank, [[]])["svg"]
