@@ -1,6 +1,7 @@
 """Albums that come with the request: each photo goes to S3 before the next one is read."""
 
 from collections.abc import Callable, Iterable
+from os import SEEK_END
 
 from api.albums import Place, make_draft, parse_options
 from api.archived_photos import read_archive
@@ -30,6 +31,7 @@ class AlbumForm(Form):
         self._unique = UniqueNames()
         #: Name, key, and place in an archive of each photo.
         self._photos: list[Place] = []
+        self._bytes = 0
 
     def check(self, fields: Fields) -> None:
         """Raise InvalidFields and UnknownStyle, once the style is named."""
@@ -59,7 +61,7 @@ class AlbumForm(Form):
             raise InvalidRequest(
                 f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
             )
-        draft = self._draft(fields)
+        draft = self._draft(fields).model_copy(update={"bytes": self._bytes})
         return lambda: self.services.jobs.submit(draft, self._entries())
 
     def _draft(self, fields: Fields) -> JobDraft:
@@ -72,6 +74,8 @@ class AlbumForm(Form):
 
     def _put(self, part: FilePart, name: str) -> str:
         key = layout.upload(self.tenant, self.job, len(self._photos), name)
+        self._bytes += part.file.seek(0, SEEK_END)
+        part.file.seek(0)
         self.services.objects.put(key, part.file)
         return key
 

@@ -241,6 +241,17 @@ def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
             show_jobs([stopped])
 
 
+@app.command()
+def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
+    """Work the failed photos of an album again, and watch that to its end.
+
+    They become a job of their own; the old one stays as it is. Exit codes are those of `watch`.
+    """
+    with connect(url) as client:
+        again = client.retry(job)
+        see_album(client, again.id, out, sources=None, as_json=as_json)
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -64,6 +64,11 @@ def _answer_album(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None
         print_json({"job": job.model_dump(mode="json"), "photos": documents})
         return
     show_results(photos)
+    if job.expires_at is not None:
+        sys.stdout.write(
+            f"\nThe service keeps job {job.id} until {job.expires_at.astimezone():%Y-%m-%d %H:%M}; "
+            f"fetch it before: impasto watch {job.id} --out DIR\n"
+        )
     if job.error is not None:
         _tell_error(job)
     elif not succeeded(job):

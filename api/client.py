@@ -193,6 +193,10 @@ class Client:
         """Stop a job."""
         return self._service.ask("POST", f"/v1/jobs/{job_id}/cancel", Job)
 
+    def retry(self, job_id: str) -> Job:
+        """Work the failed photos of an album again; returns the new job."""
+        return self._service.ask("POST", f"/v1/jobs/{job_id}/retry", Job)
+
     def watch(self, job_id: str) -> Iterator[Job]:
         """Yield the job as it is, again and again, the last time when it has ended.
 

@@ -62,6 +62,9 @@ PROBLEMS: dict[str | int, Any] = {
 }
 
 JOB_MISSING = {404: problem("`job-missing`: there is no such job.")}
+QUEUE_FULL = {
+    429: problem("`queue-full`: too much waits already; `Retry-After` says when to try again."),
+}
 STYLE_MISSING = {404: problem("`style-missing`: there is no such style.")}
 
 

@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from api import render
-from api.documentation import JOB_MISSING, problem, submission_body
+from api.documentation import JOB_MISSING, QUEUE_FULL, problem, submission_body
 from api.multipart import read_parts
 from api.problems import MalformedRequest, UnsupportedMediaType
 from api.render import json_response
@@ -32,6 +32,7 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
             "`invalid-request`: `errors` says where. `archive-refused`: a ZIP file holds paths "
             "that lead out of it, links, encrypted files, or files that unpack to far too much."
         ),
+        **QUEUE_FULL,
     },
     body=submission_body(),
 )
@@ -82,6 +83,25 @@ def list_items(path: JobPath, query: ItemQuery) -> Response:
 def cancel_job(path: JobPath) -> Response:
     """Stop a job. Results that are there stay; a job that has ended stays as it is."""
     return json_response(render.job(services().jobs.cancel(path.job_id, tenant())))
+
+
+@views.post(
+    "/<job_id>/retry",
+    "retryJob",
+    {
+        202: Job,
+        **JOB_MISSING,
+        409: problem("`job-not-finished`, or `nothing-to-retry`: no photo of it has failed."),
+        **QUEUE_FULL,
+    },
+)
+def retry_job(path: JobPath) -> Response:
+    """Work the failed photos of an album again, as a job of its own.
+
+    The job that has ended stays as it is; `Location` says where to watch the new one.
+    """
+    view = services().jobs.retry(path.job_id, tenant())
+    return json_response(render.job(view), 202, Location=render.job_address(view.id))
 
 
 def _submit() -> JobView:

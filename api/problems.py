@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from infra.errors import ImpastoError, InvalidRequest, StyleMissing
+from infra.errors import ImpastoError, InvalidRequest, QueueFull, StyleMissing
 
 #: How many single mistakes of one request are listed.
 MAX_LISTED_ERRORS = 50
@@ -78,14 +78,6 @@ class UnknownStyle(StyleMissing):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class JobNotFinished(ImpastoError):
-    """Something was asked for that exists only when the job has ended."""
-
-    type = "job-not-finished"
-    title = "The job has not finished yet."
-    status = HTTPStatus.CONFLICT
-
-
 class ResultMissing(ImpastoError):
     """The photo has no result: not yet, or never."""
 
@@ -145,6 +137,8 @@ def render(error: ImpastoError) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="impasto"'
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
+    if isinstance(error, QueueFull):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 

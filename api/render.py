@@ -34,6 +34,8 @@ def job(view: JobView) -> schemas.Job:
         created=timestamp(view.created),
         started=None if view.started is None else timestamp(view.started),
         finished=None if view.finished is None else timestamp(view.finished),
+        expires_at=None if view.expires is None else timestamp(view.expires),
+        retry_of=view.retry_of,
         error=_reason(view.error),
         training=_training(view),
         links=schemas.JobLinks.model_validate(_links(view)),
@@ -87,7 +89,8 @@ def _links(view: JobView) -> dict[str, str]:
         "style": style_address(view.style),
     }
     if view.kind == "stylize":
-        own = {"items": f"{address}/items", "results_zip": f"{address}/results.zip"}
+        own = {name: f"{address}/{name}" for name in ("items", "retry")}
+        own["results_zip"] = f"{address}/results.zip"
     else:
         names = ("stages", "previews", "contact_sheet", "losses_svg", "losses_png", "history")
         own = {name: style_address(view.style, STYLE_FILES[name]) for name in names}

@@ -9,11 +9,12 @@ from api.archive import Archive, Member
 from api.documentation import file, problem
 from api.files import attachment, content_type, stream_file
 from api.photo_names import UniqueNames, safe_name
-from api.problems import JobNotFinished, ResultMissing
+from api.problems import ResultMissing
 from api.routing import Views
 from api.schemas import JobPath, ResultPath
 from api.services import services, tenant
 from api.style_addresses import style_address
+from infra.errors import JobNotFinished
 from infra.jobs.service import JobService
 from infra.jobs.views import ItemState, ItemView, JobView
 from infra.storage.port import ObjectMissing

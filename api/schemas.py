@@ -139,6 +139,7 @@ class JobLinks(BaseModel):
 
     self: str
     cancel: str
+    retry: str | None = Field(default=None, description="POST here to redo failed photos.")
     style: str = Field(description="The style that is used, or made.")
     items: str | None = Field(default=None, description="The photos of an album.")
     results_zip: str | None = Field(default=None, description="Every result of an album.")
@@ -171,6 +172,12 @@ class Job(BaseModel):
     created: datetime
     started: datetime | None
     finished: datetime | None
+    expires_at: datetime | None = Field(
+        default=None,
+        description="When the job is removed with its photos and results; null before its end, "
+        "and where jobs are kept for good.",
+    )
+    retry_of: str | None = Field(default=None, description="The job whose failed photos these are.")
     error: Reason | None = Field(description="Why the whole job failed.")
     training: Training | None = Field(
         default=None, description="How far a training is; null for an album."

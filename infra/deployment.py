@@ -12,7 +12,7 @@ from infra.doorbell import CeleryDoorbell, celery_app
 from infra.jobs.service import JobService
 from infra.jobs.store import RedisJobStore
 from infra.jobs.sweeper import Sweeper
-from infra.presence import Presence
+from infra.presence import TRAINERS_KEY, Presence
 from infra.redis_client import RedisClient, connect_redis
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
@@ -38,6 +38,8 @@ class Deployment:
     styles: StyleCatalogue
     counters: Counters
     presence: Presence
+    #: The same for trainers.
+    trainers: Presence
 
     def sweeper(self) -> Sweeper:
         """Return a sweeper for this process, not started."""
@@ -74,6 +76,7 @@ def connect(settings: Settings) -> Deployment:
         styles=StyleCatalogue(objects),
         counters=Counters(client=redis),
         presence=Presence(client=redis),
+        trainers=Presence(client=redis, key=TRAINERS_KEY),
     )
 
 

@@ -12,6 +12,7 @@ from kombu.exceptions import KombuError
 
 from infra.broker import TRANSPORT
 from infra.errors import ServiceUnavailable
+from infra.jobs.lanes import LANES
 from infra.jobs.model import JobKind
 from infra.redis_client import (
     ANSWER_SECONDS,
@@ -33,9 +34,13 @@ TRAIN_QUEUE: Final = "train"
 #: Seconds that a worker's new child gets to be up.
 CHILD_START_SECONDS: Final = 120.0
 
-_TASKS: Final[dict[JobKind, tuple[str, str]]] = {
-    "stylize": (STYLIZE_TASK, STYLIZE_QUEUE),
-    "train": (TRAIN_TASK, TRAIN_QUEUE),
+#: The queue of each lane of albums. A worker that is told to listen to the first one listens to
+#: all of them (`listen_to_all_lanes`).
+STYLIZE_QUEUES: Final = (STYLIZE_QUEUE, *(f"{STYLIZE_QUEUE}.{n}" for n in range(1, LANES)))
+
+_TASKS: Final[dict[JobKind, tuple[str, tuple[str, ...]]]] = {
+    "stylize": (STYLIZE_TASK, STYLIZE_QUEUES),
+    "train": (TRAIN_TASK, (TRAIN_QUEUE,) * LANES),
 }
 
 #: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
@@ -53,6 +58,8 @@ _TRANSPORT: Final = {
     "socket_timeout": ANSWER_SECONDS,
     "socket_keepalive": True,
     "health_check_interval": HEALTH_CHECK_SECONDS,
+    # Whoever listens to several queues takes from each in turn: that is what lanes rely on.
+    "queue_order_strategy": "round_robin",
 }
 
 
@@ -69,7 +76,7 @@ def celery_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=False,
-        task_queues=[Queue(STYLIZE_QUEUE), Queue(TRAIN_QUEUE)],
+        task_queues=[Queue(name) for name in (*STYLIZE_QUEUES, TRAIN_QUEUE)],
         task_default_queue=STYLIZE_QUEUE,
         task_create_missing_queues=False,
         task_publish_retry=True,
@@ -94,6 +101,13 @@ def celery_app(settings: Settings) -> Celery:
     return app
 
 
+def listen_to_all_lanes(app: Celery) -> None:
+    """Let a worker that starts now listen to every lane of albums, not only to the first."""
+    select = cast("Any", app).amqp.queues.select_add
+    for queue in STYLIZE_QUEUES:
+        select(Queue(queue))
+
+
 class CeleryDoorbell:
     """Rings by sending Celery messages. Threads may share it."""
 
@@ -101,19 +115,19 @@ class CeleryDoorbell:
         self._app = app
         self._client = client
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         """Send one message about a chunk; raises ServiceUnavailable."""
         send = cast("Any", self._app).send_task
-        task, queue = _TASKS[kind]
+        task, queues = _TASKS[kind]
         try:
             with redis_errors():
-                send(task, args=[job, chunk], queue=queue)
+                send(task, args=[job, chunk], queue=queues[lane])
         except (KombuError, OSError) as error:
             raise ServiceUnavailable(
                 f"The broker cannot be reached ({type(error).__name__}); try again soon."
             ) from error
 
     def backlog(self, queue: JobKind = "stylize") -> int:
-        """Return how many messages wait in a queue; raises ServiceUnavailable."""
+        """Return how many messages wait for a kind of job; raises ServiceUnavailable."""
         with redis_errors():
-            return self._client.llen(_TASKS[queue][1])
+            return sum(self._client.llen(name) for name in set(_TASKS[queue][1]))

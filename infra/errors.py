@@ -70,6 +70,34 @@ class AlbumTooLarge(ImpastoError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class JobNotFinished(ImpastoError):
+    """Something was asked for that exists only when the job has ended."""
+
+    type = "job-not-finished"
+    title = "The job has not finished yet."
+    status = HTTPStatus.CONFLICT
+
+
+class NothingToRetry(ImpastoError):
+    """No photo of the job has failed."""
+
+    type = "nothing-to-retry"
+    title = "The job has no failed photos."
+    status = HTTPStatus.CONFLICT
+
+
+class QueueFull(ImpastoError):
+    """As much waits as may wait; nothing was accepted. Ask again in `retry_after` seconds."""
+
+    type = "queue-full"
+    title = "Too much is waiting already."
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class ServiceUnavailable(ImpastoError):
     """Redis or S3 cannot be reached; nothing was accepted."""
 

@@ -14,6 +14,8 @@ from typing import Final
 PART_PHOTOS: Final = 1000
 
 OPEN_PREFIX: Final = "open/"
+ENDED_PREFIX: Final = "ended/"
+TENANTS_PREFIX: Final = "tenants/"
 STYLES_PREFIX: Final = "styles/"
 BACKBONES_PREFIX: Final = "backbones/"
 BASES_PREFIX: Final = "bases/"
@@ -61,7 +63,7 @@ def _part(name: str) -> str:
 
 def tenant_prefix(tenant: str) -> str:
     """Everything a tenant owns."""
-    return f"tenants/{_part(tenant)}/"
+    return f"{TENANTS_PREFIX}{_part(tenant)}/"
 
 
 def open_marker(tenant: str, job: str) -> str:
@@ -73,6 +75,21 @@ def parse_open_marker(key: str) -> tuple[str, str]:
     """Return the tenant and job of an `open_marker` key."""
     _, tenant, job = key.split("/")
     return tenant, job
+
+
+def ended_marker(tenant: str, job: str, finished: float) -> str:
+    """Empty object: the job has ended; in the order of time, so that the oldest come first.
+
+    `finished` is in seconds since the epoch.
+    """
+    stamp = _base32(int(finished * 1000), _TIME_CHARS)
+    return f"{ENDED_PREFIX}{stamp}/{_part(tenant)}/{_part(job)}"
+
+
+def parse_ended_marker(key: str) -> tuple[float, str, str]:
+    """Return the time, tenant and job of an `ended_marker` key."""
+    _, stamp, tenant, job = key.split("/")
+    return job_time(stamp), tenant, job
 
 
 def newest_prefix(tenant: str) -> str:
@@ -96,6 +113,40 @@ def parse_newest_entry(key: str) -> str:
 def job_prefix(tenant: str, job: str) -> str:
     """Everything of one job but its results."""
     return f"{tenant_prefix(tenant)}jobs/{_part(job)}/"
+
+
+def job_of(key: str) -> tuple[str, str] | None:
+    """Return the tenant and job below whose prefix a key lies, if any."""
+    parts = key.split("/")
+    if len(parts) < 5 or (parts[0], parts[2]) != ("tenants", "jobs"):
+        return None
+    return (parts[1], parts[3]) if is_job_id(parts[3]) else None
+
+
+def removals_prefix(tenant: str, job: str) -> str:
+    """Every announcement that the job is about to be removed: nothing new may rely on it."""
+    return f"{job_prefix(tenant, job)}removals/"
+
+
+def removal_marker(tenant: str, job: str, by: str) -> str:
+    """Empty object: one process's announcement of a removal."""
+    return f"{removals_prefix(tenant, job)}{_part(by)}"
+
+
+def holders_prefix(tenant: str, job: str) -> str:
+    """One entry for each job that uses what belongs to this one, such as its uploads."""
+    return f"{job_prefix(tenant, job)}holders/"
+
+
+def holder(tenant: str, job: str, by_tenant: str, by: str) -> str:
+    """Empty object: the job `by` uses something of this job."""
+    return f"{holders_prefix(tenant, job)}{_part(by_tenant)}/{_part(by)}"
+
+
+def parse_holder(key: str) -> tuple[str, str]:
+    """Return the tenant and the id of the job that left a `holder` entry."""
+    by_tenant, by = key.split("/")[-2:]
+    return by_tenant, by
 
 
 def job_spec(tenant: str, job: str) -> str:
@@ -164,14 +215,28 @@ def job_outcome(tenant: str, job: str) -> str:
     return f"{job_prefix(tenant, job)}outcome.json"
 
 
-def result(tenant: str, digest: str, suffix: str) -> str:
-    """A result by the hash (hex) of what made it; `suffix` is jpg, png or webp."""
-    return f"{tenant_prefix(tenant)}results/{_part(digest)[:2]}/{digest}.{_part(suffix)}"
+def result(tenant: str, job: str, digest: str, suffix: str) -> str:
+    """A job's result by the hash (hex) of what made it; `suffix` is jpg, png or webp.
+
+    Each job has its own, so that what is removed with one job was never another's.
+    """
+    prefix = job_prefix(tenant, job)
+    return f"{prefix}results/{_part(digest)[:2]}/{digest}.{_part(suffix)}"
+
+
+def result_digest(key: str) -> str:
+    """Return the hash of a `result` key."""
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def receipts_prefix(tenant: str) -> str:
+    """Every receipt of a tenant."""
+    return f"{tenant_prefix(tenant)}receipts/"
 
 
 def receipt(tenant: str, digest: str) -> str:
-    """Says that the result of that hash is whole; written after it."""
-    return f"{tenant_prefix(tenant)}results/{_part(digest)[:2]}/{digest}.json"
+    """Says where a whole result of that hash lies; written after it."""
+    return f"{receipts_prefix(tenant)}{_part(digest)[:2]}/{digest}.json"
 
 
 def style_file(style: str, name: str) -> str:

@@ -58,6 +58,20 @@ class Settings(BaseSettings):
     #: Seconds an offered chunk may lie unclaimed, in an idle queue, before its bell rings again.
     ring_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
 
+    #: Days after its end at which a job is removed, with its uploads, results, manifests and
+    #: records; unset keeps everything. Styles stay.
+    retention_days: Annotated[float, Field(gt=0)] | None = None
+
+    #: Jobs that may be open at the same time: of one tenant, and of all.
+    max_tenant_open_jobs: Annotated[int, Field(ge=1)] = 20_000
+    max_open_jobs: Annotated[int, Field(ge=1)] = 50_000
+    #: Photos of open jobs that may wait for a worker.
+    max_tenant_waiting_photos: Annotated[int, Field(ge=1)] = 1_000_000
+    max_waiting_photos: Annotated[int, Field(ge=1)] = 5_000_000
+    #: Bytes of files that came with open jobs.
+    max_tenant_waiting_bytes: Annotated[int, Field(ge=1)] = 1024 * 1024 * MEBIBYTE
+    max_waiting_bytes: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024 * MEBIBYTE
+
     max_album_photos: Annotated[int, Field(ge=1)] = 100_000
     max_photo_bytes: Annotated[int, Field(ge=1)] = 128 * MEBIBYTE
     #: Bytes of one ZIP file of photos.

@@ -4,6 +4,7 @@ The main process listens and sweeps; a spawned child works the slices. This modu
 both, so whatever is slow to import waits until the child needs it.
 """
 
+import os
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,11 +13,11 @@ from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.deployment import connect
 from infra.doorbell import TRAIN_TASK
-from infra.jobs.sweeper import Sweeper
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker import stopping
 from worker.main_process import Consumer, MainProcess
+from worker.vigil import Vigil
 
 if TYPE_CHECKING:
     from trainer.child import Child
@@ -43,12 +44,18 @@ def train(self: Task, job_id: str, _chunk: int) -> None:
     child().work(job_id, str(self.request.hostname))
 
 
-def attend(_sender: Consumer) -> Sweeper:
+def attend(sender: Consumer) -> Vigil:
     """Return what the main process does besides listening.
 
-    It does not announce itself: who asks whether a worker is there means one that paints.
+    It announces itself among trainers: who asks whether a worker is there means one that paints.
     """
-    return deployment.sweeper()
+    return Vigil(
+        worker=f"{sender.hostname}/{os.getpid()}",
+        sweeper=deployment.sweeper(),
+        presence=deployment.trainers,
+        beat_seconds=settings.heartbeat_seconds,
+        lease_seconds=settings.lease_seconds,
+    )
 
 
 def log_as_json(**_: object) -> None:

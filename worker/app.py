@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.deployment import connect
-from infra.doorbell import STYLIZE_TASK
+from infra.doorbell import STYLIZE_TASK, listen_to_all_lanes
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker import stopping
@@ -55,6 +55,11 @@ def attend(sender: Consumer) -> Vigil:
     )
 
 
+def listen(**_: object) -> None:
+    """Listen to every lane of albums, whichever queues the command line names."""
+    listen_to_all_lanes(app)
+
+
 def log_as_json(**_: object) -> None:
     """Set logging up in Celery's place."""
     configure_logging(settings.log_level, "worker")
@@ -67,6 +72,7 @@ def begin_child(**_: object) -> None:
 
 main_process = MainProcess(attend)
 signals.setup_logging.connect(log_as_json)
+signals.celeryd_after_setup.connect(listen)
 signals.worker_process_init.connect(begin_child)
 signals.worker_init.connect(main_process.begin)
 signals.worker_ready.connect(main_process.ready)

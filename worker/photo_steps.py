@@ -54,7 +54,7 @@ class PhotoSteps:
         self._decode = decode
         self._max_bytes = max_bytes
         self._clock = clock
-        self._shelf = ResultShelf(objects=objects, tenant=spec.tenant)
+        self._shelf = ResultShelf(objects=objects, tenant=spec.tenant, job=spec.id)
 
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.

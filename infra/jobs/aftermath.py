@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import structlog
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.lanes import lane
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord
 from infra.jobs.ports import Doorbell, JobStore
@@ -27,9 +28,10 @@ class Aftermath:
 
     def ring(self, record: JobRecord, chunks: Iterable[int]) -> None:
         """Ring for each chunk of a job."""
+        spec = record.spec
         try:
             for chunk in chunks:
-                self._doorbell.ring(record.spec.id, chunk, record.spec.kind)
+                self._doorbell.ring(spec.id, chunk, spec.kind, lane(spec.chunks))
         except ServiceUnavailable as error:
             log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
 

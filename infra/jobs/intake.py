@@ -7,6 +7,8 @@ import structlog
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, ServiceUnavailable
 from infra.jobs import rules
+from infra.jobs.admission import Admission
+from infra.jobs.holds import Holds
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, JobRecord, JobSpec, PhotoEntry
 from infra.jobs.ports import JobStore
@@ -33,12 +35,19 @@ class Intake:
         self._records = records
         self._clock = clock
         self._settings = settings
+        self._admission = Admission(records=records, settings=settings)
+        self._holds = Holds(objects)
+
+    def announce(self, job: str, tenant: str) -> None:
+        """Leave the marker of a submission whose files come now; raises QueueFull before that."""
+        self._admission.check(tenant)
+        Manifest(store=self._objects, tenant=tenant, job=job).open()
 
     def accept(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> tuple[JobRecord, list[int]]:
         """Keep the job in S3 and Redis; returns its record and the chunks to ring for.
 
-        Raises InvalidRequest, AlbumTooLarge, ServiceUnavailable, and whatever `photos` raises;
-        then what was written is taken back.
+        Raises InvalidRequest, AlbumTooLarge, QueueFull, ServiceUnavailable, and whatever `photos`
+        raises; then what was written is taken back.
         """
         return self._accept(draft, lambda manifest: self._write(manifest, draft, photos))
 
@@ -46,9 +55,11 @@ class Intake:
         """Keep a training in S3 and Redis, as `accept` does; raises StyleTaken too."""
         if draft.training is None:
             raise InvalidRequest("A training needs an order.")
-        total = len(draft.training.stages)
+        order = draft.training
+        total = len(order.stages)
 
         def write(manifest: Manifest) -> JobSpec:
+            self._holds.take_order(draft, order)
             StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
             return self._commit(manifest, draft, total=total, chunk_photos=total)
 
@@ -60,6 +71,7 @@ class Intake:
         manifest = Manifest(store=self._objects, tenant=draft.tenant, job=draft.id)
         manifest.open()
         try:
+            self._admission.check(draft.tenant)
             spec = write(manifest)
             record = JobRecord(spec=spec)
             record, chunks = rules.offer(record, self._clock(), self._settings.job_window)
@@ -70,7 +82,8 @@ class Intake:
         return record, chunks
 
     def _write(self, manifest: Manifest, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobSpec:
-        total = manifest.write_photos(self._limited(photos))
+        held = self._holds.take_photos(draft, self._limited(photos))
+        total = manifest.write_photos(held)
         if total == 0:
             raise InvalidRequest("The album has no photos; send at least one.")
         return self._commit(manifest, draft, total=total, chunk_photos=self._settings.chunk_photos)

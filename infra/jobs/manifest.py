@@ -158,7 +158,7 @@ class Manifest:
         return None if body is None else JobRecord.model_validate_json(body)
 
     def seal(self, end: JobRecord) -> None:
-        """Write the job's last record, then take its open marker away.
+        """Write the job's last record and when it ended, then take its open marker away.
 
         The whole record: in a job that was cancelled, outcomes of an attempt that lost its lease
         may lie in S3 although they were never committed, and only the record tells.
@@ -166,19 +166,29 @@ class Manifest:
         """
         key = layout.job_outcome(self._tenant, self._job)
         self._store.put(key, _json(end), content_type=JSON)
+        ended = end.finished or end.spec.created
+        self._store.put(layout.ended_marker(self._tenant, self._job, ended), b"")
         self.close()
 
     def close(self) -> None:
         """Take the open marker away."""
         self._store.delete(layout.open_marker(self._tenant, self._job))
 
+    def is_open(self) -> bool:
+        """Whether the job is not sealed yet."""
+        return self._find(layout.open_marker(self._tenant, self._job)) is not None
+
+    def withdraw(self) -> None:
+        """Let there be no such job from here on; what else there is of it stays."""
+        self._store.delete(layout.job_spec(self._tenant, self._job))
+        self._store.delete(layout.newest_entry(self._tenant, self._job))
+
     def discard(self) -> None:
         """Remove everything of a submission that was cut off; the marker last.
 
         The spec goes first: without it there is no job, whatever is left behind by a crash here.
         """
-        self._store.delete(layout.job_spec(self._tenant, self._job))
-        self._store.delete(layout.newest_entry(self._tenant, self._job))
+        self.withdraw()
         self._store.delete_prefix(layout.job_prefix(self._tenant, self._job))
         self.close()
 

@@ -134,6 +134,10 @@ class JobDraft(Value):
     blend: tuple[WeightedNet, ...] = ()
     #: What is to be learnt; None in an album.
     training: TrainingOrder | None = None
+    #: Bytes of the files that came with the request.
+    bytes: int = Field(default=0, ge=0)
+    #: The job whose failed photos these are; None in a job of its own.
+    retry_of: str | None = None
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
@@ -257,6 +261,11 @@ class JobRecord(Value):
     training: TrainingProgress | None = None
     #: The stages that a training has published, in order; `done` is their number.
     published: tuple[int, ...] = ()
+
+    @property
+    def photos_left(self) -> int:
+        """Photos without an outcome; a training has none."""
+        return 0 if self.spec.training else self.spec.total - self.done - self.failed
 
     @property
     def cancelling(self) -> bool:

@@ -1,7 +1,7 @@
 """What the job service needs of Redis and of the broker, and nothing more."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from infra.jobs.model import JobKind, JobRecord
 
@@ -10,6 +10,14 @@ T = TypeVar("T")
 
 class RecordMissing(LookupError):
     """No live record has that id."""
+
+
+class Waiting(NamedTuple):
+    """What is open: jobs, photos that are left in them, bytes of files that came with them."""
+
+    jobs: int = 0
+    photos: int = 0
+    bytes: int = 0
 
 
 class JobStore(Protocol):
@@ -36,6 +44,14 @@ class JobStore(Protocol):
 
     def open_jobs(self) -> list[str]:
         """Return every job that is not sealed, oldest first."""
+        ...
+
+    def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
+        """Return what is open of a tenant, and of all tenants."""
+        ...
+
+    def recount(self) -> None:
+        """Count anew what is open; after a loss the counts may be off."""
         ...
 
     def seal(self, job: str) -> None:
@@ -65,8 +81,11 @@ class Doorbell(Protocol):
     Both methods raise ServiceUnavailable when the broker cannot be reached.
     """
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
-        """Send one message about a chunk, to whoever works that kind of job."""
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+        """Send one message about a chunk, to whoever works that kind of job.
+
+        Workers take turns among the lanes (see `lanes`).
+        """
         ...
 
     def backlog(self, queue: JobKind = "stylize") -> int:

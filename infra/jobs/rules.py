@@ -24,6 +24,7 @@ SOLO_STRIKES: Final = 2
 QUARANTINE_STRIKES: Final = 3
 #: `rung_at` of a chunk that nobody has heard of yet: the next sweep rings for it.
 NEVER: Final = 0.0
+DAY_SECONDS: Final = 24 * 3600.0
 
 _LEGAL: Final = {
     JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLING},
@@ -181,6 +182,22 @@ def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, li
     return record, [] if record.cancelling else [chunk.number for chunk in chunks]
 
 
+def stuck(record: JobRecord, now: float, patience: float, grace: float) -> list[tuple[int, float]]:
+    """Return the chunks that sweeps should have moved, and since when each lies still.
+
+    Those unclaimed for `patience` seconds, and those whose lease ran out `grace` seconds ago.
+    """
+    lying = [
+        (chunk.number, chunk.lease.expires if chunk.lease else chunk.rung_at, bool(chunk.lease))
+        for chunk in record.active.values()
+    ]
+    return [
+        (number, since)
+        for number, since, leased in lying
+        if now - since >= (grace if leased else patience)
+    ]
+
+
 def lost(before: JobRecord, after: JobRecord) -> list[int]:
     """Return the chunks whose lease a sweep took back."""
     return [
@@ -265,6 +282,13 @@ def eta(record: JobRecord, now: float) -> float | None:
     if record.state is not JobState.RUNNING or record.started is None or finished == 0:
         return None
     return max(now - record.started, 0.0) / finished * (record.spec.total - finished)
+
+
+def expires(record: JobRecord, retention_days: float | None) -> float | None:
+    """Return when a job is removed, seconds since the epoch; None while nobody can know."""
+    if retention_days is None or record.finished is None:
+        return None
+    return record.finished + retention_days * DAY_SECONDS
 
 
 def _with(record: JobRecord, chunk: Chunk) -> JobRecord:

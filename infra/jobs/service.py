@@ -14,6 +14,7 @@ from infra.errors import JobMissing, ServiceUnavailable
 from infra.jobs import rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.claims import Claims
+from infra.jobs.expiry import Expiry
 from infra.jobs.intake import Intake
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import (
@@ -29,6 +30,7 @@ from infra.jobs.model import (
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.progress import read_progress
 from infra.jobs.recovery import Recovery
+from infra.jobs.retry import retried
 from infra.jobs.sweep import Sweep
 from infra.jobs.training_claims import TrainingClaims
 from infra.jobs.views import (
@@ -86,6 +88,12 @@ class JobService:
         self._sweep = Sweep(
             records=records,
             recovery=self._recovery,
+            expiry=Expiry(
+                objects=objects,
+                records=records,
+                clock=clock,
+                retention_days=settings.retention_days,
+            ),
             aftermath=self._aftermath,
             doorbell=doorbell,
             clock=clock,
@@ -99,36 +107,39 @@ class JobService:
         return layout.new_job_id(self._clock())
 
     def announce(self, job: str, tenant: str) -> None:
-        """Announce a submission before its uploads, so that they are cleared if it is cut off."""
-        Manifest(store=self._objects, tenant=tenant, job=job).open()
+        """Announce a submission before its uploads, so that they are cleared if it is cut off.
+
+        Raises QueueFull while as much waits as may wait: then nothing needs to be sent.
+        """
+        self._intake.announce(job, tenant)
 
     def submit(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobView:
         """Accept an album; `photos` is streamed, its indices 0, 1, 2, ….
 
         When this returns, the job survives any loss but S3's. Raises InvalidRequest,
-        AlbumTooLarge, ServiceUnavailable and whatever `photos` raises: then nothing was accepted,
-        and the uploads below the job's prefix are gone.
+        AlbumTooLarge, QueueFull, ServiceUnavailable and whatever `photos` raises: then nothing was
+        accepted, and the uploads below the job's prefix are gone.
         """
         record, chunks = self._intake.accept(draft, photos)
         log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
         self._aftermath.ring(record, chunks)
-        return job_view(record, self._clock())
+        return self._view(record)
 
     def submit_training(self, draft: JobDraft) -> JobView:
         """Accept a training and reserve the name of its style.
 
-        When this returns, the job survives any loss but S3's. Raises InvalidRequest, StyleTaken
-        and ServiceUnavailable: then nothing was accepted, and what was uploaded below the job's
-        prefix is gone.
+        When this returns, the job survives any loss but S3's. Raises InvalidRequest, StyleTaken,
+        QueueFull and ServiceUnavailable: then nothing was accepted, and what was uploaded below
+        the job's prefix is gone.
         """
         record, chunks = self._intake.accept_training(draft)
         log.info("training submitted", job_id=draft.id, tenant=draft.tenant, style=draft.style)
         self._aftermath.ring(record, chunks)
-        return job_view(record, self._clock())
+        return self._view(record)
 
     def get(self, job: str, tenant: str) -> JobView:
         """Return a job as it is now; raises JobMissing."""
-        return job_view(self._find(job, tenant), self._clock())
+        return self._view(self._find(job, tenant))
 
     def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
         """Return up to `limit` jobs of a tenant, newest first, those older than job `after`."""
@@ -164,7 +175,7 @@ class JobService:
         """
         found = self._find(job, tenant)
         if found.state.terminal:
-            return job_view(found, self._clock())
+            return self._view(found)
         # The marker first: a record rebuilt after a flush must remember that this was asked.
         self._manifest(found.spec).mark_cancelled()
 
@@ -176,6 +187,13 @@ class JobService:
             self._aftermath.seal_if_ended(self._records.change(job, rule))
             log.info("job cancelling", job_id=job)
         return self.get(job, tenant)
+
+    def retry(self, job: str, tenant: str) -> JobView:
+        """Send the failed photos of a job that has ended as a job of their own, and return that.
+
+        Raises JobMissing, JobNotFinished, NothingToRetry and what `submit` raises.
+        """
+        return self.submit(*retried(self._find(job, tenant), self._objects, self.new_job_id()))
 
     # What a worker calls.
 
@@ -272,7 +290,14 @@ class JobService:
         """Put right what was lost: leases, rings, records, half-made and half-sealed jobs."""
         return self._sweep.run()
 
+    def patience(self, kind: JobKind) -> float:
+        """Return the seconds that a chunk may lie unclaimed before a sweep rings for it again."""
+        return self._sweep.patience(kind)
+
     # Steps that the above share.
+
+    def _view(self, record: JobRecord) -> JobView:
+        return job_view(record, self._clock(), self._settings.retention_days)
 
     def _manifest(self, spec: JobSpec) -> Manifest:
         return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)

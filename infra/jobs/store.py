@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.model import JobRecord
-from infra.jobs.ports import RecordMissing
+from infra.jobs.ports import RecordMissing, Waiting
 from infra.redis_client import PREFIX, RedisClient, redis_errors
 
 T = TypeVar("T")
@@ -26,22 +26,67 @@ SEALED_SECONDS: Final = 24 * 3600
 OPEN_KEY: Final = f"{PREFIX}jobs:open"
 EPOCH_KEY: Final = f"{PREFIX}epoch"
 SWEEP_KEY: Final = f"{PREFIX}sweep"
+WAITING_KEY: Final = f"{PREFIX}waiting"
 
-#: KEYS record, open list; ARGV version, document, time of creation, job.
-_CREATE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then
-    redis.call('HSET', KEYS[1], 'v', ARGV[1], 'doc', ARGV[2])
+#: What the scripts share: KEYS record, open list, counts of what waits. A record's hash carries
+#: what it adds to the counts: `t` its tenant, `n` photos left, `b` bytes. A count at 0 is no field.
+_COUNTING: Final = """
+local function add(tenant, unit, by)
+    for _, whose in ipairs({tenant, ''}) do
+        local field = whose .. '/' .. unit
+        if redis.call('HINCRBY', KEYS[3], field, by) == 0 then
+            redis.call('HDEL', KEYS[3], field)
+        end
+    end
 end
-redis.call('ZADD', KEYS[2], 'NX', ARGV[3], ARGV[4])
+local function count(record, sign)
+    local held = redis.call('HMGET', record, 't', 'n', 'b')
+    if held[1] then
+        add(held[1], 'jobs', sign)
+        add(held[1], 'photos', sign * held[2])
+        add(held[1], 'bytes', sign * held[3])
+    end
+end
 """
 
-#: KEYS record; ARGV version that was read, version to write, document.
-_SWAP: Final = """
+#: ARGV version, document, photos left, time of creation, job, tenant, bytes.
+_CREATE: Final = f"""{_COUNTING}
+if redis.call('EXISTS', KEYS[1]) == 0 then
+    redis.call('HSET', KEYS[1], 'v', ARGV[1], 'doc', ARGV[2], 'n', ARGV[3], 't', ARGV[6],
+        'b', ARGV[7])
+end
+if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[5]) == 1 then
+    count(KEYS[1], 1)
+end
+"""
+
+#: ARGV version that was read, version to write, document, photos left, job.
+_SWAP: Final = f"""{_COUNTING}
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then
     return 0
 end
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'doc', ARGV[3])
+local held = redis.call('HMGET', KEYS[1], 't', 'n')
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'doc', ARGV[3], 'n', ARGV[4])
+if held[1] and held[2] ~= ARGV[4] and redis.call('ZSCORE', KEYS[2], ARGV[5]) then
+    add(held[1], 'photos', ARGV[4] - held[2])
+end
 return 1
+"""
+
+#: ARGV job, seconds that the record stays.
+_CLOSE: Final = f"""{_COUNTING}
+if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then
+    count(KEYS[1], -1)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+#: ARGV what comes before the job in a record's key.
+_RECOUNT: Final = f"""{_COUNTING}
+redis.call('DEL', KEYS[3])
+for _, job in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    count(ARGV[1] .. job, 1)
+end
 """
 
 
@@ -60,14 +105,17 @@ class RedisJobStore:
         self._sleep = sleep
         self._create = client.register_script(_CREATE)
         self._swap = client.register_script(_SWAP)
+        self._close = client.register_script(_CLOSE)
+        self._recount = client.register_script(_RECOUNT)
 
     def create(self, record: JobRecord) -> None:
         """Keep the record and list the job as open; a record that exists stays as it is."""
-        job = record.spec.id
+        spec = record.spec
+        place = [spec.created, spec.id, spec.tenant, spec.bytes]
         with redis_errors():
             self._create(
-                keys=[record_key(job), OPEN_KEY],
-                args=[_version(), _document(record), record.spec.created, job],
+                keys=_keys(spec.id),
+                args=[_version(), _document(record), record.photos_left, *place],
             )
 
     def load(self, job: str) -> JobRecord | None:
@@ -87,7 +135,7 @@ class RedisJobStore:
                 raise RecordMissing(job)
             version, document = found
             after, answer = rule(JobRecord.model_validate_json(document))
-            if self._write(job, version, document, _document(after)):
+            if self._write(job, version, document, after):
                 return answer
             self._sleep(random.uniform(0, min(0.001 * 2**attempt, CHANGE_WAIT_SECONDS)))  # noqa: S311 - no secret
         raise ServiceUnavailable(f"Too many changes of job {job} at once; try again soon.")
@@ -97,24 +145,35 @@ class RedisJobStore:
             version, document = self._client.hmget(record_key(job), ["v", "doc"])
         return None if version is None or document is None else (version, document)
 
-    def _write(self, job: str, version: str, before: str, after: str) -> bool:
+    def _write(self, job: str, version: str, before: str, record: JobRecord) -> bool:
+        after = _document(record)
         if before == after:
             return True
+        args = [version, _version(), after, record.photos_left, job]
         with redis_errors():
-            return bool(self._swap(keys=[record_key(job)], args=[version, _version(), after]))
+            return bool(self._swap(keys=_keys(job), args=args))
 
     def open_jobs(self) -> list[str]:
         """Return every job that is not sealed, oldest first."""
         with redis_errors():
             return self._client.zrange(OPEN_KEY, 0, -1)
 
+    def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
+        """Return what is open of a tenant, and of all tenants."""
+        fields = [f"{whose}/{unit}" for whose in (tenant, "") for unit in Waiting._fields]
+        with redis_errors():
+            counts = [int(count or 0) for count in self._client.hmget(WAITING_KEY, fields)]
+        return Waiting(*counts[:3]), Waiting(*counts[3:])
+
+    def recount(self) -> None:
+        """Count anew what is open; after a loss the counts may be off."""
+        with redis_errors():
+            self._recount(keys=_keys(""), args=[record_key("")])
+
     def seal(self, job: str) -> None:
         """Take an ended job off the open list; its record goes by itself after a day."""
-        # No transaction: a Redis that is full would refuse it, although it can do both steps.
-        with redis_errors(), self._client.pipeline(transaction=False) as together:
-            together.expire(record_key(job), SEALED_SECONDS)
-            together.zrem(OPEN_KEY, job)
-            together.execute()
+        with redis_errors():
+            self._close(keys=_keys(job), args=[job, SEALED_SECONDS])
 
     def sealed(self, job: str) -> bool:
         """Whether the job was sealed, so that its record goes by itself."""
@@ -123,10 +182,8 @@ class RedisJobStore:
 
     def remove(self, job: str) -> None:
         """Forget the job at once."""
-        with redis_errors(), self._client.pipeline(transaction=False) as together:
-            together.delete(record_key(job))
-            together.zrem(OPEN_KEY, job)
-            together.execute()
+        with redis_errors():
+            self._close(keys=_keys(job), args=[job, 0])  # no time left deletes it
 
     def remembers(self) -> bool:
         """Whether Redis still holds what `remember` left: False after a flush."""
@@ -147,6 +204,10 @@ class RedisJobStore:
         with redis_errors():
             taken = self._client.set(SWEEP_KEY, "1", nx=True, px=max(int(seconds * 1000), 1))
         return bool(taken)
+
+
+def _keys(job: str) -> list[str]:
+    return [record_key(job), OPEN_KEY, WAITING_KEY]
 
 
 def _document(record: JobRecord) -> str:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import Aftermath
+from infra.jobs.expiry import Expiry
 from infra.jobs.model import JobKind, JobRecord
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.recovery import Recovery, Survey
@@ -18,6 +19,9 @@ from infra.settings import Settings
 SURVEY_SECONDS: Final = 60.0
 #: How many times longer an unclaimed chunk waits for its next ring while the queue is not empty.
 BUSY_PATIENCE: Final = 10
+#: Messages that make it wait as much longer again: ten thousand that wait would otherwise be sent
+#: again and again before their turn comes.
+PATIENCE_MESSAGES: Final = 10
 
 log = structlog.get_logger()
 
@@ -30,6 +34,7 @@ class Sweep:
         *,
         records: JobStore,
         recovery: Recovery,
+        expiry: Expiry,
         aftermath: Aftermath,
         doorbell: Doorbell,
         clock: Callable[[], float],
@@ -37,36 +42,42 @@ class Sweep:
     ) -> None:
         self._records = records
         self._recovery = recovery
+        self._expiry = expiry
         self._aftermath = aftermath
         self._doorbell = doorbell
         self._clock = clock
         self._settings = settings
         self._surveyed = float("-inf")
+        #: Jobs that this sweep found listed as open and without a record.
+        self._lost: set[str] = set()
 
     def run(self) -> SweepReport:
         """Sweep once; raises ServiceUnavailable."""
         survey = self._survey()
         patience: dict[JobKind, float] = {
-            "stylize": self._patience("stylize"),
-            "train": self._patience("train"),
+            "stylize": self.patience("stylize"),
+            "train": self.patience("train"),
         }
         jobs = self._records.open_jobs()
+        self._lost.clear()
         swept = [self._sweep_alone(job, patience) for job in jobs]
         return SweepReport(
             jobs=len(jobs),
             rung=sum(rung for rung, _ in swept),
             sealed=sum(sealed for _, sealed in swept),
-            rebuilt=survey.rebuilt,
+            rebuilt=survey.rebuilt + self._find_lost(set(jobs)),
             discarded=survey.discarded,
+            removed=self._expiry.run(),  # last, because nothing waits for it
         )
 
-    def _patience(self, queue: JobKind) -> float:
+    def patience(self, queue: JobKind) -> float:
         """Return how long an unclaimed chunk waits for its next ring.
 
         While others wait in its queue, it waits its turn; ringing again would only lengthen the
         queue. Not for ever: a lost message must not wait for a queue that never empties.
         """
-        busy = BUSY_PATIENCE if self._doorbell.backlog(queue) else 1
+        waiting = self._doorbell.backlog(queue)
+        busy = BUSY_PATIENCE + waiting // PATIENCE_MESSAGES if waiting else 1
         return self._settings.ring_patience_seconds * busy
 
     def _survey(self) -> Survey:
@@ -75,10 +86,22 @@ class Sweep:
         if remembers and now - self._surveyed < SURVEY_SECONDS:
             return Survey(rebuilt=0, discarded=0)
         survey = self._recovery.survey(set(self._records.open_jobs()))
+        self._records.recount()
         # Only now: a kill in the middle of it must leave the flush to be noticed again.
         self._records.remember()
         self._surveyed = now
         return survey
+
+    def _find_lost(self, jobs: set[str]) -> int:
+        """Rebuild the jobs that had no record: flushed a moment ago, or evicted."""
+        if not self._lost:
+            return 0
+        survey = self._recovery.survey(jobs - self._lost)
+        for job in self._lost:
+            if self._records.load(job) is None:
+                self._records.remove(job)  # S3 does not know it as open either
+        self._records.recount()
+        return survey.rebuilt
 
     def _sweep_alone(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
         """Sweep one job; one whose record cannot be read must not hold up the others."""
@@ -100,7 +123,8 @@ class Sweep:
         try:
             record, chunks, lost = self._records.change(job, rule)
         except RecordMissing:
-            return 0, False  # flushed a moment ago: the next sweep notices
+            self._lost.add(job)
+            return 0, False
         if lost:
             log.warning("leases expired", job_id=job, chunks=lost)
         self._aftermath.ring(record, chunks)

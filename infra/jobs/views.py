@@ -36,6 +36,8 @@ class JobView:
     created: float
     started: float | None
     finished: float | None
+    #: When the job is removed; None before its end, and where jobs stay for good.
+    expires: float | None
     error: Problem | None
     #: Photos that are done or failed, as a part of all, or iterations of a schedule, 0..1.
     progress: float
@@ -47,10 +49,12 @@ class JobView:
     training: TrainingProgress | None = None
     #: The stages that a training has published, in order.
     published: tuple[int, ...] = ()
+    #: The job whose failed photos these are.
+    retry_of: str | None = None
 
 
-def job_view(record: JobRecord, now: float) -> JobView:
-    """Show a job by its record."""
+def job_view(record: JobRecord, now: float, retention_days: float | None = None) -> JobView:
+    """Show a job by its record; it stays for `retention_days` after its end."""
     spec = record.spec
     if spec.training is None:
         progress = (record.done + record.failed) / spec.total
@@ -71,12 +75,14 @@ def job_view(record: JobRecord, now: float) -> JobView:
         created=spec.created,
         started=record.started,
         finished=record.finished,
+        expires=rules.expires(record, retention_days),
         error=record.error,
         progress=progress,
         mixed_with=spec.mixed_with,
         order=spec.training,
         training=record.training,
         published=record.published,
+        retry_of=spec.retry_of,
     )
 
 
@@ -140,3 +146,5 @@ class SweepReport:
     sealed: int
     rebuilt: int
     discarded: int
+    #: Jobs whose time was over.
+    removed: int = 0

@@ -51,6 +51,10 @@ class ObjectStore(Protocol):
         """Yield objects below a prefix in key order (UTF-8 bytes), reading page by page."""
         ...
 
+    def copy(self, source: str, key: str) -> None:
+        """Write or replace an object by what another one holds; raises ObjectMissing."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
         ...

@@ -50,10 +50,12 @@ class S3Client(Protocol):
     def get_object(self, **kwargs: object) -> Mapping[str, Any]: ...
     def head_object(self, **kwargs: object) -> Mapping[str, Any]: ...
     def list_objects_v2(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def copy_object(self, **kwargs: object) -> Mapping[str, Any]: ...
     def delete_object(self, **kwargs: object) -> Mapping[str, Any]: ...
     def delete_objects(self, **kwargs: object) -> Mapping[str, Any]: ...
     def head_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
     def create_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
+    def generate_presigned_url(self, method: str, /, **kwargs: object) -> str: ...
 
 
 class _NothingThere(Exception):
@@ -145,6 +147,12 @@ class S3Store:
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}
 
+    def copy(self, source: str, key: str) -> None:
+        """Write or replace an object by what another one holds, inside S3."""
+        place = {"Bucket": self._bucket, "Key": source}
+        with _translated(source):
+            self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=place)
+
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
         with _translated(key):
@@ -179,7 +187,7 @@ class S3Store:
         try:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            if _code(error) not in _NO_BUCKET:
+            if error_code(error) not in _NO_BUCKET:
                 raise _told(self._bucket, error) from error
             self._create_bucket()
         except BotoCoreError as error:
@@ -206,6 +214,11 @@ def connect_s3(settings: Settings) -> S3Store:
         raise ServiceUnavailable(
             "No S3 is named: set IMPASTO_S3_ENDPOINT, or start everything with `impasto up`."
         )
+    return S3Store(client=s3_client(settings), bucket=settings.s3_bucket, region=settings.s3_region)
+
+
+def s3_client(settings: Settings) -> S3Client:
+    """Return a client of the S3 that the settings name; its errors are botocore's own."""
     access, secret = settings.s3_access_key, settings.s3_secret_key
     client = cast("Any", Session()).client(
         "s3",
@@ -215,7 +228,7 @@ def connect_s3(settings: Settings) -> S3Store:
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         config=_config(),
     )
-    return S3Store(client=client, bucket=settings.s3_bucket, region=settings.s3_region)
+    return cast("S3Client", client)
 
 
 def _config() -> Config:
@@ -245,7 +258,7 @@ def _translated(key: str) -> Generator[None]:
 
 
 def _told(key: str, error: ClientError) -> Exception:
-    if (code := _code(error)) in _MISSING:
+    if (code := error_code(error)) in _MISSING:
         return ObjectMissing(key)
     if code == "InvalidRange":
         return _NothingThere()
@@ -256,6 +269,13 @@ def _unreachable(error: BotoCoreError) -> ServiceUnavailable:
     return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
 
 
-def _code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
+    """Return S3's own word for what is wrong, such as `NoSuchKey`; a status where there is none."""
     response = cast("dict[str, dict[str, str]]", error.response)
     return response.get("Error", {}).get("Code", "")
+
+
+def error_status(error: ClientError) -> int:
+    """Return the HTTP status of S3's answer, 0 where it is not known."""
+    response = cast("dict[str, dict[str, int]]", error.response)
+    return response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -1,6 +1,7 @@
 """The whole of infra over real servers: a first start, and many workers at once."""
 
 import hashlib
+import io
 import threading
 from pathlib import Path
 from typing import cast
@@ -8,6 +9,8 @@ from typing import cast
 import pytest
 from redis import Redis
 
+from api.app import create_app
+from api.wsgi import Preparation, make_services
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.deployment import BASE_STYLE, BUNDLED_BACKBONE, Deployment, connect, prepare
@@ -18,6 +21,8 @@ from infra.redis_client import RedisClient
 from infra.settings import Settings
 from infra.storage.s3 import S3Store
 from tests.fakes.service import BLEND, TENANT, done, entries
+from tests.fakes.services import STYLE, publish
+from tests.fakes.storage import MemoryStore
 from tests.fakes.trainings import at
 from tests.fakes.trainings import draft as training_draft
 from tests.unit.infra.test_catalogue import change_card, style_folder
@@ -67,6 +72,53 @@ def test_full_redis_refuses_an_album_and_keeps_nothing_of_it(
         redis.config_set("maxmemory", "0")
     assert list(deployment.objects.list("")) == []
     assert redis.keys("impasto:job*") == []
+
+
+def test_full_redis_is_503_with_retry_after_and_nothing_of_the_upload_stays(
+    deployment: Deployment, redis_client: RedisClient
+) -> None:
+    publish(cast("MemoryStore", deployment.objects))
+    client = create_app(make_services(deployment, Preparation(lambda: None))).test_client()
+    before = {info.key for info in deployment.objects.list("")}
+    redis = cast("Redis", redis_client)
+    redis.config_set("maxmemory", "1")
+    try:
+        photos = [(io.BytesIO(b"a photo"), "a.jpg")]
+        answer = client.post("/v1/jobs", data={"style": STYLE, "photos": photos})
+    finally:
+        redis.config_set("maxmemory", "0")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert {info.key for info in deployment.objects.list("")} == before
+    assert redis.keys("impasto:job*") == []
+
+
+def test_redis_is_as_it_was_when_jobs_have_expired(
+    deployment: Deployment, settings: Settings, redis_client: RedisClient
+) -> None:
+    redis = cast("Redis", redis_client)
+    started = connect(settings.model_copy(update={"retention_days": 1e-9}))
+    started.jobs.sweep()
+    redis.delete("stylize", *redis.scan_iter("stylize.*"))
+    before, memory = set(redis.keys("*")), used_memory(redis)
+    jobs = [started.jobs.submit(draft(started), entries(20)).id for _ in range(20)]
+    for job in jobs:
+        work_off(started, [(job, chunk) for chunk in range(3)], "w")
+    assert used_memory(redis) > memory
+    redis.delete("stylize", *redis.scan_iter("stylize.*"))
+    expiring = connect(started.settings)  # a process that has not looked for them yet
+    while any(key.startswith("tenants/") for key in keys(started)):
+        expiring.jobs.sweep()  # on a slow machine a sweep leaves some to the next one
+    assert set(redis.keys("*")) == before
+    assert used_memory(redis) < 1.05 * memory
+
+
+def used_memory(redis: Redis) -> int:
+    return int(cast("dict[str, int]", redis.info("memory"))["used_memory"])
+
+
+def keys(deployment: Deployment) -> list[str]:
+    return [info.key for info in deployment.objects.list("")]
 
 
 def work_off(deployment: Deployment, messages: list[tuple[str, int]], worker: str) -> None:
@@ -120,12 +172,12 @@ def test_doorbell_rings_once_for_each_chunk_of_the_window(deployment: Deployment
     jobs = deployment.jobs
     job = jobs.submit(draft(deployment), entries(400)).id
     window = deployment.settings.job_window
-    assert deployment.redis.llen("stylize") == window
+    assert jobs.backlog() == window
     claim = jobs.claim(job, 0, "w")
     assert claim
     jobs.report(claim, [done(photo.index, claim) for photo in claim.photos])
     jobs.finish(claim)
-    assert deployment.redis.llen("stylize") == window + 1
+    assert jobs.backlog() == window + 1
 
 
 def test_first_start_publishes_the_base_of_new_styles(

@@ -9,13 +9,20 @@ from redis import Redis
 from infra.errors import ServiceUnavailable
 from infra.jobs.model import JobRecord, JobSpec, JobState
 from infra.jobs.ports import JobStore, RecordMissing
-from infra.jobs.store import SEALED_SECONDS, RedisJobStore, record_key
+from infra.jobs.store import OPEN_KEY, SEALED_SECONDS, RedisJobStore, record_key
 from infra.redis_client import RedisClient
 
 
 def record(job: str = "job-1", created: float = 1.0) -> JobRecord:
     spec = JobSpec(
-        id=job, tenant="t", style="s", blend=(), total=10, chunk_photos=2, created=created
+        id=job,
+        tenant="t",
+        style="s",
+        blend=(),
+        total=10,
+        chunk_photos=2,
+        created=created,
+        bytes=100,
     )
     return JobRecord(spec=spec)
 
@@ -100,6 +107,30 @@ def test_store_remembers_until_it_is_flushed(records: JobStore) -> None:
     assert records.remembers()
 
 
+def waiting_of(records: JobStore) -> dict[str, tuple[int, int, int]]:
+    """What waits of tenant t, of nobody, and of all."""
+    own, everybody = records.waiting("t")
+    nobody, _ = records.waiting("nobody")
+    return {"t": own, "nobody": nobody, "all": everybody}
+
+
+def test_what_waits_is_counted_from_creation_to_seal(records: JobStore) -> None:
+    nothing = {"t": (0, 0, 0), "nobody": (0, 0, 0), "all": (0, 0, 0)}
+    assert waiting_of(records) == nothing
+    for job in ("job-1", "job-1", "job-2"):
+        records.create(record(job))
+    assert waiting_of(records) == nothing | {"t": (2, 20, 200), "all": (2, 20, 200)}
+    records.change("job-1", count)
+    assert waiting_of(records) == nothing | {"t": (2, 19, 200), "all": (2, 19, 200)}
+    for _ in range(2):
+        records.seal("job-1")
+        assert waiting_of(records) == nothing | {"t": (1, 10, 100), "all": (1, 10, 100)}
+    records.change("job-1", count)
+    records.remove("job-1")
+    records.remove("job-2")
+    assert waiting_of(records) == nothing
+
+
 @pytest.fixture
 def redis_store(redis_client: RedisClient) -> RedisJobStore:
     cast("Redis", redis_client).flushall()
@@ -131,6 +162,30 @@ def test_a_full_redis_still_seals_and_forgets(
         assert redis_store.load("job-2") is None
     finally:
         cast("Redis", redis_client).config_set("maxmemory", "0")
+
+
+def test_counts_that_are_off_are_counted_anew(
+    redis_store: RedisJobStore, redis_client: RedisClient
+) -> None:
+    """As when the open list was lost alone: its jobs are listed, and counted, again."""
+    redis_store.create(record())
+    cast("Redis", redis_client).delete(OPEN_KEY)
+    redis_store.create(record())
+    assert waiting_of(redis_store)["t"] == (2, 20, 200)
+    redis_store.recount()
+    assert waiting_of(redis_store)["t"] == waiting_of(redis_store)["all"] == (1, 10, 100)
+
+
+def test_nothing_stays_in_redis_of_jobs_that_are_removed(
+    redis_store: RedisJobStore, redis_client: RedisClient
+) -> None:
+    for number in range(5):
+        redis_store.create(record(f"job-{number}"))
+        redis_store.change(f"job-{number}", count)
+    for number in range(5):
+        redis_store.seal(f"job-{number}")
+        redis_store.remove(f"job-{number}")
+    assert cast("Redis", redis_client).keys("*") == []
 
 
 def test_changes_of_many_threads_all_count(redis_store: RedisJobStore) -> None:

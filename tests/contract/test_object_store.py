@@ -63,6 +63,18 @@ def test_file_is_streamed_from_where_it_stands(
     assert objects.get(prefix + "file") == body
 
 
+def test_copy_holds_what_its_source_held(objects: ObjectStore, prefix: str) -> None:
+    source, key = prefix + "a ü+%20.jpg", prefix + "b/copy"
+    for body in (b"first", b"second, and longer"):
+        objects.put(source, body)
+        objects.copy(source, key)
+        assert objects.get(key) == body
+    objects.delete(source)
+    assert objects.get(key) == body
+    with pytest.raises(ObjectMissing):
+        objects.copy(source, key)
+
+
 def test_missing_key_is_object_missing(objects: ObjectStore, prefix: str) -> None:
     for ask in (objects.get, objects.head, objects.stream, first_byte(objects)):
         with pytest.raises(ObjectMissing) as caught:

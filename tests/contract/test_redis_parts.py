@@ -5,11 +5,19 @@ import time
 from typing import Any, cast
 
 import pytest
+from kombu import Consumer, Queue
 from redis import Redis
 
 from infra.counters import Count, Counters
-from infra.doorbell import STYLIZE_QUEUE, STYLIZE_TASK, CeleryDoorbell, celery_app
+from infra.doorbell import (
+    STYLIZE_QUEUE,
+    STYLIZE_QUEUES,
+    STYLIZE_TASK,
+    CeleryDoorbell,
+    celery_app,
+)
 from infra.errors import ServiceUnavailable
+from infra.jobs.lanes import LANES
 from infra.jobs.store import RedisJobStore
 from infra.presence import Presence
 from infra.redis_client import RedisClient, connect_redis
@@ -102,6 +110,33 @@ def test_what_is_no_message_is_passed_over(
     with cast("Any", app).connection_for_read() as connection:
         message = connection.SimpleQueue(STYLIZE_QUEUE).get(timeout=10)
         assert message.headers["argsrepr"] == "['job-1', 7]"
+
+
+def test_whoever_listens_to_all_lanes_takes_from_each_in_turn(
+    client: RedisClient, settings: Settings
+) -> None:
+    """What keeps a flood in one lane from starving the others is the transport's round robin."""
+    app = celery_app(settings)
+    doorbell = CeleryDoorbell(app=app, client=client)
+    for chunk in range(8):
+        doorbell.ring("tiny", chunk, lane=0)
+    for chunk in range(3):
+        doorbell.ring("album", chunk, lane=LANES - 1)
+    assert doorbell.backlog() == 11
+    heard: list[str] = []
+
+    def hear(body: Any, message: Any) -> None:  # noqa: ANN401
+        heard.append(body[0][0])
+        message.ack()
+
+    queues = [Queue(name) for name in STYLIZE_QUEUES]
+    with (
+        cast("Any", app).connection_for_read() as connection,
+        Consumer(connection.channel(), queues, callbacks=[hear], accept=["json"]),
+    ):
+        while len(heard) < 11:
+            connection.drain_events(timeout=20)
+    assert heard[:6].count("album") == 3
 
 
 def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:

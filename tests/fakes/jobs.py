@@ -1,12 +1,14 @@
 """Job records, a doorbell and a clock in memory."""
 
+from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Protocol, TypeVar
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.lanes import LANES
 from infra.jobs.model import JobKind, JobRecord
-from infra.jobs.ports import JobStore, RecordMissing
+from infra.jobs.ports import JobStore, RecordMissing, Waiting
 
 T = TypeVar("T")
 
@@ -136,6 +138,16 @@ class MemoryJobStore:
         self._reach()
         return sorted(self.opened, key=lambda job: (self.opened[job], job))
 
+    def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
+        self._reach()
+        documents = [self.records[job] for job in self.opened if job in self.records]
+        opened = [JobRecord.model_validate_json(document) for document in documents]
+        own = [record for record in opened if record.spec.tenant == tenant]
+        return _waiting(own), _waiting(opened)
+
+    def recount(self) -> None:
+        self._reach()
+
     def seal(self, job: str) -> None:
         self._reach()
         self.opened.pop(job, None)
@@ -168,6 +180,11 @@ class MemoryJobStore:
             raise ServiceUnavailable("Redis is down (in this test).")
 
 
+def _waiting(records: list[JobRecord]) -> Waiting:
+    photos = sum(record.photos_left for record in records)
+    return Waiting(len(records), photos, sum(record.spec.bytes for record in records))
+
+
 class RecordingDoorbell:
     """Keeps what it was asked to ring for; a worker of the test takes from `rings`."""
 
@@ -176,13 +193,17 @@ class RecordingDoorbell:
         self.rings: list[tuple[str, int]] = []
         #: The same for trainers, whose queue is another one.
         self.training_rings: list[tuple[str, int]] = []
+        #: What is in `rings`, by its lane.
+        self.lanes: list[deque[tuple[str, int]]] = [deque() for _ in range(LANES)]
         self.down = False
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize") -> None:
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
         self._queue(kind).append((job, chunk))
+        if kind == "stylize":
+            self.lanes[lane].append((job, chunk))
         self._fuse.burn(late=True)
 
     def backlog(self, queue: JobKind = "stylize") -> int:

@@ -11,7 +11,7 @@ from api.services import Services
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
 from infra.counters import Counters
-from infra.jobs.model import PhotoEntry, PhotoOutcome, TrainingOrder, TrainingProgress
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, TrainingOrder, TrainingProgress
 from infra.jobs.service import JobService
 from infra.jobs.views import ClaimedTraining
 from infra.redis_client import RedisClient
@@ -89,12 +89,12 @@ class World:
             probes=self.probes,
         )
 
-    def work(self, paint: Callable[[str, PhotoEntry], PhotoOutcome]) -> None:
-        """Answer every ring until nothing is left to do; `paint` is given the tenant too."""
+    def work(self, paint: Callable[[JobSpec, PhotoEntry], PhotoOutcome]) -> None:
+        """Answer every ring until nothing is left to do; `paint` is given the job too."""
         while self.doorbell.rings:
             claim = self.jobs.claim(*self.doorbell.rings.pop(0), "worker")
             if claim is not None:
-                outcomes = [paint(claim.spec.tenant, photo) for photo in claim.photos]
+                outcomes = [paint(claim.spec, photo) for photo in claim.photos]
                 self.jobs.report(claim, outcomes)
                 self.jobs.finish(claim)
 
@@ -133,9 +133,9 @@ class World:
             },
         )
 
-    def paint(self, tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+    def paint(self, spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
         """Make a result that says which photo it was."""
-        key = layout.result(tenant, f"{photo.index:064x}", "jpg")
+        key = layout.result(spec.tenant, spec.id, f"{photo.index:064x}", "jpg")
         body = f"painted {photo.name}".encode()
         self.objects.put(key, body)
         return PhotoOutcome(

@@ -47,6 +47,9 @@ class MemoryStore:
             if key.encode() > start_after.encode():
                 yield ObjectInfo(key, found[key])
 
+    def copy(self, source: str, key: str) -> None:
+        self.put(key, self.get(source), content_type=self.content_types.get(source))
+
     def delete(self, key: str) -> None:
         self._reach()
         self.objects.pop(key, None)

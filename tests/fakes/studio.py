@@ -156,8 +156,9 @@ class Studio:
 
     def results(self) -> list[str]:
         """Keys of every result and receipt in the bucket."""
-        prefix = f"{layout.tenant_prefix('default')}results/"
-        return [info.key for info in self.objects.list(prefix)]
+        stored = [info.key for info in self.objects.list(layout.tenant_prefix("default"))]
+        receipts = layout.receipts_prefix("default")
+        return [key for key in stored if "/results/" in key or key.startswith(receipts)]
 
     def lose_lease(self, job: str) -> None:
         """Let so much time pass that the sweeper takes the chunk back."""

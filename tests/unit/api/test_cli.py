@@ -12,7 +12,7 @@ from api.cli_photos import check_out, collect_photos
 from api.cli_progress import duration
 from api.cli_service import UsageError, find_url
 from api.client import Client
-from infra.jobs.model import PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 
@@ -49,11 +49,11 @@ def test_folder_comes_back_as_paintings(service: str, album: Path, tmp_path: Pat
 def test_failed_photo_is_told_with_its_reason(
     service: str, album: Path, tmp_path: Path, world: World
 ) -> None:
-    def paint(tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+    def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
         if photo.name == "notes.txt":
             error = Problem(type="not-an-image", detail="The file is no image.")
             return PhotoOutcome(index=photo.index, error=error)
-        return World.paint(world, tenant, photo)
+        return World.paint(world, spec, photo)
 
     world.paint = paint
     out = tmp_path / "out"

@@ -16,7 +16,7 @@ from api.multipart import FilePart, TextPart
 from api.uploads import submit_upload
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
-from infra.jobs.model import PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore
@@ -80,11 +80,11 @@ def test_fields_may_come_after_the_photos(client: FlaskClient) -> None:
 def test_job_shows_its_photos_one_by_one(client: FlaskClient, world: World) -> None:
     job = send(client, photos("good.jpg", "bad.jpg")).get_json()
 
-    def paint(tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+    def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
         if photo.name == "bad.jpg":
             error = Problem(type="truncated-photo", detail="The photo ends early.")
             return PhotoOutcome(index=photo.index, error=error)
-        return world.paint(tenant, photo)
+        return world.paint(spec, photo)
 
     world.work(paint)
     after = client.get(job["links"]["self"]).get_json()

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.archive import MAX_LISTED, Archive, Member
-from infra.jobs.model import PhotoEntry, PhotoOutcome
+from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore
 from tests.unit.api.test_jobs import photos, slug
@@ -56,7 +56,7 @@ def test_result_of_no_photo_is_missing(client: FlaskClient, world: World, index:
 
 def test_result_that_was_removed_is_missing(client: FlaskClient, world: World) -> None:
     address = finished(client, world, "a.jpg")
-    world.objects.delete_prefix("tenants/default/results/")
+    world.objects.delete_prefix(f"tenants/default{address.removeprefix('/v1')}/results/")
     assert slug(client.get(f"{address}/results/0"), 404) == "result-missing"
 
 
@@ -70,10 +70,10 @@ def test_zip_holds_every_result_once_under_its_own_name(client: FlaskClient, wor
     data = {"style": STYLE, "photos": photos("a.jpg", "é.jpg", "A.jpg")}
     address = client.post("/v1/jobs", data=data).headers["Location"]
 
-    def paint(tenant: str, photo: PhotoEntry) -> PhotoOutcome:
+    def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
         # As where a.gif and a.png both come back as a.png.
         renamed = "a.jpg" if photo.index == 2 else photo.name
-        return world.paint(tenant, photo).model_copy(update={"result_name": renamed})
+        return world.paint(spec, photo).model_copy(update={"result_name": renamed})
 
     world.work(paint)
     response = client.get(f"{address}/results.zip")

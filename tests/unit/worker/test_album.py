@@ -46,7 +46,7 @@ def test_every_photo_comes_back_painted_in_its_size_and_name() -> None:
 
 
 def test_album_sent_again_is_found_and_not_computed_again() -> None:
-    """Neither the device nor a net is needed, and the results are the same objects."""
+    """Neither the device nor a net is needed, and the results are the same, each job's own."""
     studio = Studio()
     first = studio.submit(pictures(4))
     studio.work(first)
@@ -59,7 +59,9 @@ def test_album_sent_again_is_found_and_not_computed_again() -> None:
         earlier = before[name]
         assert outcome is not None
         assert earlier is not None
-        assert (outcome.result, outcome.bytes) == (earlier.result, earlier.bytes)
+        assert outcome.result != earlier.result
+        objects = studio.objects
+        assert objects.get(outcome.result or "") == objects.get(earlier.result or "")
         assert outcome.cached
         assert outcome.seconds == 0
     assert studio.tally.counts["photos_total", "cached"] == 4
@@ -70,9 +72,12 @@ def test_result_without_its_whole_object_is_computed_again() -> None:
     studio.work(studio.submit(pictures(1)))
     result = next(key for key in studio.results() if key.endswith(".png"))
     studio.objects.put(result, b"half")
-    studio.work(studio.submit(pictures(1)))
+    second = studio.submit(pictures(1))
+    studio.work(second)
     assert studio.engine.photos == 2
-    assert len(studio.objects.objects[result]) > 4
+    painted = studio.outcomes(second)["photo-0.png"]
+    assert painted
+    assert len(studio.objects.get(painted.result or "")) > 4
 
 
 def test_a_copy_within_the_album_is_computed_once() -> None:
@@ -197,7 +202,7 @@ def test_next_photo_is_decoded_while_the_device_is_busy() -> None:
     second_looked_up = threading.Event()
 
     def watch_store(operation: str, key: str) -> None:
-        if key.startswith("tenants/default/results/") and operation == "get":
+        if key.startswith("tenants/default/receipts/") and operation == "get":
             lookups.append(key)
             if len(lookups) == 2:
                 second_looked_up.set()
@@ -276,7 +281,7 @@ def test_outage_of_the_bucket_is_no_photos_failure() -> None:
     failed: set[tuple[str, str]] = set()
 
     def watch(operation: str, key: str) -> None:
-        ours = key.startswith(("photos/", "tenants/default/results/"))
+        ours = key.startswith(("photos/", "tenants/default/receipts/")) or "/results/" in key
         if ours and (operation, key) not in failed:
             failed.add((operation, key))
             raise away()

@@ -9,12 +9,13 @@ from worker.results import Receipt, ResultShelf
 
 DIGEST = "ab" + "0" * 62
 PHOTO = Photo(rgb=np.zeros((4, 6, 3), np.uint8), alpha=None, format="JPEG")
-RECEIPT_KEY = f"tenants/alice/results/ab/{DIGEST}.json"
-RESULT_KEY = f"tenants/alice/results/ab/{DIGEST}.jpg"
+RECEIPT_KEY = f"tenants/alice/receipts/ab/{DIGEST}.json"
+RESULT_KEY = f"tenants/alice/jobs/first/results/ab/{DIGEST}.jpg"
 
 
-def shelf() -> ResultShelf:
-    return ResultShelf(objects=MemoryStore(), tenant="alice")
+def shelf(job: str = "first", like: ResultShelf | None = None) -> ResultShelf:
+    """Return the shelf of a job, over the same objects as another one."""
+    return ResultShelf(objects=like.objects if like else MemoryStore(), tenant="alice", job=job)
 
 
 def test_kept_result_is_found_by_its_digest() -> None:
@@ -34,15 +35,34 @@ def test_result_is_written_before_its_receipt() -> None:
         def put(self, key: str, body: object, *, content_type: str | None = None) -> None:
             order.append(key)
 
-    ResultShelf(objects=Ordered(), tenant="alice").keep(DIGEST, b"x", PHOTO)
+    ResultShelf(objects=Ordered(), tenant="alice", job="first").keep(DIGEST, b"x", PHOTO)
     assert order == [RESULT_KEY, RECEIPT_KEY]
     assert results.find(DIGEST) is None
+
+
+def test_result_of_another_job_is_copied_and_outlives_it() -> None:
+    first = shelf()
+    first.keep(DIGEST, b"a painting", PHOTO)
+    second = shelf("second", like=first)
+    found = second.find(DIGEST)
+    assert found
+    assert found.key == RESULT_KEY.replace("first", "second")
+    first.objects.delete_prefix("tenants/alice/jobs/first/")
+    assert second.objects.get(found.key) == b"a painting"
+    assert shelf("third", like=first).find(DIGEST), "found where it is left"
+
+
+def test_result_that_was_removed_with_its_job_is_not_found() -> None:
+    first = shelf()
+    first.keep(DIGEST, b"a painting", PHOTO)
+    first.objects.delete_prefix("tenants/alice/jobs/first/")
+    assert shelf("second", like=first).find(DIGEST) is None
 
 
 def test_result_of_another_tenant_is_not_found() -> None:
     results = shelf()
     results.keep(DIGEST, b"a painting", PHOTO)
-    assert ResultShelf(objects=results.objects, tenant="bob").find(DIGEST) is None
+    assert ResultShelf(objects=results.objects, tenant="bob", job="first").find(DIGEST) is None
 
 
 @pytest.mark.parametrize("result", [b"cut", b"a painting and more", None])

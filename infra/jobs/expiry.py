@@ -1,0 +1,124 @@
+"""Removes jobs whose time is over: their uploads, results, manifests and records.
+
+Everything that is removed lies below the job's own prefix, where nothing of another job lies, and
+what another job uses of it is held (`holds`). The marker of its end goes last: as long as it is
+there, a removal that was cut off anywhere is done again.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from infra import layout
+from infra.jobs.holds import Holds
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import PhotoOutcome
+from infra.jobs.ports import JobStore
+from infra.jobs.rules import DAY_SECONDS
+from infra.storage.port import ObjectMissing, ObjectStore
+
+#: Seconds between looks for jobs whose time is over.
+LOOK_SECONDS: Final = 60.0
+#: Seconds after which a sweep leaves the rest of the removals to the next one.
+STEP_SECONDS: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class _Receipt(BaseModel):
+    """Where a receipt says that a result lies."""
+
+    key: str
+
+
+class Expiry:
+    """Removes what is over. Safe to run twice, or in two places at once.
+
+    `retention_days` is how long a job stays after its end; None is for good.
+    """
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        records: JobStore,
+        clock: Callable[[], float],
+        retention_days: float | None,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._holds = Holds(objects)
+        self._clock = clock
+        self._retention_days = retention_days
+        self._stopwatch = stopwatch
+        self._next_look = float("-inf")
+
+    def run(self) -> int:
+        """Remove for a while what is over; returns how many jobs are gone.
+
+        Large albums take several calls. Raises ServiceUnavailable.
+        """
+        now = self._clock()
+        if self._retention_days is None or now < self._next_look:
+            return 0
+        over = self._stopwatch() + STEP_SECONDS
+        removed = 0
+        for marker, tenant, job in self._ended_before(now - self._retention_days * DAY_SECONDS):
+            for gone in self._remove(marker, tenant, job):
+                removed += gone
+                if self._stopwatch() > over:
+                    return removed
+        self._next_look = now + LOOK_SECONDS
+        return removed
+
+    def _ended_before(self, moment: float) -> Iterator[tuple[str, str, str]]:
+        for info in self._objects.list(layout.ENDED_PREFIX):
+            finished, tenant, job = layout.parse_ended_marker(info.key)
+            if finished > moment:
+                return
+            yield info.key, tenant, job
+
+    def _remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
+        """Remove one job step by step; yields whether it is gone, the last time when it is."""
+        manifest = Manifest(store=self._objects, tenant=tenant, job=job)
+        begun = manifest.spec() is None  # before a removal was cut off: it is decided
+        if not begun and (manifest.is_open() or not self._holds.let_go(tenant, job)):
+            yield False
+            return
+        manifest.withdraw()
+        self._records.remove(job)
+        for _ in self._forget_results(tenant, job):
+            yield False
+        self._objects.delete_prefix(layout.job_prefix(tenant, job))
+        self._objects.delete(marker)
+        log.info("job removed", job_id=job, tenant=tenant)
+        yield True
+
+    def _forget_results(self, tenant: str, job: str) -> Iterator[None]:
+        """Remove the receipts that lead to this job's results, one attempt after the other.
+
+        One that a worker has just made to lead elsewhere may go with them: then a photo is painted
+        once more than needed, and no job misses anything.
+        """
+        for info in self._objects.list(layout.outcomes_prefix(tenant, job)):
+            try:
+                body = self._objects.get(info.key)
+            except ObjectMissing:
+                continue  # another process removes the same job
+            for line in body.splitlines():
+                if result := PhotoOutcome.model_validate_json(line).result:
+                    self._forget(layout.receipt(tenant, layout.result_digest(result)), tenant, job)
+            self._objects.delete(info.key)
+            yield
+
+    def _forget(self, receipt: str, tenant: str, job: str) -> None:
+        try:
+            leads_to = _Receipt.model_validate_json(self._objects.get(receipt)).key
+        except (ObjectMissing, ValidationError):
+            return
+        if leads_to.startswith(layout.job_prefix(tenant, job)):
+            self._objects.delete(receipt)

@@ -1,0 +1,48 @@
+"""The failed photos of a job, sent again.
+
+A retry is a job of its own over the failed photos, not the old one opened again: what has ended
+never changes, so each photo of each job keeps exactly one outcome, no count runs backwards, and
+whoever watched the first job to its end was told the truth. The new job names the nets that the
+old one meant, and finds the photos where they lie; it holds the old job for as long (`holds`).
+"""
+
+from collections.abc import Iterator
+
+from infra.errors import JobNotFinished, NothingToRetry
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import JobDraft, JobRecord, PhotoEntry
+from infra.jobs.progress import read_progress
+from infra.jobs.views import ItemState
+from infra.layout import PART_PHOTOS
+from infra.storage.port import ObjectStore
+
+
+def retried(
+    record: JobRecord, objects: ObjectStore, job: str
+) -> tuple[JobDraft, Iterator[PhotoEntry]]:
+    """Return what to submit as `job`; raises JobNotFinished and NothingToRetry."""
+    spec = record.spec
+    if not record.state.terminal:
+        raise JobNotFinished(f"The job is {record.state}; photos can be retried once it has ended.")
+    if spec.training is not None or record.failed == 0:
+        raise NothingToRetry(
+            "Send the training again, under the same name or another."
+            if spec.training is not None
+            else f"{record.done} of {spec.total} photos are painted, and none has failed."
+        )
+    asked = {name: getattr(spec, name) for name in JobDraft.model_fields}
+    draft = JobDraft.model_validate({**asked, "id": job, "retry_of": spec.id, "bytes": 0})
+    return draft, _failed(record, objects)
+
+
+def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:
+    """Yield the failed photos, numbered anew, reading part by part."""
+    manifest = Manifest(store=objects, tenant=record.spec.tenant, job=record.spec.id)
+    found = 0
+    for start in range(0, record.spec.total, PART_PHOTOS):
+        stop = min(start + PART_PHOTOS, record.spec.total)
+        progress = read_progress(manifest, record, range(start, stop))
+        for entry in manifest.photos(start, stop):
+            if progress.view(entry).state is ItemState.FAILED:
+                yield entry.model_copy(update={"index": found})
+                found += 1

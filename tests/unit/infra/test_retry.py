@@ -1,0 +1,67 @@
+"""Failed photos, and they alone, are worked again as a job of their own."""
+
+import pytest
+
+from infra.errors import JobNotFinished, NothingToRetry
+from infra.jobs.model import JobState
+from tests.fakes import trainings
+from tests.fakes.service import TENANT, FakeDeployment, done, failed
+
+
+def half_failed(world: FakeDeployment, photos: int = 8) -> str:
+    """Work an album whose odd photos fail."""
+    job = world.submit(photos).id
+    while world.doorbell.rings:
+        if claim := world.take_ring():
+            indices = [photo.index for photo in claim.photos]
+            outcomes = [failed(n) if n % 2 else done(n, claim) for n in indices]
+            world.jobs.report(claim, outcomes)
+            world.jobs.finish(claim)
+    return job
+
+
+def test_retry_works_the_failed_photos_alone_and_leaves_the_old_job_as_it_was() -> None:
+    world = FakeDeployment()
+    job = half_failed(world)
+    before, photos = world.jobs.get(job, TENANT), world.items(job)
+    again = world.jobs.retry(job, TENANT)
+    assert (again.total, again.retry_of, again.state) == (4, job, JobState.QUEUED)
+    assert [item.name for item in world.items(again.id)] == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
+    world.work_off()
+    assert world.states(again.id) == "dddd"
+    assert (world.jobs.get(job, TENANT), world.items(job)) == (before, photos)
+
+
+def test_retry_reads_the_photos_where_they_lie_and_paints_as_the_first_job_did() -> None:
+    world = FakeDeployment()
+    job = half_failed(world, 2)
+    again = world.jobs.retry(job, TENANT)
+    claim = world.claim(again.id, 0)
+    assert [(photo.index, photo.key) for photo in claim.photos] == [(0, "photos/1.jpg")]
+    spec = world.claim(world.submit(1).id, 0).spec
+    assert (claim.spec.blend, claim.spec.style) == (spec.blend, spec.style)
+
+
+def test_retry_can_be_retried() -> None:
+    world = FakeDeployment()
+    again = world.jobs.retry(half_failed(world), TENANT)
+    while world.doorbell.rings:
+        if claim := world.take_ring():
+            world.jobs.report(claim, [failed(photo.index) for photo in claim.photos])
+            world.jobs.finish(claim)
+    assert world.jobs.get(again.id, TENANT).state is JobState.FAILED
+    assert world.jobs.retry(again.id, TENANT).total == 4
+
+
+def test_job_that_runs_or_has_no_failed_photo_cannot_be_retried() -> None:
+    world = FakeDeployment()
+    job = world.submit(3).id
+    with pytest.raises(JobNotFinished):
+        world.jobs.retry(job, TENANT)
+    world.work_off()
+    with pytest.raises(NothingToRetry, match="3 of 3"):
+        world.jobs.retry(job, TENANT)
+    training = trainings.submit(world).id
+    world.jobs.cancel(training, TENANT)
+    with pytest.raises(NothingToRetry, match="training"):
+        world.jobs.retry(training, TENANT)
