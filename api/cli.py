@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli_album import parse_blend, send
+from api.cli_doctor import consult
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos, each_is_a_photo
 from api.cli_service import UsageError, connect, fail, read_settings
@@ -250,6 +251,21 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
     with connect(url) as client:
         again = client.retry(job)
         see_album(client, again.id, out, sources=None, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right what can be without any risk.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look over Redis, S3, workers and jobs, and say what is wrong and what to do.
+
+    It reads the same environment as the service does, or finds the stack of `impasto up`. The
+    exit code is 0 when all is well, 1 when something is wrong, 2 when it cannot look.
+    """
+    consult(repair=repair, as_json=as_json)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from api.cli_album import Painted
 from api.cli_progress import note
 from api.schemas import Job
 from api.style_schemas import StageDetail, Style
+from infra.doctor import Examined
 from infra.jobs.model import JobKind
 
 #: What is counted in a job.
@@ -87,6 +88,20 @@ def show_stages(stages: Sequence[StageDetail]) -> None:
     )
     headings = ("stage", "ratio", "--strength", "content", "style", "SSIM", "note")
     _print(headings, rows, len(stages))
+
+
+def show_findings(found: Sequence[Examined]) -> None:
+    """Print what a doctor found, each with what to do next."""
+    rows = (
+        (
+            item.finding.part,
+            item.finding.check,
+            item.finding.detail,
+            "repaired" if item.repaired else item.finding.advice,
+        )
+        for item in found
+    )
+    _print(("part", "finding", "what is wrong", "what to do"), rows, len(found))
 
 
 def _distances(stage: StageDetail) -> tuple[str, str, str]:

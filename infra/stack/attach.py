@@ -4,11 +4,11 @@ from pydantic import SecretStr
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
-from infra.stack.credentials import keep_credentials
+from infra.stack.credentials import Credentials, keep_credentials
 from infra.stack.folder import DataFolder
 from infra.stack.ports import LOOPBACK
-from infra.stack.programs import STORAGE
-from infra.stack.state import running_stack
+from infra.stack.programs import REDIS, STORAGE
+from infra.stack.state import StackState, running_stack
 
 
 def attach(settings: Settings) -> Settings:
@@ -24,7 +24,7 @@ def attach(settings: Settings) -> Settings:
             f"No Impasto runs on {settings.data}: start one with `impasto up`, or name an S3 by "
             "IMPASTO_S3_ENDPOINT."
         )
-    credentials = keep_credentials(DataFolder(state.data).run / "credentials.json")
+    credentials = _credentials(state)
     return settings.model_copy(
         update={
             "s3_endpoint": f"http://{LOOPBACK}:{state.ports[STORAGE]}",
@@ -32,3 +32,22 @@ def attach(settings: Settings) -> Settings:
             "s3_secret_key": SecretStr(credentials.s3_secret_key),
         }
     )
+
+
+def attach_all(settings: Settings) -> Settings:
+    """Return settings that name a Redis too, as `attach` does with S3."""
+    settings = attach(settings)
+    if settings.redis_url is not None:
+        return settings
+    state = running_stack(settings.data)
+    if state is None or REDIS not in state.ports:
+        raise ServiceUnavailable(
+            f"No Redis is named and no Impasto runs on {settings.data}: set IMPASTO_REDIS_URL."
+        )
+    password = _credentials(state).redis_password
+    address = f"redis://:{password}@{LOOPBACK}:{state.ports[REDIS]}/0"
+    return settings.model_copy(update={"redis_url": SecretStr(address)})
+
+
+def _credentials(state: StackState) -> Credentials:
+    return keep_credentials(DataFolder(state.data).run / "credentials.json")

@@ -1,0 +1,49 @@
+"""`impasto doctor`: looks a deployment over, says what is wrong and what to do about it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from api.cli_service import FAILED, UsageError, fail, read_settings
+from api.cli_tables import show_findings
+from api.cli_watch import print_json
+from infra.doctor import Examined, examine
+from infra.errors import ImpastoError
+from infra.stack.attach import attach_all
+
+
+def consult(*, repair: bool, as_json: bool) -> None:
+    """Examine the deployment that the settings name, answer, and exit by how it is."""
+    try:
+        found = examine(attach_all(read_settings()), repair=repair)
+    except (UsageError, ImpastoError) as error:
+        fail(str(error))
+    left = [item for item in found if not item.repaired]
+    if as_json:
+        print_json({"healthy": not left, "findings": [_document(item) for item in found]})
+    else:
+        _answer(found, left)
+    if left:
+        raise SystemExit(FAILED)
+
+
+def _answer(found: Sequence[Examined], left: Sequence[Examined]) -> None:
+    if not found:
+        typer.echo("Redis, S3, workers and jobs are well.")
+        return
+    show_findings(found)
+    if len(left) < len(found):
+        typer.echo(f"\n{len(found) - len(left)} of {len(found)} findings are repaired.")
+
+
+def _document(item: Examined) -> dict[str, Any]:
+    finding = item.finding
+    return {
+        "check": finding.check,
+        "part": finding.part,
+        "detail": finding.detail,
+        "advice": finding.advice,
+        "repairable": finding.repair is not None,
+        "repaired": item.repaired,
+    }

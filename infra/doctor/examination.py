@@ -1,0 +1,78 @@
+"""One examination of a deployment from end to end."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from infra.deployment import Deployment, connect
+from infra.doctor.finding import Finding
+from infra.doctor.job_checks import JobChecks
+from infra.doctor.orphans import Orphans
+from infra.doctor.redis_checks import check_redis
+from infra.doctor.s3_checks import S3Checks
+from infra.errors import ServiceUnavailable
+from infra.settings import Settings
+from infra.storage.s3 import s3_client
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A finding, and whether it has been put right."""
+
+    finding: Finding
+    repaired: bool
+
+
+def examine(
+    settings: Settings, *, repair: bool = False, clock: Callable[[], float] = time.time
+) -> list[Examined]:
+    """Return everything that is wrong; with `repair`, put right what can be without risk.
+
+    A server that does not answer is a finding, and what needs it is not looked at. Raises
+    ServiceUnavailable when the settings name no Redis or no S3.
+    """
+    found = list(_findings(connect(settings), clock))
+    repairs = {finding.repair for finding in found if finding.repair} if repair else set()
+    done = {action for action in repairs if _carried_out(action)}
+    return [Examined(finding, finding.repair in done) for finding in found]
+
+
+def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
+    redis, s3 = list(check_redis(deployment.redis)), _s3_checks(deployment, clock)
+    yield from redis
+    yield from s3.run()
+    if not s3.usable:
+        return
+    if all(finding.check != "redis-unreachable" for finding in redis):
+        yield from _job_checks(deployment, clock).run()
+    yield from Orphans(deployment.objects).run()
+
+
+def _s3_checks(deployment: Deployment, clock: Callable[[], float]) -> S3Checks:
+    settings = deployment.settings
+    return S3Checks(
+        client=s3_client(settings),
+        store=deployment.objects,
+        bucket=settings.s3_bucket,
+        clock=clock,
+    )
+
+
+def _job_checks(deployment: Deployment, clock: Callable[[], float]) -> JobChecks:
+    return JobChecks(
+        objects=deployment.objects,
+        records=deployment.records,
+        jobs=deployment.jobs,
+        workers=deployment.presence,
+        trainers=deployment.trainers,
+        settings=deployment.settings,
+        clock=clock,
+    )
+
+
+def _carried_out(action: Callable[[], object]) -> bool:
+    try:
+        action()
+    except ServiceUnavailable:
+        return False
+    return True

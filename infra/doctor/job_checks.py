@@ -1,0 +1,123 @@
+"""Jobs: is somebody there to work them, and does each one move?"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from pydantic import ValidationError
+
+from infra import layout
+from infra.doctor.finding import Finding, Part
+from infra.jobs import rules
+from infra.jobs.manifest import Manifest
+from infra.jobs.model import JobKind, JobRecord
+from infra.jobs.recovery import ABANDONED_SECONDS
+from infra.jobs.service import JobService
+from infra.jobs.store import RedisJobStore
+from infra.jobs.sweep import SURVEY_SECONDS
+from infra.presence import Presence
+from infra.settings import Settings
+from infra.storage.port import ObjectStore
+
+#: Sweeps that may pass before what they should have put right counts as left lying.
+SWEEPS: Final = 5
+#: Findings of one kind that are told one by one.
+TOLD: Final = 20
+
+
+class JobChecks:
+    """Looks at workers and at every open job. `clock` is in seconds since the epoch."""
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        records: RedisJobStore,
+        jobs: JobService,
+        workers: Presence,
+        trainers: Presence,
+        settings: Settings,
+        clock: Callable[[], float],
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._jobs = jobs
+        self._workers = workers
+        self._trainers = trainers
+        self._clock = clock
+        self._grace = SWEEPS * settings.sweep_seconds
+
+    def run(self) -> Iterator[Finding]:
+        """Yield what is wrong; raises ServiceUnavailable."""
+        listed = self._records.open_jobs()
+        kinds: set[JobKind] = set()
+        for job in listed:
+            try:
+                record = self._records.load(job)
+            except ValidationError as error:
+                yield _unreadable(job, error)
+                continue
+            if record is None:
+                yield self._stuck("record-lost", job, "is listed as open, but has no record")
+            else:
+                kinds.add(record.spec.kind)
+                yield from self._look_at(record)
+        yield from self._forgotten(set(listed))
+        yield from self._staff(kinds)
+
+    def _look_at(self, record: JobRecord) -> Iterator[Finding]:
+        now, job = self._clock(), record.spec.id
+        if record.state.terminal:
+            if now - (record.finished or now) > self._grace:
+                yield self._stuck("job-unsealed", job, "has ended, but was not written down")
+            return
+        patience = self._jobs.patience(record.spec.kind) + self._grace
+        for number, since in rules.stuck(record, now, patience, self._grace)[:TOLD]:
+            what = f"has lain still for {now - since:.0f} s"
+            yield self._stuck("chunk-stuck", f"{job}, chunk {number},", what)
+
+    def _forgotten(self, listed: set[str]) -> Iterator[Finding]:
+        """Find jobs that S3 says are open, and that Redis does not know."""
+        for info in self._objects.list(layout.OPEN_PREFIX):
+            tenant, job = layout.parse_open_marker(info.key)
+            age = self._clock() - layout.job_time(job)
+            if job in listed or age < SURVEY_SECONDS + self._grace:
+                continue
+            manifest = Manifest(store=self._objects, tenant=tenant, job=job)
+            if manifest.spec() is not None:
+                yield self._stuck("job-forgotten", job, "is open in S3 and unknown to Redis")
+            elif age > ABANDONED_SECONDS:
+                yield self._stuck("submission-abandoned", job, "was never sent to its end")
+
+    def _staff(self, kinds: set[JobKind]) -> Iterator[Finding]:
+        if not self._workers.workers():
+            command = "celery --app worker.app worker --queues stylize"
+            yield _nobody("no-worker", "No worker is alive; albums wait.", command)
+        if "train" in kinds and not self._trainers.workers():
+            command = "celery --app trainer.app worker --queues train"
+            yield _nobody("no-trainer", "Trainings wait, and no trainer is alive.", command)
+
+    def _stuck(self, check: str, what: str, trouble: str) -> Finding:
+        return Finding(
+            check=check,
+            part="jobs",
+            detail=f"Job {what} {trouble}.",
+            advice="A worker's sweeper should have seen to it: look at the logs of the workers. "
+            "`impasto doctor --repair` sweeps now.",
+            repair=self._jobs.sweep,
+        )
+
+
+def _unreadable(job: str, error: ValidationError) -> Finding:
+    return Finding(
+        check="record-unreadable",
+        part="jobs",
+        detail=f"The record of job {job} cannot be read ({error.error_count()} errors).",
+        advice="Run every process from the same version. To have it rebuilt from S3: "
+        f"redis-cli del impasto:job:{job}",
+    )
+
+
+def _nobody(check: str, detail: str, command: str) -> Finding:
+    part: Part = "workers"
+    advice = f"Start one, by `impasto up` or by `{command}`, and look at its log."
+    return Finding(check=check, part=part, detail=detail, advice=advice)

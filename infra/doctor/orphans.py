@@ -1,0 +1,94 @@
+"""Orphans: objects of ours in the bucket that no job owns, so that nothing will remove them.
+
+Markers go last whenever a job is made or removed, so what has none belongs to nobody. Objects that
+are not of our layout are the user's own and never looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from infra import layout
+from infra.doctor.finding import Finding
+from infra.jobs.manifest import Manifest
+from infra.storage.port import ObjectMissing, ObjectStore
+
+#: Orphans of one kind that are named.
+NAMED: Final = 3
+
+
+class _Receipt(BaseModel):
+    key: str
+
+
+class Orphans:
+    """Goes through everything that tenants own, once."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def run(self) -> Iterator[Finding]:
+        """Yield a finding for each kind of orphan; raises ServiceUnavailable."""
+        leftovers: list[str] = []
+        entries: list[str] = []
+        receipts: list[str] = []
+        leaving = self._ended()
+        for owner, infos in groupby(self._objects.list(layout.TENANTS_PREFIX), _owner):
+            keys = [info.key for info in infos] if owner is None else []
+            if owner is not None and owner[1] not in leaving and not self._exists(*owner):
+                leftovers.append(layout.job_prefix(*owner))
+            entries += [key for key in keys if self._is_lost_entry(key, leaving)]
+            receipts += [key for key in keys if self._leads_nowhere(key)]
+        yield from _finding("objects of no job", leftovers, self._objects.delete_prefix)
+        yield from _finding("entries of no job", entries, self._objects.delete)
+        yield from _finding("receipts of no result", receipts, self._objects.delete)
+
+    def _ended(self) -> set[str]:
+        """Jobs that have ended: those that are being removed among them are looked after."""
+        markers = self._objects.list(layout.ENDED_PREFIX)
+        return {layout.parse_ended_marker(info.key)[2] for info in markers}
+
+    def _exists(self, tenant: str, job: str) -> bool:
+        """Whether a job is there or on its way in; asked in the order in which one gets there."""
+        manifest = Manifest(store=self._objects, tenant=tenant, job=job)
+        return manifest.is_open() or manifest.spec() is not None
+
+    def _is_lost_entry(self, key: str, leaving: set[str]) -> bool:
+        tenant = key.split("/")[1]
+        if not key.startswith(layout.newest_prefix(tenant)):
+            return False
+        job = layout.parse_newest_entry(key)
+        return job not in leaving and not self._exists(tenant, job)
+
+    def _leads_nowhere(self, key: str) -> bool:
+        if not key.startswith(layout.receipts_prefix(key.split("/")[1])):
+            return False
+        try:
+            self._objects.head(_Receipt.model_validate_json(self._objects.get(key)).key)
+        except (ObjectMissing, ValidationError):
+            return True
+        return False
+
+
+def _owner(info: object) -> tuple[str, str] | None:
+    return layout.job_of(getattr(info, "key", ""))
+
+
+def _finding(kind: str, keys: list[str], remove: Callable[[str], None]) -> Iterator[Finding]:
+    if not keys:
+        return
+    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+
+    def repair() -> None:
+        for key in keys:
+            remove(key)
+
+    yield Finding(
+        check="orphan",
+        part="objects",
+        detail=f"In the bucket are {kind}: {', '.join(keys[:NAMED])}{more}.",
+        advice="Nothing needs them: `impasto doctor --repair` removes them.",
+        repair=repair,
+    )

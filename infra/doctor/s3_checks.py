@@ -1,0 +1,139 @@
+"""S3: do the keys fit, can we write, read, list, delete and presign, do the clocks agree?"""
+
+import secrets
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+
+from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    BotoCoreError,
+    ClientError,
+)
+
+from infra.doctor.finding import Finding
+from infra.storage.s3 import S3Client, S3Store, error_code, error_status
+
+#: Seconds that the clocks may differ; S3 refuses signatures from 15 minutes on.
+SKEW_SECONDS: Final = 60.0
+#: Seconds until a presigned address must answer.
+PRESIGNED_SECONDS: Final = 15
+#: Where the probes write, and clear away.
+PROBES: Final = "doctor/"
+
+_SKEWED: Final = {"RequestTimeTooSkewed"}
+_NO_BUCKET: Final = {"404", "NoSuchBucket", "NotFound"}
+
+
+class S3Checks:
+    """Tries every operation that Impasto needs on an object of its own."""
+
+    def __init__(
+        self,
+        *,
+        client: S3Client,
+        store: S3Store,
+        bucket: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._bucket = bucket
+        self._clock = clock
+        #: Whether S3 answers us at all; known after `run`.
+        self.usable = False
+
+    def run(self) -> Iterator[Finding]:
+        """Yield what is wrong; when not even a listing works, nothing else is tried."""
+        try:
+            answer = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        except (ClientError, BotoCoreError) as error:
+            yield self._cannot_list(error)
+            return
+        self.usable = True
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        if skew := self._skew(str(headers.get("date", ""))):
+            yield skew
+        yield from self._try_object(f"{PROBES}{secrets.token_hex(8)}", secrets.token_bytes(64))
+
+    def _cannot_list(self, error: ClientError | BotoCoreError) -> Finding:
+        if isinstance(error, BotoCoreError):
+            return _finding(
+                "s3-unreachable",
+                f"S3 cannot be reached ({type(error).__name__}: {error}).",
+                "Start it, or name it in IMPASTO_S3_ENDPOINT.",
+            )
+        code = error_code(error)
+        if code in _SKEWED:
+            return _clock_skew("more than S3 allows")
+        if code in _NO_BUCKET:
+            return _finding(
+                "s3-bucket-missing",
+                f"There is no bucket {self._bucket!r}.",
+                "Make it, or name another one in IMPASTO_S3_BUCKET.",
+                self._store.ensure_bucket,
+            )
+        if error_status(error) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return _finding(
+                "s3-key-wrong",
+                f"S3 refuses our key ({code}).",
+                "Set IMPASTO_S3_ACCESS_KEY and IMPASTO_S3_SECRET_KEY to a key that may read, "
+                f"write, list and delete in the bucket {self._bucket!r}.",
+            )
+        return _finding("s3-list", f"S3 does not list ({code}).", "Look at the log of S3.")
+
+    def _skew(self, date: str) -> Finding | None:
+        """Compare the clocks; an answer without a date tells nothing."""
+        try:
+            seconds = self._clock() - parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return None
+        return _clock_skew(f"{seconds:+.0f} s") if abs(seconds) > SKEW_SECONDS else None
+
+    def _try_object(self, key: str, body: bytes) -> Iterator[Finding]:
+        place = {"Bucket": self._bucket, "Key": key}
+        steps: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("s3-write", lambda: bool(self._client.put_object(Body=body, **place))),
+            ("s3-read", lambda: self._client.get_object(**place)["Body"].read() == body),
+            ("s3-list", lambda: [info.key for info in self._store.list(key)] == [key]),
+            ("s3-presign", lambda: self._fetch_presigned(place) == body),
+            ("s3-delete", lambda: bool(self._client.delete_object(**place))),
+        )
+        for check, step in steps:
+            if trouble := _trouble(step):
+                yield _finding(
+                    check,
+                    f"{check.removeprefix('s3-').capitalize()} does not work: {trouble}.",
+                    "Let the key read, write, list and delete in the bucket; see the log of S3.",
+                )
+
+    def _fetch_presigned(self, place: dict[str, str]) -> bytes:
+        address = self._client.generate_presigned_url("get_object", Params=place, ExpiresIn=60)
+        with urllib.request.urlopen(address, timeout=PRESIGNED_SECONDS) as answer:  # noqa: S310
+            return answer.read()
+
+
+def _trouble(step: Callable[[], bool]) -> str | None:
+    """Take a step, and say in a few words what is wrong with it."""
+    try:
+        return None if step() else "it gives something else"
+    except ClientError as error:
+        return error_code(error)
+    except (BotoCoreError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _clock_skew(much: str) -> Finding:
+    return _finding(
+        "clock-skew",
+        f"The clocks of this machine and of S3 differ: {much}.",
+        "Set both by NTP; S3 refuses requests from 15 minutes on.",
+    )
+
+
+def _finding(
+    check: str, detail: str, advice: str, repair: Callable[[], object] | None = None
+) -> Finding:
+    return Finding(check=check, part="s3", detail=detail, advice=advice, repair=repair)

@@ -1,0 +1,223 @@
+"""The doctor names each thing that is wrong with real servers, and repairs what it may."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+from typer.testing import CliRunner
+
+from api.cli import app
+from infra import layout
+from infra.deployment import Deployment, connect
+from infra.doctor import Examined, examine
+from infra.doorbell import STYLIZE_QUEUES
+from infra.jobs.model import JobDraft
+from infra.jobs.rules import DAY_SECONDS
+from infra.jobs.store import OPEN_KEY, record_key
+from infra.jobs.sweep import SURVEY_SECONDS
+from infra.redis_client import RedisClient
+from infra.settings import Settings
+from infra.stack.environment import settings_environment
+from infra.storage.s3 import S3Store
+from tests.contract.servers import fresh_settings
+from tests.fakes.jobs import Clock
+from tests.fakes.service import BLEND, TENANT, done, entries
+from tests.fakes.trainings import draft as training_draft
+
+
+@pytest.fixture
+def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store) -> Deployment:
+    """A deployment in which all is well."""
+    cast("Redis", redis_client).flushall()
+    s3_store.delete_prefix("")
+    made = connect(settings)
+    made.presence.announce("worker@here/1", 2 * DAY_SECONDS)
+    return made
+
+
+@pytest.fixture
+def redis(redis_client: RedisClient) -> Iterator[Redis]:
+    """Redis, whose configuration is put back."""
+    client = cast("Redis", redis_client)
+    names = ("maxmemory-policy", "maxmemory", "save", "appendonly")
+    before = {name: cast("dict[str, str]", client.config_get(name))[name] for name in names}
+    yield client
+    for name, value in before.items():
+        client.config_set(name, value)
+
+
+def checks(found: list[Examined]) -> list[str]:
+    return [item.finding.check for item in found]
+
+
+def submit(deployment: Deployment, photos: int = 3) -> str:
+    job = deployment.jobs.new_job_id()
+    draft = JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
+    return deployment.jobs.submit(draft, entries(photos)).id
+
+
+def hasty(deployment: Deployment) -> Deployment:
+    """The same deployment, in which whatever lies still does so for too long at once."""
+    seconds = dict.fromkeys(("lease_seconds", "sweep_seconds", "ring_patience_seconds"), 0.001)
+    return connect(deployment.settings.model_copy(update=seconds))
+
+
+def test_nothing_is_found_where_all_is_well(deployment: Deployment) -> None:
+    submit(deployment)
+    assert examine(deployment.settings) == []
+    assert list(deployment.objects.list("doctor/")) == [], "it clears away what it tried"
+
+
+def test_eviction_policy_is_named_and_repaired(deployment: Deployment, redis: Redis) -> None:
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    assert checks(examine(deployment.settings)) == ["eviction-policy"]
+    [item] = examine(deployment.settings, repair=True)
+    assert item.repaired
+    assert examine(deployment.settings) == []
+
+
+def test_persistence_that_is_off_is_named(deployment: Deployment, redis: Redis) -> None:
+    redis.config_set("appendonly", "no")
+    [item] = examine(deployment.settings, repair=True)
+    assert (item.finding.check, item.repaired) == ("persistence-off", False)
+    assert "appendonly yes" in item.finding.advice
+    redis.config_set("save", "3600 1")
+    assert examine(deployment.settings) == []
+
+
+def test_memory_that_runs_short_is_named(deployment: Deployment, redis: Redis) -> None:
+    used = int(cast("dict[str, int]", redis.info("memory"))["used_memory"])
+    redis.config_set("maxmemory", str(int(used * 1.02)))
+    assert "memory-short" in checks(examine(deployment.settings))
+
+
+def test_wrong_key_is_named(deployment: Deployment) -> None:
+    for name in ("s3_access_key", "s3_secret_key"):
+        wrong = deployment.settings.model_copy(update={name: SecretStr("wrong")})
+        [item] = examine(wrong)
+        assert (item.finding.check, item.finding.part) == ("s3-key-wrong", "s3")
+        assert "IMPASTO_S3_ACCESS_KEY" in item.finding.advice
+
+
+def test_missing_bucket_is_named_and_made(deployment: Deployment) -> None:
+    other = deployment.settings.model_copy(update={"s3_bucket": "another"})
+    [item] = examine(other, repair=True)
+    assert (item.finding.check, item.repaired) == ("s3-bucket-missing", True)
+    assert "s3-bucket-missing" not in checks(examine(other))
+
+
+def test_clocks_that_differ_are_named(deployment: Deployment) -> None:
+    ahead = Clock(time.time() + 120)
+    assert checks(examine(deployment.settings, clock=ahead)) == ["clock-skew"]
+
+
+def test_server_that_is_away_is_named(deployment: Deployment) -> None:
+    nowhere = fresh_settings()
+    away = deployment.settings.model_copy(update={"redis_url": nowhere.redis_url})
+    assert checks(examine(away)) == ["redis-unreachable"]
+
+
+def test_missing_worker_and_trainer_are_named(deployment: Deployment) -> None:
+    deployment.presence.leave("worker@here/1")
+    assert checks(examine(deployment.settings)) == ["no-worker"]
+    deployment.jobs.submit_training(training_draft(deployment.jobs.new_job_id()))
+    assert checks(examine(deployment.settings)) == ["no-worker", "no-trainer"]
+    deployment.trainers.announce("trainer@here/1", 60)
+    assert checks(examine(deployment.settings)) == ["no-worker"]
+
+
+def test_stuck_chunks_are_named_and_rung_for_again(deployment: Deployment) -> None:
+    """One whose lease ran out, and one whose message is lost."""
+    world = hasty(deployment)
+    jobs = world.jobs
+    job = submit(world, 16)
+    claim = jobs.claim(job, 0, "a worker that is killed now")
+    assert claim
+    cast("Redis", world.redis).delete(*STYLIZE_QUEUES)
+    time.sleep(0.05)
+    found = examine(world.settings)
+    assert checks(found) == ["chunk-stuck"] * 2
+    assert f"{job}, chunk 0," in found[0].finding.detail
+    assert all(item.repaired for item in examine(world.settings, repair=True))
+    assert jobs.backlog() == 2
+    again = jobs.claim(job, 0, "another")
+    assert again
+    jobs.report(again, [done(photo.index, again) for photo in again.photos])
+
+
+def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
+    deployment: Deployment,
+) -> None:
+    world = hasty(deployment)
+    lost, forgotten = submit(world), submit(world)
+    cast("Redis", world.redis).delete(record_key(lost), record_key(forgotten))
+    cast("Redis", world.redis).zrem(OPEN_KEY, forgotten)
+    later = Clock(time.time() + 2 * SURVEY_SECONDS)
+    found = examine(world.settings, clock=later)
+    assert {"record-lost", "job-forgotten"} <= set(checks(found))
+    world.jobs.sweep()
+    assert set(world.records.open_jobs()) == {lost, forgotten}
+    assert all(world.records.load(job) for job in (lost, forgotten))
+
+
+def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deployment) -> None:
+    objects = deployment.objects
+    objects.put("inbox/2026/mine.jpg", b"the user's own")
+    objects.put("tenants/default/mine/too.jpg", b"the user's own")
+    job, on_its_way = submit(deployment), deployment.jobs.new_job_id()
+    deployment.jobs.announce(on_its_way, TENANT)
+    objects.put(layout.upload(TENANT, on_its_way, 0, "0.jpg"), b"x")
+    kept = {info.key for info in objects.list("")}
+    gone = deployment.jobs.new_job_id()
+    orphans = (
+        layout.upload(TENANT, gone, 0, "0.jpg"),
+        layout.newest_entry(TENANT, gone),
+        layout.receipt(TENANT, "ab" * 32),
+    )
+    for key in orphans:
+        objects.put(key, b'{"key": "tenants/default/jobs/gone/results/ab/x.jpg"}')
+    found = examine(deployment.settings)
+    assert checks(found) == ["orphan"] * 3
+    assert all(
+        any(part in item.finding.detail for item in found)
+        for part in (gone, orphans[1], orphans[2])
+    )
+    assert all(item.repaired for item in examine(deployment.settings, repair=True))
+    assert {info.key for info in objects.list("")} == kept
+    assert deployment.jobs.get(job, TENANT).total == 3
+
+
+def run(settings: Settings, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["doctor", *arguments], env=settings_environment(settings))
+    return result.exit_code, result.stdout
+
+
+def test_command_tells_people_and_scripts_by_words_and_exit_codes(
+    deployment: Deployment, redis: Redis
+) -> None:
+    assert run(deployment.settings) == (0, "Redis, S3, workers and jobs are well.\n")
+    redis.config_set("maxmemory-policy", "volatile-lru")
+    code, table = run(deployment.settings)
+    assert code == 1
+    assert "eviction-policy" in table
+    assert "noeviction" in table
+    code, document = run(deployment.settings, "--json", "--repair")
+    assert code == 0
+    told = json.loads(document)
+    assert told["healthy"]
+    [finding] = told["findings"]
+    assert (finding["check"], finding["repaired"]) == ("eviction-policy", True)
+    assert run(deployment.settings, "--rapair")[0] == 2
+
+
+def test_without_a_service_the_command_says_what_to_name(tmp_path: Path) -> None:
+    nowhere: dict[str, str | None] = {"IMPASTO_DATA": str(tmp_path)}
+    nowhere |= dict.fromkeys(("IMPASTO_REDIS_URL", "IMPASTO_S3_ENDPOINT"))
+    result = CliRunner().invoke(app, ["doctor"], env=nowhere)
+    assert result.exit_code == 2
+    assert "IMPASTO_S3_ENDPOINT" in result.stderr
