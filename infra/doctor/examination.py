@@ -32,7 +32,8 @@ def examine(
     ServiceUnavailable when the settings name no Redis or no S3.
     """
     found = list(_findings(connect(settings), clock))
-    repairs = {finding.repair for finding in found if finding.repair} if repair else set()
+    # Each once: several findings may ask for the same sweep.
+    repairs = {finding.repair for finding in found if repair and finding.repair}
     done = {action for action in repairs if _carried_out(action)}
     return [Examined(finding, finding.repair in done) for finding in found]
 

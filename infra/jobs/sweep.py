@@ -22,6 +22,9 @@ BUSY_PATIENCE: Final = 10
 #: Messages that make it wait as much longer again: ten thousand that wait would otherwise be sent
 #: again and again before their turn comes.
 PATIENCE_MESSAGES: Final = 10
+#: Jobs that one sweep looks at. More take turns: a flood of jobs that wait must not keep a
+#: processor busy with looking at them.
+SWEEP_JOBS: Final = 1000
 
 log = structlog.get_logger()
 
@@ -50,6 +53,8 @@ class Sweep:
         self._surveyed = float("-inf")
         #: Jobs that this sweep found listed as open and without a record.
         self._lost: set[str] = set()
+        #: The place in the list of open jobs at which the next sweep begins, when they take turns.
+        self._next = 0
 
     def run(self) -> SweepReport:
         """Sweep once; raises ServiceUnavailable."""
@@ -60,7 +65,7 @@ class Sweep:
         }
         jobs = self._records.open_jobs()
         self._lost.clear()
-        swept = [self._sweep_alone(job, patience) for job in jobs]
+        swept = [self._sweep_alone(job, patience) for job in self._turn(jobs)]
         return SweepReport(
             jobs=len(jobs),
             rung=sum(rung for rung, _ in swept),
@@ -69,6 +74,14 @@ class Sweep:
             discarded=survey.discarded,
             removed=self._expiry.run(),  # last, because nothing waits for it
         )
+
+    def _turn(self, jobs: list[str]) -> list[str]:
+        """Return the jobs whose turn it is to be looked at."""
+        if len(jobs) <= SWEEP_JOBS:
+            return jobs
+        start = self._next % len(jobs)
+        self._next = start + SWEEP_JOBS
+        return [*jobs, *jobs][start : self._next]
 
     def patience(self, queue: JobKind) -> float:
         """Return how long an unclaimed chunk waits for its next ring.

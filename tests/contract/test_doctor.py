@@ -63,7 +63,8 @@ def submit(deployment: Deployment, photos: int = 3) -> str:
 
 def hasty(deployment: Deployment) -> Deployment:
     """The same deployment, in which whatever lies still does so for too long at once."""
-    seconds = dict.fromkeys(("lease_seconds", "sweep_seconds", "ring_patience_seconds"), 0.001)
+    names = ("lease_seconds", "sweep_seconds", "ring_patience_seconds")
+    seconds: dict[str, float] = {name: 0.001 for name in names}
     return connect(deployment.settings.model_copy(update=seconds))
 
 

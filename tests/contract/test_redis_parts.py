@@ -5,7 +5,8 @@ import time
 from typing import Any, cast
 
 import pytest
-from kombu import Consumer, Queue
+from kombu.entity import Queue
+from kombu.messaging import Consumer
 from redis import Redis
 
 from infra.counters import Count, Counters

@@ -90,6 +90,8 @@ class MemoryJobStore:
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
         self.records: dict[str, str] = {}
+        #: What each record adds to what waits, and of which tenant.
+        self._waits: dict[str, tuple[str, Waiting]] = {}
         self.opened: dict[str, float] = {}
         self.ended: set[str] = set()
         self.epoch = False
@@ -113,7 +115,9 @@ class MemoryJobStore:
 
     def create(self, record: JobRecord) -> None:
         self._reach()
-        self.records.setdefault(record.spec.id, record.model_dump_json())
+        if record.spec.id not in self.records:
+            self.records[record.spec.id] = record.model_dump_json()
+            self._waits[record.spec.id] = _waiting(record)
         self.opened.setdefault(record.spec.id, record.spec.created)
         self._fuse.burn(late=True)
 
@@ -131,6 +135,7 @@ class MemoryJobStore:
             self._reach()
             if self.records.get(job) == document:
                 self.records[job] = after.model_dump_json()
+                self._waits[job] = _waiting(after)
                 self._fuse.burn(late=True)
                 return answer
 
@@ -140,10 +145,9 @@ class MemoryJobStore:
 
     def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
         self._reach()
-        documents = [self.records[job] for job in self.opened if job in self.records]
-        opened = [JobRecord.model_validate_json(document) for document in documents]
-        own = [record for record in opened if record.spec.tenant == tenant]
-        return _waiting(own), _waiting(opened)
+        opened = [self._waits[job] for job in self.opened if job in self.records]
+        own = [waiting for whose, waiting in opened if whose == tenant]
+        return _sum(own), _sum([waiting for _, waiting in opened])
 
     def recount(self) -> None:
         self._reach()
@@ -180,9 +184,12 @@ class MemoryJobStore:
             raise ServiceUnavailable("Redis is down (in this test).")
 
 
-def _waiting(records: list[JobRecord]) -> Waiting:
-    photos = sum(record.photos_left for record in records)
-    return Waiting(len(records), photos, sum(record.spec.bytes for record in records))
+def _waiting(record: JobRecord) -> tuple[str, Waiting]:
+    return record.spec.tenant, Waiting(1, record.photos_left, record.spec.bytes)
+
+
+def _sum(waiting: list[Waiting]) -> Waiting:
+    return Waiting(*(sum(numbers) for numbers in zip(Waiting(), *waiting, strict=True)))
 
 
 class RecordingDoorbell:

@@ -3,6 +3,9 @@
 import threading
 
 from infra.errors import ServiceUnavailable
+from infra.jobs import rules
+from infra.jobs.model import JobRecord
+from infra.jobs.sweep import SWEEP_JOBS
 from infra.jobs.sweeper import Sweeper
 from tests.fakes.service import TENANT, FakeDeployment
 
@@ -65,3 +68,19 @@ def test_thread_sweeps_until_it_is_stopped() -> None:
     assert swept.wait(10)
     running.stop()
     assert not any(thread.name == "sweeper" for thread in threading.enumerate())
+
+
+def test_jobs_of_a_flood_take_turns_and_none_is_left_out() -> None:
+    world = FakeDeployment()
+    spec = world.claim(world.submit(1).id, 0).spec
+    world.records.flush()
+    world.doorbell.rings.clear()
+    for number in range(SWEEP_JOBS + 50):
+        own = spec.model_copy(update={"id": f"{number:026d}"})
+        world.records.create(rules.offer(JobRecord(spec=own), world.clock(), window=1)[0])
+    world.records.remember()
+    world.objects.objects.clear()
+    world.clock.advance(world.settings.ring_patience_seconds + 1)
+    assert world.jobs.sweep().rung == SWEEP_JOBS
+    world.doorbell.rings.clear()
+    assert world.jobs.sweep().rung == 50
