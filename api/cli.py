@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from api.cli_album import parse_blend, send
-from api.cli_doctor import consult
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos, each_is_a_photo
 from api.cli_service import UsageError, connect, fail, read_settings
@@ -265,6 +264,8 @@ def doctor(
     It reads the same environment as the service does, or finds the stack of `impasto up`. The
     exit code is 0 when all is well, 1 when something is wrong, 2 when it cannot look.
     """
+    from api.cli_doctor import consult  # boto3 and Celery: slow to import, and only needed here
+
     consult(repair=repair, as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +13,10 @@ from api.cli_album import Painted
 from api.cli_progress import note
 from api.schemas import Job
 from api.style_schemas import StageDetail, Style
-from infra.doctor import Examined
 from infra.jobs.model import JobKind
+
+if TYPE_CHECKING:
+    from infra.doctor import Examined
 
 #: What is counted in a job.
 UNITS: dict[JobKind, str] = {"stylize": "photos", "train": "stages"}
@@ -90,7 +93,7 @@ def show_stages(stages: Sequence[StageDetail]) -> None:
     _print(headings, rows, len(stages))
 
 
-def show_findings(found: Sequence[Examined]) -> None:
+def show_findings(found: "Sequence[Examined]") -> None:
     """Print what a doctor found, each with what to do next."""
     rows = (
         (
