@@ -22,6 +22,7 @@ import psutil
 from redis import Redis
 
 from api.client import Client
+from infra.jobs.store import record_key
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.bench.common.tables import table
 from tests.faults.albums import Gallery
@@ -125,18 +126,21 @@ def _redis_start(stack: FaultStack, client: Client, gallery: Gallery) -> int:
 
 
 def _redis_expired(stack: FaultStack) -> int:
-    """Let everything in Redis that will expire do so now; returns the bytes that are left."""
+    """Let the records of ended jobs expire now; returns the bytes that Redis still uses."""
     with stack.redis() as redis:
-        for key in redis.scan_iter():
-            if cast("int", redis.pttl(key)) > 0:
-                redis.pexpire(key, 1)
-        wait_until(lambda: not _expiring(redis), "the records to expire", READY_SECONDS)
+        wait_until(lambda: _expire(redis), "the records to expire", READY_SECONDS)
         return cast("dict[str, int]", redis.info("memory"))["used_memory"]
 
 
-def _expiring(redis: "Redis") -> int:
-    """Return how many records of jobs are left; locks come and go all the time."""
-    return sum(1 for _ in redis.scan_iter(match="impasto:job:*"))
+def _expire(redis: "Redis") -> bool:
+    """Shorten the time to live of every record that has one; whether no record is left.
+
+    A job is sealed, and gets its time to live, a moment after it has ended.
+    """
+    for key in redis.scan_iter(match=record_key("*")):
+        if cast("int", redis.pttl(key)) > 0:
+            redis.pexpire(key, 1)
+    return not any(True for _ in redis.scan_iter(match=record_key("*")))
 
 
 def _parser() -> argparse.ArgumentParser:
