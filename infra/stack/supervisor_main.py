@@ -35,6 +35,8 @@ class LossyStream:
 if __name__ == "__main__":
     sys.stderr = cast("TextIO", LossyStream(sys.stderr))
     # Now, because it keeps what stderr is.
-    from supervisor.supervisord import main  # pyright: ignore[reportMissingTypeStubs]
+    from supervisor.supervisord import (  # pyright: ignore[reportMissingTypeStubs]
+        main,  # pyright: ignore[reportUnknownVariableType]
+    )
 
     main()

@@ -121,9 +121,9 @@ class BlindStore(MemoryJobStore):
 class BlindRedis(RedisRecords):
     """The same over Redis: the version that is compared is not the one of the record read."""
 
-    def _write(self, job: str, version: str, before: str, after: str) -> bool:
+    def _write(self, job: str, version: str, before: str, record: JobRecord) -> bool:
         found = self._read(job)
-        return super()._write(job, found[0] if found else version, before, after)
+        return super()._write(job, found[0] if found else version, before, record)
 
 
 class HastyClaims(Claims):

@@ -230,7 +230,8 @@ def test_late_word_of_a_survivor_leaves_the_new_holder_alone() -> None:
     record, _ = rules.sweep(record, NOW + TTL, 30)
     record, newer = claimed(record, now=NOW + TTL)
     record, _ = rules.give_back(record, 0, old, NOW + TTL)
-    assert rules.held(record, 0, newer)
+    _, lease = rules.held(record, 0, newer)
+    assert lease.token == newer
     assert record.active[0].strikes == {}
 
 

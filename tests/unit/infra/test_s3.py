@@ -29,7 +29,10 @@ class ScriptedClient:
         return answer
 
     put_object = get_object = head_object = list_objects_v2 = answer
-    delete_object = delete_objects = head_bucket = create_bucket = answer
+    delete_object = delete_objects = head_bucket = create_bucket = copy_object = answer
+
+    def generate_presigned_url(self, method: str, /, **kwargs: object) -> str:
+        return str(self.answer(Method=method, **kwargs))
 
     def upload_fileobj(self, file: BinaryIO, bucket: str, key: str, /, **kwargs: object) -> None:
         self.answer(Bucket=bucket, Key=key, Body=file.read(), **kwargs)
