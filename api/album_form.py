@@ -74,9 +74,12 @@ class AlbumForm(Form):
 
     def _put(self, part: FilePart, name: str) -> str:
         key = layout.upload(self.tenant, self.job, len(self._photos), name)
-        self._bytes += part.file.seek(0, SEEK_END)
-        part.file.seek(0)
+        if not part.archive:
+            self._bytes += part.file.seek(0, SEEK_END)
+            part.file.seek(0)
         self.services.objects.put(key, part.file)
+        if part.archive:  # it passes by once, and its size is known when it lies in the bucket
+            self._bytes += self.services.objects.head(key).size
         return key
 
     def _check_room(self) -> None:

@@ -177,6 +177,7 @@ def test_every_link_of_a_training_leads_somewhere(client: FlaskClient, world: Wo
     assert {name for name, link in album["links"].items() if link} == {
         "self",
         "cancel",
+        "retry",
         "style",
         "items",
         "results_zip",
