@@ -13,8 +13,10 @@ from infra.jobs.model import Chunk, JobRecord, JobSpec, JobState, Problem, Train
 
 #: The one chunk of a training.
 CHUNK: Final = 0
-#: Times that a trainer may be lost, without progress between, before the training is given up.
-STRIKES: Final = 3
+#: Times that a trainer may be lost, without progress between, before the training is given up. More
+#: than of a photo: there is no innocent neighbour to spare, and after a loss it takes up to a
+#: checkpoint's distance until there is progress again, in which other causes may strike, too.
+STRIKES: Final = 25
 
 
 def claim(record: JobRecord, worker: str, now: float, ttl: float) -> tuple[JobRecord, int]:

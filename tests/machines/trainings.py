@@ -18,6 +18,7 @@ from infra.jobs.model import JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import StaleLease
 from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
+from infra.jobs.training_rules import STRIKES
 from infra.jobs.views import ClaimedTraining, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import TENANT, FakeDeployment
@@ -196,7 +197,7 @@ class TrainingMachine(RuleBasedStateMachine):
             assert set(record.active) <= {0}
             for chunk in record.active.values():
                 assert chunk.lease is None or chunk.lease.token == record.last_token
-                assert chunk.strikes.get(0, 0) <= 3
+                assert chunk.strikes.get(0, 0) <= STRIKES
 
     @invariant()
     def styles_are_whole_and_their_makers_own(self) -> None:

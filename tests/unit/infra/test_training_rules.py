@@ -169,7 +169,7 @@ def test_failure_keeps_what_was_published(held: JobRecord) -> None:
     assert (record.state, record.error, record.published) == (JobState.FAILED, PROBLEM, (0,))
 
 
-def test_three_lost_trainers_without_progress_end_the_training(offered: JobRecord) -> None:
+def test_many_lost_trainers_without_progress_end_the_training(offered: JobRecord) -> None:
     record = crash(offered, training_rules.STRIKES - 1)
     assert record.state is JobState.RUNNING
     record = crash(record, 1)

@@ -10,6 +10,7 @@ from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTa
 from infra.jobs.model import JobDraft, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
+from infra.jobs.training_rules import STRIKES
 from infra.jobs.views import ClaimedTraining
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
@@ -135,7 +136,7 @@ def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) ->
 
 def test_training_that_takes_trainers_down_is_given_up(world: FakeDeployment) -> None:
     job = submit(world).id
-    for _ in range(3):
+    for _ in range(STRIKES):
         claim(world, job)
         world.clock.advance(world.settings.lease_seconds + 1)
         world.jobs.sweep()
