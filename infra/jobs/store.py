@@ -32,6 +32,9 @@ WAITING_KEY: Final = f"{PREFIX}waiting"
 #: what it adds to the counts: `t` its tenant, `n` photos left, `b` bytes. A count at 0 is no field.
 _COUNTING: Final = """
 local function add(tenant, unit, by)
+    if by == 0 then
+        return  -- a negative 0, as Lua knows it, is no number to Redis
+    end
     for _, whose in ipairs({tenant, ''}) do
         local field = whose .. '/' .. unit
         if redis.call('HINCRBY', KEYS[3], field, by) == 0 then

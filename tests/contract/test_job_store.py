@@ -114,6 +114,16 @@ def waiting_of(records: JobStore) -> dict[str, tuple[int, int, int]]:
     return {"t": own, "nobody": nobody, "all": everybody}
 
 
+def test_a_job_that_holds_nothing_any_more_is_sealed_in_one_go(records: JobStore) -> None:
+    """Nothing times minus one is a negative zero, which Redis takes for no number."""
+    whole = record("job-1")
+    bare = whole.model_copy(update={"spec": whole.spec.model_copy(update={"bytes": 0})})
+    records.create(bare)
+    records.seal("job-1")
+    assert records.open_jobs() == []
+    assert records.waiting("t") == ((0, 0, 0), (0, 0, 0))
+
+
 def test_what_waits_is_counted_from_creation_to_seal(records: JobStore) -> None:
     nothing = {"t": (0, 0, 0), "nobody": (0, 0, 0), "all": (0, 0, 0)}
     assert waiting_of(records) == nothing
