@@ -70,7 +70,8 @@ def main() -> None:
         runs += measure_painting(laboratory, arm, name, base, options.shares)
         save(out, "warmstart", [asdict(run) for run in runs])
     _draw(laboratory, runs, dict(others), out / "warmstart.jpg")
-    print(f"\n### From the base (stage 0 of {first[0]}) against from scratch: {schedule}\n")
+    of = options.base or f"stage 0 of {first[0]}"
+    print(f"\n### From the base ({of}) against from scratch: {schedule}\n")
     print(runs_table(runs), "\n")
     for name in dict.fromkeys(run.painting for run in runs):
         print(verdict([run for run in runs if run.painting == name]))
