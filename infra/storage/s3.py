@@ -11,6 +11,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
     ClientError,
 )
+from urllib3.exceptions import HTTPError
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
@@ -253,7 +254,8 @@ def _translated(key: str) -> Generator[None]:
         yield
     except ClientError as error:
         raise _told(key, error) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
+        # botocore lets urllib3's own error through where the body of a refusal breaks off.
         raise _unreachable(error) from error
 
 
@@ -265,7 +267,7 @@ def _told(key: str, error: ClientError) -> Exception:
     return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
 
 
-def _unreachable(error: BotoCoreError) -> ServiceUnavailable:
+def _unreachable(error: BotoCoreError | HTTPError) -> ServiceUnavailable:
     return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
 
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
+from urllib3.exceptions import ProtocolError
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
@@ -57,6 +58,12 @@ def test_missing_key_is_object_missing(code: str) -> None:
         store(refusal(code)).get("k")
     with pytest.raises(ObjectMissing):
         store(refusal(code)).stream("k")
+
+
+def test_refusal_that_breaks_off_is_service_unavailable() -> None:
+    broken = ProtocolError("Connection broken", ConnectionResetError())
+    with pytest.raises(ServiceUnavailable):
+        store(broken).get("k")
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown", "500"])
