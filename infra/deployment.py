@@ -91,8 +91,7 @@ def prepare(
     objects = connect_s3(settings)
     objects.ensure_bucket()
     catalogue = StyleCatalogue(objects)
-    if backbone.is_file():  # before the styles that are worn over it; whole nets need none
-        catalogue.put_backbone(backbone.read_bytes())
+    catalogue.put_backbone(backbone.read_bytes())  # before the styles that are worn over it
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
         if card.parent.name == BASE_STYLE:

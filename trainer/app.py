@@ -1,10 +1,9 @@
 """The trainer's Celery entry point: `celery -A trainer.app worker -Q train`.
 
-The main process listens and sweeps; a spawned child works the slices. This module is imported by
-both, so whatever is slow to import waits until the child needs it.
+The main process listens, sweeps and announces the trainer; a spawned child works the slices. This
+module is imported by both, so whatever is slow to import waits until the child needs it.
 """
 
-import os
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -49,13 +48,7 @@ def attend(sender: Consumer) -> Vigil:
 
     It announces itself among trainers: who asks whether a worker is there means one that paints.
     """
-    return Vigil(
-        worker=f"{sender.hostname}/{os.getpid()}",
-        sweeper=deployment.sweeper(),
-        presence=deployment.trainers,
-        beat_seconds=settings.heartbeat_seconds,
-        lease_seconds=settings.lease_seconds,
-    )
+    return Vigil.over(deployment, deployment.trainers, sender.hostname)
 
 
 def log_as_json(**_: object) -> None:

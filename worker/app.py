@@ -4,7 +4,6 @@ The main process listens, sweeps and announces the worker; a spawned child works
 module is imported by both, so whatever is slow to import waits until a child needs it.
 """
 
-import os
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,13 +45,7 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
 
 def attend(sender: Consumer) -> Vigil:
     """Return what the main process does besides listening."""
-    return Vigil(
-        worker=f"{sender.hostname}/{os.getpid()}",
-        sweeper=deployment.sweeper(),
-        presence=deployment.presence,
-        beat_seconds=settings.heartbeat_seconds,
-        lease_seconds=settings.lease_seconds,
-    )
+    return Vigil.over(deployment, deployment.presence, sender.hostname)
 
 
 def listen(**_: object) -> None:

@@ -18,13 +18,22 @@ def doubled_conv(x: Tensor, weight: Tensor) -> Tensor:
     Reflection at the doubled picture's border repeats the small one's.
     """
     height, width = x.shape[-2:]
-    padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    padded = _bordered(x)
     phases = [
         F.conv2d(padded[..., top : top + height + 1, left : left + width + 1], taps)
         for top, rows in enumerate(merged_taps(weight, 2))
         for left, taps in enumerate(merged_taps(rows, 3))
     ]
     return F.pixel_shuffle(torch.stack(phases, 2).flatten(1, 2), 2)
+
+
+def _bordered(x: Tensor) -> Tensor:
+    """Repeat the pixels of a picture's border once more: (B, C, H, W) → (B, C, H + 2, W + 2)."""
+    if not torch.compiler.is_compiling():
+        return F.pad(x, (1, 1, 1, 1), mode="replicate")
+    # The same, because torch.compile mistakes how the gradient of that lies in memory (2.13).
+    x = torch.cat((x[..., :1, :], x, x[..., -1:, :]), -2)
+    return torch.cat((x[..., :1], x, x[..., -1:]), -1)
 
 
 def merged_taps(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:

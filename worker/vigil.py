@@ -1,9 +1,12 @@
 """What a worker's main process does besides Celery: it sweeps, and says that it lives."""
 
+import os
 import threading
+from typing import Self
 
 import structlog
 
+from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.sweeper import Sweeper
 from infra.presence import Presence
@@ -33,6 +36,17 @@ class Vigil:
         self._lease_seconds = lease_seconds
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+
+    @classmethod
+    def over(cls, deployment: Deployment, presence: Presence, hostname: str) -> Self:
+        """Return the vigil of this process, announced in `presence`, at the deployment's pace."""
+        return cls(
+            worker=f"{hostname}/{os.getpid()}",
+            sweeper=deployment.sweeper(),
+            presence=presence,
+            beat_seconds=deployment.settings.heartbeat_seconds,
+            lease_seconds=deployment.settings.lease_seconds,
+        )
 
     def start(self) -> None:
         """Begin, in threads of its own."""

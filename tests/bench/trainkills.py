@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -86,16 +87,19 @@ class Stage:
         """Run it, with a corpus to learn on."""
         with self.stack:
             assert self.gateway is not None
-            with self.gateway:
+            self.gateway.start()
+            try:
                 self.live.wait_ready(READY_SECONDS)
                 add_corpus(connect_s3(self.live.settings), self._photos)
                 yield self
+            finally:
+                self.gateway.stop()
 
     def _plan(self, settings: Settings, folder: DataFolder, credentials: Credentials) -> Plan:
         plan = make_plan(settings, folder, credentials)
-        endpoint = plan.settings.s3_endpoint
-        assert endpoint is not None
-        self.gateway = Gateway(endpoint, self.kill_by_port)
+        port = urlsplit(str(plan.settings.s3_endpoint)).port
+        assert port is not None
+        self.gateway = Gateway(port, self.kill_by_port)
         others = [program for program in plan.programs if program.name != TRAINER]
         trainer = next(program for program in plan.programs if program.name == TRAINER)
         trainers = [behind(self.gateway.url, trainer, name) for name in TRAINERS]

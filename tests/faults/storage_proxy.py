@@ -136,6 +136,17 @@ class StorageProxy(LoopbackServer):
         mischief = self._choose(request.head.partition(b"\r\n")[0])
         if mischief is not None:
             self.done[mischief] += 1
+        return await self._treat(mischief, request, client, answers, server)
+
+    async def _treat(
+        self,
+        mischief: Mischief | None,
+        request: Message,
+        client: asyncio.StreamWriter,
+        answers: asyncio.StreamReader,
+        server: asyncio.StreamWriter,
+    ) -> bool:
+        """Do to a request what is to become of it; False ends the client's connection."""
         if mischief is Mischief.REFUSED:
             client.write(_REFUSAL)
             return True

@@ -4,19 +4,22 @@ It stands between the trainers and the storage server and passes on what it is n
 What the server has seen of a request is then exactly what a process leaves that dies there.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Final, Literal
+
+from tests.faults.storage_proxy import Message, Mischief, StorageProxy
 
 #: What the keys of checkpoints have in them.
-CHECKPOINTS: Final = "/checkpoints/"
-#: Headers of one connection, not of the request or the answer.
-_HOP: Final = ("connection", "expect", "transfer-encoding", "keep-alive")
+CHECKPOINTS: Final = b"/checkpoints/"
+#: What has arrived of a request by then.
+_ARRIVED: Final = {
+    "before": Mischief.RESET,
+    "within": Mischief.CUT,
+    "after": Mischief.UNANSWERED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Boundary:
         """Name it for a table."""
         return f"{self.moment} {self.method}"
 
+    def lies_in(self, head: bytes) -> bool:
+        """Whether a request with that head is one in which the boundary lies."""
+        method, path, *_ = head.split(b" ", 2)
+        return method.decode() == self.method and CHECKPOINTS in path
+
 
 #: Every boundary of a checkpoint: it is put, and then the oldest one is deleted.
 BOUNDARIES: Final = (
@@ -44,33 +52,15 @@ BOUNDARIES: Final = (
 )
 
 
-class Gateway:
-    """Listens on loopback while it is entered; `kill` is told the port of the caller's socket."""
+class Gateway(StorageProxy):
+    """Kills the next one who comes to a boundary; `kill` is told the port of that one's socket."""
 
-    def __init__(self, upstream: str, kill: Callable[[int], None]) -> None:
-        self.upstream = urlsplit(upstream).netloc
+    def __init__(self, upstream: int, kill: Callable[[int], None]) -> None:
+        super().__init__()
+        self.leads_to = upstream
         self.kill = kill
         self._armed: Boundary | None = None
         self._lock = threading.Lock()
-        self._server = _Server(self)
-
-    @property
-    def url(self) -> str:
-        """Its address, in the place of the storage server's."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def armed(self) -> bool:
@@ -82,82 +72,26 @@ class Gateway:
         with self._lock:
             self._armed = boundary
 
-    def disarm(self, method: str, path: str) -> Boundary | None:
+    def _disarm(self, head: bytes) -> Boundary | None:
         """Return the boundary that a request comes to, which then waits no more."""
         with self._lock:
             due = self._armed
-            if due is None or due.method != method or CHECKPOINTS not in path:
+            if due is None or not due.lies_in(head):
                 return None
             self._armed = None
             return due
 
-
-class _Server(ThreadingHTTPServer):
-    """Passes each request on in a thread of its own."""
-
-    daemon_threads = True
-
-    def __init__(self, gateway: Gateway) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.gateway = gateway
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request: read, passed on as it is (its signature covers the host), and answered."""
-
-    protocol_version = "HTTP/1.1"
-
-    @property
-    def _gateway(self) -> Gateway:
-        assert isinstance(self.server, _Server)
-        return self.server.gateway
-
-    def _pass_on(self) -> None:
-        gateway = self._gateway
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        due = gateway.disarm(self.command, self.path)
-        if due is None or due.moment != "before":
-            upstream = HTTPConnection(gateway.upstream, timeout=60)
-            try:
-                if answer := self._forward(upstream, body, due):
-                    self._answer(answer)
-            finally:
-                upstream.close()
-        if due is not None:
-            self.close_connection = True
-            gateway.kill(self.client_address[1])
-
-    def _forward(
-        self, upstream: HTTPConnection, body: bytes, due: Boundary | None
-    ) -> HTTPResponse | None:
-        """Send the request, or half of it; returns what is to be answered."""
-        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            if name.lower() not in _HOP:
-                upstream.putheader(name, value)
-        upstream.endheaders()
-        if due is not None and due.moment == "within":
-            upstream.send(body[: len(body) // 2])
-            return None
-        upstream.send(body)
-        answer = upstream.getresponse()
+    async def _pass(
+        self,
+        request: Message,
+        client: asyncio.StreamWriter,
+        answers: asyncio.StreamReader,
+        server: asyncio.StreamWriter,
+    ) -> bool:
+        due = self._disarm(request.head)
         if due is None:
-            return answer
-        answer.read()
-        return None
-
-    def _answer(self, answer: HTTPResponse) -> None:
-        body = answer.read()
-        self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.getheaders():
-            if name.lower() not in (*_HOP, "content-length"):
-                self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
-        self.send_header("Content-Length", length or "0")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+            return await super()._pass(request, client, answers, server)
+        await self._treat(_ARRIVED[due.moment], request, client, answers, server)
+        # While its connection stands, or nobody could tell whose it was.
+        await asyncio.to_thread(self.kill, client.get_extra_info("peername")[1])
+        return False
