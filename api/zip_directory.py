@@ -1,7 +1,9 @@
 """The directory of a ZIP file, read over ranges: what lies in it and where, nothing unpacked.
 
 After PKWARE's APPNOTE.TXT 6.3.10, section 4.3. The directory at the file's end is the authority;
-where its own figures do not agree with each other, the file is damaged or made to deceive.
+where its own figures do not agree with each other, the file is damaged or made to deceive. Python's
+own `zipfile` would first make an object of every entry, however many millions there are said to be,
+and does not mind entries that overlap.
 """
 
 import struct

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs import rules
+from infra.jobs import quarantine, rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import Chunk, JobRecord, JobSpec, PhotoOutcome
@@ -57,7 +57,7 @@ class Claims:
         except (rules.NotClaimable, RecordMissing):
             return None
         claimed = self._hand_out(spec, chunk)
-        if claimed and (given_up := rules.condemned(chunk)):
+        if claimed and (given_up := quarantine.condemned(chunk)):
             return self._give_up(claimed, given_up)
         return claimed
 
@@ -76,7 +76,7 @@ class Claims:
     def _hand_out(self, spec: JobSpec, chunk: Chunk) -> ClaimedChunk | None:
         """Read the photos of a chunk just leased; gives it back when that is impossible now."""
         token = chunk.lease.token if chunk.lease else 0
-        decided = {*chunk.items, *(outcome.index for outcome in rules.condemned(chunk))}
+        decided = {*chunk.items, *(outcome.index for outcome in quarantine.condemned(chunk))}
         indices = spec.indices(chunk.number)
         try:
             entries = self._manifest(spec).photos(indices.start, indices.stop)
@@ -99,7 +99,7 @@ class Claims:
             token=token,
             worker=chunk.lease.worker if chunk.lease else "",
             photos=tuple(entry for entry in entries if entry.index not in decided),
-            solo=rules.solo(chunk),
+            solo=quarantine.solo(chunk),
         )
 
     def report(

@@ -17,7 +17,7 @@ from infra.jobs.holds import Holds
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import PhotoOutcome
 from infra.jobs.ports import JobStore
-from infra.jobs.rules import DAY_SECONDS
+from infra.jobs.timing import DAY_SECONDS
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Seconds between looks for jobs whose time is over.

@@ -18,13 +18,8 @@ from infra.jobs.model import (
     Problem,
 )
 
-#: Times a photo may be in the hands of a lost worker before its chunk goes photo by photo.
-SOLO_STRIKES: Final = 2
-#: Times a photo may be in the hands of a lost worker before it is given up.
-QUARANTINE_STRIKES: Final = 3
 #: `rung_at` of a chunk that nobody has heard of yet: the next sweep rings for it.
 NEVER: Final = 0.0
-DAY_SECONDS: Final = 24 * 3600.0
 
 _LEGAL: Final = {
     JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLING},
@@ -207,28 +202,6 @@ def lost(before: JobRecord, after: JobRecord) -> list[int]:
     ]
 
 
-def condemned(chunk: Chunk) -> list[PhotoOutcome]:
-    """Return a failed outcome for every photo that took its worker down too often."""
-    problem = Problem(
-        type="photo-crashes-worker",
-        detail=f"The worker went down {QUARANTINE_STRIKES} times while it worked on this photo. "
-        "Save it again with another program, or leave it out.",
-    )
-    return [
-        PhotoOutcome(index=index, error=problem)
-        for index, strikes in sorted(chunk.strikes.items())
-        if strikes >= QUARANTINE_STRIKES and index not in chunk.items
-    ]
-
-
-def solo(chunk: Chunk) -> bool:
-    """Whether the chunk must be worked photo by photo, to find the one that kills workers."""
-    return any(
-        SOLO_STRIKES <= strikes < QUARANTINE_STRIKES and index not in chunk.items
-        for index, strikes in chunk.strikes.items()
-    )
-
-
 def held(record: JobRecord, number: int, token: int) -> tuple[Chunk, Lease]:
     """Return the chunk and its lease if the token is the lease's; raises StaleLease.
 
@@ -274,21 +247,6 @@ def _resumed(
     if cancelled:
         record = move(record, JobState.CANCELLING)
     return _settle(record, now)
-
-
-def eta(record: JobRecord, now: float) -> float | None:
-    """Return the seconds left at the pace since the start; None until a photo is finished."""
-    finished = record.done + record.failed
-    if record.state is not JobState.RUNNING or record.started is None or finished == 0:
-        return None
-    return max(now - record.started, 0.0) / finished * (record.spec.total - finished)
-
-
-def expires(record: JobRecord, retention_days: float | None) -> float | None:
-    """Return when a job is removed, seconds since the epoch; None while nobody can know."""
-    if retention_days is None or record.finished is None:
-        return None
-    return record.finished + retention_days * DAY_SECONDS
 
 
 def _with(record: JobRecord, chunk: Chunk) -> JobRecord:

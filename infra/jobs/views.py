@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.jobs import rules, training_rules
+from infra.jobs import timing, training_rules
 from infra.jobs.model import (
     JobKind,
     JobRecord,
@@ -58,7 +58,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
     spec = record.spec
     if spec.training is None:
         progress = (record.done + record.failed) / spec.total
-        eta = rules.eta(record, now)
+        eta = timing.eta(record, now)
     else:
         progress, eta = training_rules.part_done(record), training_rules.eta(record)
     return JobView(
@@ -75,7 +75,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         created=spec.created,
         started=record.started,
         finished=record.finished,
-        expires=rules.expires(record, retention_days),
+        expires=timing.expires(record, retention_days),
         error=record.error,
         progress=progress,
         mixed_with=spec.mixed_with,

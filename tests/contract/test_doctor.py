@@ -17,9 +17,9 @@ from infra.deployment import Deployment, connect
 from infra.doctor import Examined, examine
 from infra.doorbell import STYLIZE_QUEUES
 from infra.jobs.model import JobDraft
-from infra.jobs.rules import DAY_SECONDS
 from infra.jobs.store import OPEN_KEY, record_key
 from infra.jobs.sweep import SURVEY_SECONDS
+from infra.jobs.timing import DAY_SECONDS
 from infra.redis_client import RedisClient
 from infra.settings import Settings
 from infra.stack.environment import settings_environment

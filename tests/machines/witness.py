@@ -3,7 +3,7 @@
 from infra import layout
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord, JobState, PhotoOutcome
-from infra.jobs.rules import QUARANTINE_STRIKES
+from infra.jobs.quarantine import QUARANTINE_STRIKES
 from infra.jobs.views import ClaimedChunk, ItemView, JobView
 from tests.fakes.service import TENANT
 from tests.fakes.storage import MemoryStore

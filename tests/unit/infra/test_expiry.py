@@ -8,7 +8,7 @@ from infra import layout
 from infra.errors import InvalidRequest, JobMissing
 from infra.jobs.expiry import LOOK_SECONDS
 from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome
-from infra.jobs.rules import DAY_SECONDS
+from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import ClaimedChunk
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.jobs import rules
+from infra.jobs import quarantine, rules, timing
 from infra.jobs.model import (
     Attempt,
     Chunk,
@@ -249,13 +249,13 @@ def test_photo_that_kills_workers_is_found_and_given_up() -> None:
     for _ in range(4):
         record, token = claimed(record)
         chunk = record.active[0]
-        seen.append((rules.solo(chunk), [item.index for item in rules.condemned(chunk)]))
+        seen.append((quarantine.solo(chunk), [item.index for item in quarantine.condemned(chunk)]))
         record, _ = rules.report(record, 0, token, [], [1], NOW, TTL)
         record, _ = rules.sweep(record, NOW + TTL, 30)
     assert seen == [(False, []), (False, []), (True, []), (False, [1])]
-    assert rules.condemned(record.active[0])[0].error
+    assert quarantine.condemned(record.active[0])[0].error
     done = report(*claimed(record), 1)
-    assert rules.condemned(done.active[0]) == []
+    assert quarantine.condemned(done.active[0]) == []
 
 
 def test_cancel_before_anybody_works_is_immediate() -> None:
@@ -348,10 +348,10 @@ def test_rebuild_of_a_cancelled_job_is_cancelled() -> None:
 
 def test_eta_follows_the_pace_and_is_unknown_before_the_first_photo() -> None:
     record, token = claimed(offered())
-    assert rules.eta(record, NOW + 5) is None
+    assert timing.eta(record, NOW + 5) is None
     record = report(record, token, 0, 1)
-    assert rules.eta(record, NOW + 8) == 8 / 2 * 5
-    assert rules.eta(rules.cancel(record, NOW), NOW + 8) is None
+    assert timing.eta(record, NOW + 8) == 8 / 2 * 5
+    assert timing.eta(rules.cancel(record, NOW), NOW + 8) is None
 
 
 def test_record_survives_json() -> None:
