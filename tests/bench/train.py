@@ -31,10 +31,12 @@ from trainer.studio import Studio
 from worker.net import NetConfig, TransformNet
 
 PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}
-#: Compiled steps are left out: PyTorch 2.13 fails in their backward pass on a CPU.
 VARIANTS = (
     EXACT,
+    Arithmetic(compiled=True),
+    Arithmetic(channels_last=True, compiled=True),
     Arithmetic(half=True, channels_last=True),
+    Arithmetic(half=True, channels_last=True, compiled=True),
 )
 #: Steps in a turn and number of turns, by scale.
 TURNS = {"tiny": (1, 1), "small": (2, 5), "full": (5, 12)}
