@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
     #: Threads of the trainer's CPU arithmetic; 0 leaves the choice to PyTorch.
     trainer_threads: Annotated[int, Field(ge=0)] = 0
+    #: Whether a CPU trains in compiled steps and bfloat16, about twice as fast: other last bits, a
+    #: minute of compiling at first, and a C++ compiler is needed. A GPU always does.
+    trainer_fast: bool = False
     #: Whether a training makes way for albums that wait.
     trainer_yields: bool = True
     #: Bytes of corpus shards that a trainer keeps on its disk.

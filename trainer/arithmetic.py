@@ -1,5 +1,7 @@
-"""What training calculates with: exactly repeatable on a CPU, in half precision on a GPU."""
+"""What training calculates with: exactly repeatable on a CPU unless told otherwise, else fast."""
 
+import os
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,10 +23,22 @@ class Arithmetic:
     channels_last: bool = False
 
     @classmethod
-    def of(cls, device: torch.device) -> Self:
-        """Return what suits a device: a GPU trades the last bits for speed."""
-        gpu = device.type == "cuda"
-        return cls(half=gpu, compiled=gpu, channels_last=gpu)
+    def of(cls, device: torch.device, *, fast: bool = False) -> Self:
+        """Return what suits a device: a GPU trades the last bits for speed, a CPU if `fast`.
+
+        Raises ValueError where a CPU's steps cannot be compiled.
+        """
+        if device.type == "cuda":
+            return cls(half=True, compiled=True, channels_last=True)
+        if not fast:
+            return cls()
+        compiler = os.environ.get("CXX", "g++")
+        if shutil.which(compiler) is None:
+            raise ValueError(
+                f"fast training on a CPU compiles its steps with {compiler!r}, which is not there: "
+                "install it, name another in CXX, or train exactly (IMPASTO_TRAINER_FAST=false)"
+            )
+        return cls(half=_bfloat16_pays(), compiled=True, channels_last=True)
 
     def __str__(self) -> str:
         names = {
@@ -49,6 +63,11 @@ class Arithmetic:
     def convolving(self, device: torch.device) -> AbstractContextManager[object]:
         """Return the context in which nets and loss networks run."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.half)
+
+
+def _bfloat16_pays() -> bool:
+    """Whether this CPU multiplies in bfloat16; others only pretend to, slowly."""
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
 
 
 #: CPU arithmetic that repeats bit for bit.

@@ -8,7 +8,7 @@ import structlog
 import torch
 
 from infra.deployment import Deployment
-from trainer.arithmetic import set_up_cpu
+from trainer.arithmetic import Arithmetic, set_up_cpu
 from trainer.corpus import Photos
 from trainer.lossnet import LossNetwork, load_loss_network
 from trainer.shards import ShardCache, ShardCorpus
@@ -35,7 +35,7 @@ class Child:
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     """Put a child together; `stop` is set when the process is to end.
 
-    Raises ValueError for a device that is not there.
+    Raises ValueError for a device, or a compiler, that is not there.
     """
     settings, objects = deployment.settings, deployment.objects
     set_up_cpu(settings.trainer_threads or torch.get_num_threads())
@@ -66,6 +66,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         load_network=load_network,
         scratch=kept / "jobs",
         limits=PixelLimits(max_megapixels=settings.max_photo_megapixels),
+        arithmetic=Arithmetic.of(device, fast=settings.trainer_fast),
     )
     slices = SliceWorker(
         jobs=deployment.jobs,

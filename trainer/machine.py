@@ -5,6 +5,7 @@ from functools import cache
 
 import torch
 
+from trainer.arithmetic import EXACT, Arithmetic
 from worker.net import NetConfig, TransformNet
 
 #: (batch, channels, side, side) of the step that is tried.
@@ -12,17 +13,18 @@ _PHOTOS = (1, 3, 96, 96)
 _SEED = 7
 
 
-def machine(device: torch.device) -> str:
+def machine(device: torch.device, arithmetic: Arithmetic = EXACT) -> str:
     """Name what decides the rounding of arithmetic: torch's version, and the GPU or the CPU's kind.
 
     A CPU's instruction set does not tell enough: libraries also choose the order of sums by the
     sizes of caches, and by instructions that have no name in torch. So a training step on made-up
-    photos is tried, and what it rounds to is part of the name.
+    photos is tried, and what it rounds to is part of the name. So is arithmetic that is not exact.
     """
     if device.type == "cuda":
         return f"torch {torch.__version__}, {torch.cuda.get_device_name(device)}"
     kind = torch.backends.cpu.get_cpu_capability()
-    return f"torch {torch.__version__}, {kind}, rounding {_rounding(torch.get_num_threads())}"
+    name = f"torch {torch.__version__}, {kind}, rounding {_rounding(torch.get_num_threads())}"
+    return name if arithmetic == EXACT else f"{name}, {arithmetic}"
 
 
 @cache

@@ -8,6 +8,7 @@ strength is a path of affines from a photo that is kept to the strongest.
 import hashlib
 from dataclasses import dataclass
 
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.corpus import Photos
 from trainer.lossnet import LossNetwork
 from trainer.studio import Order, Studio
@@ -59,10 +60,11 @@ class QuickStudio(Studio):
         loss_network: LossNetwork,
         backbone: Backbone,
         photos: Photos | None = None,
+        arithmetic: Arithmetic = EXACT,
     ) -> None:
         if order.net != backbone.net.config:
             raise ValueError(f"the backbone is of shape {backbone.net.config}, not {order.net}")
-        super().__init__(order, loss_network, photos)
+        super().__init__(order, loss_network, photos, arithmetic)
         self.backbone = backbone
 
     def first_net(self) -> TransformNet:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from trainer.card import FirstIterations, StageCard, StyleCard, weights_sha256
-from trainer.machine import machine
 from trainer.training import Studio, first_iterations, starting_net
 
 #: Iterations in which rounding has not grown yet, and the largest relative difference of their
@@ -49,7 +48,7 @@ def repeat_stage(studio: Studio, folder: Path, stage: int) -> Repetition:
     """
     card = StyleCard.read(folder)
     published = {done.stage: done for done in card.stages}[stage]
-    known = published.first_on(machine(studio.device))
+    known = published.first_on(studio.machine)
     expected = known or published.first
     found = run_first_iterations(studio, folder, published)
     return Repetition(
@@ -81,12 +80,12 @@ def run_first_iterations(studio: Studio, folder: Path, stage: StageCard) -> Firs
     trainer = studio.stage_trainer(stage.stage, net, rate_scale=stage.rate_scale)
     losses = [(loss.content, loss.style) for loss in first_iterations(trainer)]
     return FirstIterations(
-        losses=losses, weights_sha256=weights_sha256(net), machine=machine(studio.device)
+        losses=losses, weights_sha256=weights_sha256(net), machine=studio.machine
     )
 
 
 def _recorded(studio: Studio, folder: Path, stage: StageCard) -> StageCard:
-    if not stage.iterations or stage.first_on(machine(studio.device)):
+    if not stage.iterations or stage.first_on(studio.machine):
         return stage  # A base was not trained here at all.
     found = run_first_iterations(studio, folder, stage)
     return stage.model_copy(update={"first_elsewhere": [*stage.first_elsewhere, found]})

@@ -30,7 +30,6 @@ from trainer.corpus import CorpusChanged
 from trainer.gate import refusal
 from trainer.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
 from trainer.loop import StageTrainer
-from trainer.machine import machine
 from trainer.objective import StepLoss
 from trainer.studio import Studio
 from worker.net import TransformNet
@@ -231,7 +230,7 @@ class TrainingRun:
         return FirstIterations(
             losses=losses,
             weights_sha256=self._first_weights or weights_sha256(net),
-            machine=machine(self._studio.device),
+            machine=self._studio.machine,
         )
 
     def _refuse(self, held_out: Losses, reason: str) -> StageEnd:

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trainer.arithmetic import Arithmetic
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
 from trainer.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out
 from trainer.loop import StageTrainer
 from trainer.losses import StyleTarget, distances, style_target
 from trainer.lossnet import LossNetwork
+from trainer.machine import machine
 from trainer.measure import Measured, measure
 from trainer.objective import Recipe
 from trainer.pace import AdaptivePace, FixedPace, Pace
@@ -57,14 +58,18 @@ class Studio:
     """
 
     def __init__(
-        self, order: Order, loss_network: LossNetwork, photos: Photos | None = None
+        self,
+        order: Order,
+        loss_network: LossNetwork,
+        photos: Photos | None = None,
+        arithmetic: Arithmetic = EXACT,
     ) -> None:
         if order.recipe.crop > CORPUS_SIDE:
             raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
         self.order = order
         self.loss_network = loss_network
         self.device = loss_network.device
-        self.arithmetic = Arithmetic.of(self.device)
+        self.arithmetic = arithmetic
         painting = read_painting(order.painting, order.painting_side)
         self.painting = to_tensor(painting).to(self.device)
         self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
@@ -76,6 +81,11 @@ class Studio:
             to_tensor(self.corpus.photo(index)).to(self.device) for index in held_out or training
         ]
         self.target: StyleTarget = style_target(loss_network, self.painting)
+
+    @property
+    def machine(self) -> str:
+        """What this studio's arithmetic runs on, as cards name it."""
+        return machine(self.device, self.arithmetic)
 
     def first_net(self) -> TransformNet:
         """Return the untrained net that the seed stands for."""

@@ -15,6 +15,7 @@ from infra.errors import ImpastoError
 from infra.jobs.model import JobSpec, TrainingOrder
 from infra.jobs.views import ClaimedTraining
 from infra.storage.port import ObjectMissing, ObjectStore
+from trainer.arithmetic import EXACT, Arithmetic
 from trainer.checkpoint import CheckpointStore
 from trainer.corpus import Photos
 from trainer.folder import StyleFolder
@@ -101,6 +102,7 @@ class Workshop:
         limits: PixelLimits,
         widths: Mapping[str, int] = WIDTHS,
         rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
+        arithmetic: Arithmetic = EXACT,
     ) -> None:
         self._objects = objects
         self._shared = shared
@@ -110,6 +112,7 @@ class Workshop:
         self._limits = limits
         self._widths = widths
         self._rules = rules
+        self._arithmetic = arithmetic
 
     def open(self, claim: ClaimedTraining) -> Bench:
         """Return a training where its newest whole checkpoint left it, else at its start.
@@ -193,9 +196,11 @@ class Workshop:
         network = self._load_network(spec.order.loss_network)
         corpus = self._open_corpus(spec.tenant, spec.order.corpus)
         if start.backbone is None:
-            return Studio(_order(spec, painting, self._net(spec.order)), network, corpus)
+            order = _order(spec, painting, self._net(spec.order))
+            return Studio(order, network, corpus, self._arithmetic)
         backbone = self._backbone(start.backbone)
-        return QuickStudio(_order(spec, painting, backbone.net.config), network, backbone, corpus)
+        order = _order(spec, painting, backbone.net.config)
+        return QuickStudio(order, network, backbone, corpus, self._arithmetic)
 
     def _backbone(self, sha256: str) -> Backbone:
         try:

@@ -1,11 +1,13 @@
 """The arithmetic of a GPU, as far as a CPU can show it: other bits, the same training."""
 
+import pytest
 import torch
 from torch import Tensor
 
 from trainer.arithmetic import EXACT, Arithmetic
 from trainer.losses import style_target
 from trainer.lossnet import LossNetwork
+from trainer.machine import machine
 from trainer.objective import Objective, Recipe, StepLoss
 from trainer.schedule import Stage
 from worker.net import NetConfig, TransformNet
@@ -31,6 +33,21 @@ def one_step(arithmetic: Arithmetic, network: LossNetwork) -> tuple[Tensor, Step
 def test_a_gpu_computes_in_half_precision_and_a_cpu_exactly() -> None:
     assert Arithmetic.of(CPU) == EXACT
     assert Arithmetic.of(torch.device("cuda")) == Arithmetic(True, True, True)
+
+
+def test_a_cpu_trains_fast_where_that_is_wished() -> None:
+    fast = Arithmetic.of(CPU, fast=True)
+    assert fast.compiled
+    assert fast.channels_last
+    assert machine(CPU, fast) == f"{machine(CPU)}, {fast}"
+
+
+def test_fast_training_without_a_compiler_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match="no-such-compiler"):
+        Arithmetic.of(CPU, fast=True)
 
 
 def test_half_precision_sees_the_same_losses_but_for_rounding(loss_network: LossNetwork) -> None:

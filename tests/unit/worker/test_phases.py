@@ -1,5 +1,8 @@
 """The phase-wise convolutions give what the plain ones give, and so do their gradients."""
 
+import shutil
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +33,14 @@ def test_a_convolution_may_be_shuffled_from_its_phases(height: int, width: int) 
     x, weight, bias = random(2, 4, height, width), random(3, 4, 9, 9), random(3)
     plain = F.conv2d(x, weight, bias)
     assert_equal_with_gradients(plain, shuffled_conv(x, weight, bias), [x, weight, bias])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling takes a C++ compiler")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
+def test_doubling_can_be_compiled_with_its_gradients() -> None:
+    compiled = torch.compile(doubled_conv, dynamic=False)
+    x, weight = random(1, 3, 6, 7), random(5, 3, 3, 3)
+    assert_equal_with_gradients(doubled_conv(x, weight), compiled(x, weight), [x, weight])
 
 
 def assert_equal_with_gradients(expected: Tensor, found: Tensor, inputs: list[Tensor]) -> None:
