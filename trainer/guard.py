@@ -30,6 +30,9 @@ class GuardRules:
     lost: float = 0.8
     #: The same of the net that a stage starts from: above it there is no photo left to lose.
     learned: float = 0.8
+    #: Ratio from which content has next to no say in the loss: what is lost there stays lost, so
+    #: that it does not matter whether a photo was learned before.
+    blind: float = 1e3
     #: Times that the guard steps in within one stage before the training is ended.
     attempts: int = 3
     #: What each intervention multiplies the learning rate with.
@@ -56,7 +59,9 @@ def step_alarm(losses: Sequence[float], rules: GuardRules) -> str | None:
     return f"the loss rose to {min(newest):.3g}, where {usual:.3g} was usual"
 
 
-def stage_alarm(before: Losses | None, after: Losses, rules: GuardRules) -> str | None:
+def stage_alarm(
+    before: Losses | None, after: Losses, ratio: float, rules: GuardRules
+) -> str | None:
     """Return what is wrong with a finished stage on held-out photos; None when nothing is.
 
     `before` is what the stage started from; None stands for an untrained net, which has no photo
@@ -64,9 +69,10 @@ def stage_alarm(before: Losses | None, after: Losses, rules: GuardRules) -> str 
     """
     if not (math.isfinite(after.content) and math.isfinite(after.style)):
         return "the net gives values that are no numbers"
-    if before is None or before.lost >= rules.learned or after.lost < rules.lost:
+    learned = before is not None and before.lost < rules.learned
+    if after.lost < rules.lost or not (learned or ratio >= rules.blind):
         return None
     return (
-        f"the photo was lost: on held-out photos the painting's content was {before.lost:.0%} as "
-        f"far from its own photo as from another one, and is {after.lost:.0%} now"
+        f"the photo is lost: on held-out photos the painting's content is {after.lost:.0%} as far "
+        f"from its own photo as from another one, and {rules.lost:.0%} is the bound"
     )

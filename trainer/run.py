@@ -97,6 +97,10 @@ class TrainingRun:
         """Iterations of the running stage that are done."""
         return len(self.history[-1])
 
+    @property
+    def _ratio(self) -> float:
+        return self._studio.order.schedule.stages[self.stage].ratio
+
     def step(self) -> StepLoss:
         """Train one iteration; the guard may take the stage back to its start.
 
@@ -110,9 +114,8 @@ class TrainingRun:
         self.history[-1].append(loss)
         if self.iteration == FIRST_ITERATIONS:
             self._first_weights = weights_sha256(self._net)
-        ratio = self._studio.order.schedule.stages[self.stage].ratio
         recent = self.history[-1][-self._rules.window - self._rules.sustained :]
-        if alarm := step_alarm([loss.total(ratio) for loss in recent], self._rules):
+        if alarm := step_alarm([loss.total(self._ratio) for loss in recent], self._rules):
             self._go_back(alarm)
         return loss
 
@@ -128,7 +131,7 @@ class TrainingRun:
             return self._go_back(f"the weights went out of range ({error.detail})")
         held_out = Losses(**asdict(self._studio.measure(net)))
         before = self.card.stages[-1].held_out if self.card.stages else None
-        if alarm := stage_alarm(before, held_out, self._rules):
+        if alarm := stage_alarm(before, held_out, self._ratio, self._rules):
             return self._go_back(alarm)
         if reason := refusal(before, held_out):
             return self._refuse(held_out, reason)
@@ -211,7 +214,7 @@ class TrainingRun:
     def _accept(self, data: bytes, held_out: Losses) -> StageEnd:
         done = StageCard(
             stage=self.stage,
-            ratio=self._studio.order.schedule.stages[self.stage].ratio,
+            ratio=self._ratio,
             iterations=self.iteration,
             file=stage_file(self.stage),
             sha256=hashlib.sha256(data).hexdigest(),
@@ -236,7 +239,7 @@ class TrainingRun:
     def _refuse(self, held_out: Losses, reason: str) -> StageEnd:
         refused = RefusedStage(
             stage=self.stage,
-            ratio=self._studio.order.schedule.stages[self.stage].ratio,
+            ratio=self._ratio,
             iterations=self.iteration,
             held_out=held_out,
             reason=reason,
@@ -254,14 +257,13 @@ class TrainingRun:
 
     def _go_back(self, reason: str) -> None:
         """Return to the net that the stage started from, with smaller steps."""
-        ratio = self._studio.order.schedule.stages[self.stage].ratio
         if self._attempts >= self._rules.attempts:
-            self._give_up(ratio, reason)
+            self._give_up(reason)
         self._attempts += 1
         self._rate_scale *= self._rules.slower
         what = Intervention(
             stage=self.stage,
-            ratio=ratio,
+            ratio=self._ratio,
             iteration=self.iteration,
             reason=reason,
             rate_scale=self._rate_scale,
@@ -271,8 +273,8 @@ class TrainingRun:
         self.history[-1] = []
         self._enter(self.stage, self._start)
 
-    def _give_up(self, ratio: float, reason: str) -> None:
-        where = f"stage {self.stage} (ratio {ratio:g}), after {self._attempts} smaller steps"
+    def _give_up(self, reason: str) -> None:
+        where = f"stage {self.stage} (ratio {self._ratio:g}), after {self._attempts} smaller steps"
         note = f"The training was ended in {where}: {reason}."
         self.note([note])
         kept = len(self.card.stages)

@@ -40,21 +40,32 @@ def test_a_stage_begins_wild() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "alarms"),
-    [(None, 0.99, False), (0.4, 0.79, False), (0.4, 0.81, True), (0.9, 0.95, False)],
+    ("before", "after", "ratio", "alarms"),
+    [
+        (None, 0.99, 10, False),
+        (0.4, 0.79, 10, False),
+        (0.4, 0.81, 10, True),
+        (0.9, 0.95, 10, False),
+        # Where content has no say in the loss, what is lost stays lost.
+        (None, 0.99, 1e9, True),
+        (0.9, 0.95, 1e9, True),
+        (0.9, 0.7, 1e9, False),
+    ],
 )
-def test_a_photo_that_is_lost_alarms(before: float | None, after: float, alarms: bool) -> None:
+def test_a_photo_that_is_lost_alarms(
+    before: float | None, after: float, ratio: float, alarms: bool
+) -> None:
     started = None if before is None else losses(0.4, 0.5, lost=before)
-    assert bool(stage_alarm(started, losses(0.6, 0.1, lost=after), RULES)) == alarms
+    assert bool(stage_alarm(started, losses(0.6, 0.1, lost=after), ratio, RULES)) == alarms
 
 
 def test_strokes_that_take_a_picture_away_from_all_photos_alike_do_not_alarm() -> None:
     """A bold painting's content distance is above 1 where the photo can still be told."""
-    assert stage_alarm(losses(0.4, 0.5), losses(1.2, 0.1, lost=0.6), RULES) is None
+    assert stage_alarm(losses(0.4, 0.5), losses(1.2, 0.1, lost=0.6), 10, RULES) is None
 
 
 def test_a_net_of_no_numbers_alarms() -> None:
-    assert stage_alarm(None, losses(math.nan, 0.1), RULES)
+    assert stage_alarm(None, losses(math.nan, 0.1), 1, RULES)
 
 
 @pytest.mark.parametrize(

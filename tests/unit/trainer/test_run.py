@@ -180,7 +180,7 @@ def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioM
         finish(run)
     assert [stage.stage for stage in run.card.stages] == [0]
     assert [step.rate_scale for step in run.card.interventions] == [0.5, 0.25]
-    assert all("photo was lost" in step.reason for step in run.card.interventions)
+    assert all("photo is lost" in step.reason for step in run.card.interventions)
     assert "ended in stage 1" in run.card.notes[-1]
 
 
