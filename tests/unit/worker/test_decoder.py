@@ -15,8 +15,11 @@ import psutil
 import pytest
 
 from infra.errors import ServiceUnavailable
+from infra.settings import Settings
 from tests.fakes.mortal_decoder import HOARD, KILL, KILL_ONCE, SPIN
 from tests.fakes.studio import Studio
+from tests.hostile import REASONS
+from tests.hostile import hostile_photos as hostile_suite
 from tests.integration.live_stack import command, lives
 from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, scene
 from worker.pixels import PhotoRejected, PixelLimits, decode
@@ -182,3 +185,47 @@ def test_album_goes_on_without_the_photo_that_kills_its_process(mortal: PhotoDec
         for name, outcome in studio.outcomes(job).items()
     }
     assert reasons == {"a.png": None, "killer.jpg": "photo-crashes-decoder", "b.png": None}
+
+
+def test_each_of_the_hostile_suite_is_turned_away_soon_and_in_little_memory() -> None:
+    """Two seconds of a process's own clock at most, and a gigabyte, within the usual limits."""
+    settings = Settings()
+    limits = PixelLimits(settings.max_photo_megapixels)
+    wrong: dict[str, str] = {}
+    with PhotoDecoder(limits, max_file_bytes=settings.max_photo_bytes) as decoder:
+        process = started(decoder)
+        for name, data in hostile_files().items():
+            before = cpu_seconds(process)
+            found = reason(decoder, data)
+            if not lives(process):  # the kernel ended it; see `bounds`
+                process = started(decoder)
+            elif cpu_seconds(process) - before > 2 or most_bytes(process) > 1e9:
+                found += ", too late or too large"
+            if found not in REASONS:
+                wrong[name] = found
+    assert wrong == {}
+
+
+def hostile_files() -> dict[str, bytes]:
+    """The suite without its archives, which never come here; see `test_archived`."""
+    return {n: data for n, data in hostile_suite().items() if not n.endswith(".zip")}
+
+
+def started(decoder: PhotoDecoder) -> psutil.Process:
+    """The one idle process of a decoder, once it has worked."""
+    before = processes()
+    decoder.decode(encoded(scene(), "PNG"))
+    (pid,) = processes() - before
+    return psutil.Process(pid)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def most_bytes(process: psutil.Process) -> int:
+    """The most memory that a process ever had; 0 where nothing tells."""
+    status = Path(f"/proc/{process.pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
