@@ -13,6 +13,7 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord, JobSpec
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.style_names import StyleNames
 
 #: Seconds from a job id to its commit; a slower submission is refused.
 SUBMISSION_SECONDS: Final = 3 * 3600.0
@@ -92,6 +93,8 @@ class Recovery:
         """Seal a job that has ended, which was cut off in there; returns whether one is live."""
         if record.state.terminal:
             spec = record.spec
+            if spec.training is not None:
+                StyleNames(self._objects).release(spec.style, spec.id)
             Manifest(store=self._objects, tenant=spec.tenant, job=spec.id).seal(record)
             self._records.seal(spec.id)
         return not record.state.terminal

@@ -39,10 +39,23 @@ def audit(store: S3Store) -> Audit:
     found.orphans += [layout.job_prefix(TENANT, job) for job in sorted(jobs.keys() - known)]
     newest = {layout.parse_newest_entry(k) for k in _below(keys, layout.newest_prefix(TENANT))}
     found.orphans += [layout.newest_entry(TENANT, job) for job in sorted(newest - known)]
-    reserved = _below(keys, layout.STYLES_PREFIX)
-    found.orphans += sorted(key for key in reserved if "/owners/" in key)
+    found.orphans += _styleless(keys, known - sealed)
     _audit_results(store, keys, live, found)
     return found
+
+
+def _styleless(keys: set[str], pending: set[str]) -> list[str]:
+    """Return the reservations of names by trainings that have ended without a style.
+
+    One that has published keeps its name for good; one of a `pending` job is on its way.
+    """
+    reserved = [key for key in sorted(_below(keys, layout.STYLES_PREFIX)) if "/owners/" in key]
+    parts = {key: key.removeprefix(layout.STYLES_PREFIX).partition("/owners/") for key in reserved}
+    return [
+        key
+        for key, (style, _, owner) in parts.items()
+        if layout.style_index(style) not in keys and owner.removesuffix(".json") not in pending
+    ]
 
 
 def _audit_results(store: S3Store, keys: set[str], jobs: set[str], found: Audit) -> None:

@@ -13,6 +13,7 @@ from tests.faults.albums import Album, Gallery, check_results
 from tests.faults.bucket_audit import Audit, audit
 from tests.faults.fault_stack import READY_SECONDS, WORKERS, FaultStack
 from tests.faults.kinds import FAULTS, Site
+from tests.faults.lessons import School
 from tests.integration.live_stack import wait_until
 
 #: Seconds within which every worker must consume again after Redis was down.
@@ -72,6 +73,9 @@ class Report:
     #: Commits that were refused because the chunk had another holder by then.
     refused_commits: int
     lost: list[str]
+    #: Trainings that were accepted, and those that did not end as all others did.
+    trainings: int
+    astray: list[str]
     stale: list[str]
     audit: Audit
     other: list[str] = field(default_factory=list)
@@ -88,10 +92,15 @@ class Report:
         return late if self.bounces else []
 
     @property
+    def broken(self) -> list[str]:
+        """Every promise that was not kept, a sentence or a key each."""
+        wrong = [*self.lost, *self.astray, *self.stale, *self.other]
+        return wrong + self.audit.doubles + self.audit.orphans
+
+    @property
     def faultless(self) -> bool:
         """Whether every promise was kept."""
-        broken = (self.lost, self.stale, self.audit.doubles, self.audit.orphans, self.other)
-        return not any(broken) and not self.deaf
+        return not self.broken and not self.deaf
 
     def __str__(self) -> str:
         kinds = Counter(fault.kind for fault in self.done)
@@ -102,9 +111,11 @@ class Report:
             ("minutes", f"{self.seconds / 60:.1f}"),
             ("albums accepted", len(self.albums)),
             ("photos accepted", self.photos),
+            ("trainings accepted", self.trainings),
             ("submissions turned away or unanswered", self.turned_away),
             ("stale commits refused", self.refused_commits),
             ("photos lost", len(self.lost)),
+            ("trainings that did not end in the nets of all others", len(self.astray)),
             ("photos with two results", len(self.audit.doubles)),
             ("stale commits, or counts that ran back", len(self.stale)),
             ("orphan objects", len(self.audit.orphans)),
@@ -116,8 +127,7 @@ class Report:
             ),
             ("other broken promises", len(self.other)),
         ]
-        wrong = [*self.lost, *self.stale, *self.audit.doubles, *self.audit.orphans, *self.other]
-        return "\n".join([faults, "", table(("what", "number"), rows), *wrong])
+        return "\n".join([faults, "", table(("what", "number"), rows), *self.broken])
 
 
 def _s(seconds: float | None) -> str:
@@ -144,6 +154,7 @@ def judge(site: Site, done: list[Planned], seed: int, begun: float, folder: Path
     _wait_consuming(site)
     site.stack.storage.delay = 0.0
     site.gallery.end(DRAIN_SECONDS)
+    site.school.end(DRAIN_SECONDS)
     bucket = site.stack.bucket()
     deadline = time.monotonic() + DRAIN_SECONDS
     while (found := audit(bucket)).open_jobs and time.monotonic() < deadline:
@@ -161,6 +172,8 @@ def judge(site: Site, done: list[Planned], seed: int, begun: float, folder: Path
         slowest={name: slowest(site.stack, name, site.bounces) for name in WORKERS},
         refused_commits=sum(len(site.stack.events(name, REFUSED)) for name in WORKERS),
         lost=lost,
+        trainings=len(site.school.lessons),
+        astray=site.school.wrong(bucket),
         stale=[line for album in site.gallery.albums for line in album.wrong],
         audit=found,
         other=site.wrong,
@@ -191,7 +204,9 @@ def slowest(stack: FaultStack, worker: str, bounces: Sequence[float]) -> float |
 def open_site(stack: FaultStack, folder: Path, client: Client) -> Site:
     """Put a running stack under load; the styles must be published by now."""
     gallery = Gallery(stack.url, folder / "photos")
-    site = Site(stack=stack, gallery=gallery, client=client)
+    school = School(stack.url, folder, stack.bucket())
+    site = Site(stack=stack, gallery=gallery, school=school, client=client)
     gallery.start()
+    school.start()
     wait_until(lambda: gallery.finished > 0, "the first photos", READY_SECONDS)
     return site

@@ -24,6 +24,7 @@ from infra.storage.s3 import S3Store, connect_s3
 from tests.faults.storage_proxy import StorageProxy
 from tests.faults.tripwire import Tripwire
 from tests.integration.live_stack import LiveStack
+from tests.integration.live_training import training_settings
 
 SECOND_WORKER = "second"
 WORKERS = (WORKER, SECOND_WORKER)
@@ -47,18 +48,13 @@ class FaultStack(LiveStack):
     def __init__(self, data: Path, *, delay: float = 0.0, **settings: object) -> None:
         self.storage = StorageProxy(delay=delay)
         self.wire = Tripwire()
-        self._asked = Settings(
-            data=data,
-            port=0,
-            lease_seconds=LEASE_SECONDS,
-            heartbeat_seconds=1,
-            sweep_seconds=1,
-            ring_patience_seconds=3,
-            device="cpu",
-            engine="torch",
-            threads=1,
-            trainer_threads=1,
-        ).model_copy(update=settings)
+        usual = {
+            "lease_seconds": LEASE_SECONDS,
+            "ring_patience_seconds": 3,
+            "engine": "torch",
+            "trainer_yields": False,  # albums never cease here
+        }
+        self._asked = training_settings(data, **{**usual, **settings})
         self._server = ""
         super().__init__(EmbeddedStack(self._asked, planner=self._plan, report=lambda _line: None))
 

@@ -19,6 +19,7 @@ from infra.doorbell import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.faults.albums import Gallery
 from tests.faults.fault_stack import LEASE_SECONDS, PROGRAMS, WORKERS, FaultStack
+from tests.faults.lessons import School
 from tests.faults.small_disk import filled
 from tests.integration.live_stack import wait_until
 
@@ -52,6 +53,7 @@ class Site:
 
     stack: FaultStack
     gallery: Gallery
+    school: School
     client: Client
     #: When Redis answered again after each time that it was down, seconds since the epoch.
     bounces: list[float] = field(default_factory=list)

@@ -32,6 +32,12 @@ def test_no_accepted_photo_is_lost(report: Report) -> None:
     assert report.lost == []
 
 
+def test_every_training_ends_in_the_same_nets(report: Report) -> None:
+    """Bit for bit, whatever became of its trainers, of Redis and of S3 meanwhile."""
+    assert report.trainings > 0
+    assert report.astray == []
+
+
 def test_no_photo_has_two_results(report: Report) -> None:
     assert report.audit.doubles == []
 

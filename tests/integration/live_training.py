@@ -8,7 +8,7 @@ import torch
 
 from api.client import Client
 from api.schemas import Job
-from infra.catalogue import StyleCatalogue
+from infra.catalogue import Style, StyleCatalogue
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
 from tests.integration.live_stack import LiveStack, wait_until
@@ -95,7 +95,11 @@ def finished(client: Client, job: str) -> Job:
 def nets(stack: LiveStack, style: str) -> list[str]:
     """Hashes over the weights of a style's stages: a file also names its style."""
     objects = connect_s3(stack.settings)
-    stages = StyleCatalogue(objects).get(style).stages
-    for stage in stages:
+    return net_hashes(objects, StyleCatalogue(objects).get(style))
+
+
+def net_hashes(objects: S3Store, style: Style) -> list[str]:
+    """Hashes over the weights of a style's stages; each file must be the one its index names."""
+    for stage in style.stages:
         assert hashlib.sha256(objects.get(stage.key)).hexdigest() == stage.sha256
-    return [weights_sha256(unpack(objects.get(stage.key))[0]) for stage in stages]
+    return [weights_sha256(unpack(objects.get(stage.key))[0]) for stage in style.stages]

@@ -277,6 +277,23 @@ def test_submission_that_was_cut_off_holds_the_name_until_it_is_cleared(
     assert owners(world) == [layout.style_owner("waves", other)]
 
 
+@pytest.mark.parametrize("effects", range(9))
+def test_name_is_given_back_wherever_the_end_was_cut_off(
+    world: FakeDeployment, effects: int
+) -> None:
+    """Redis too forgets that the training had just ended."""
+    job = submit(world).id
+    world.fuse.set(effects)
+    with suppress(Killed):
+        world.jobs.cancel(job, TENANT)
+    world.fuse.clear()
+    world.restart()
+    world.records.flush()
+    world.jobs.sweep()
+    world.jobs.cancel(job, TENANT)
+    assert not owners(world)
+
+
 def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -> None:
     """Wherever the other comes between."""
     for effects in range(12):
