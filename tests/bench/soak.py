@@ -23,6 +23,7 @@ from redis import Redis
 
 from api.client import Client
 from infra.jobs.store import record_key
+from infra.jobs.timing import DAY_SECONDS
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.bench.common.tables import table
 from tests.faults.albums import Gallery
@@ -33,6 +34,9 @@ from tests.integration.live_stack import wait_until
 FLAT = 0.05
 #: Seconds between two measurements.
 SAMPLE_SECONDS = 2.0
+#: Seconds that an ended job stays: the bucket has then its lasting size before the warm-up is over
+#: (the embedded S3 server keeps some kilobytes in memory for every object that there is).
+RETENTION_SECONDS = 120.0
 #: Part of the time that is warm-up.
 WARM_UP = 0.25
 #: Seconds that the last albums get to end.
@@ -61,7 +65,8 @@ def main() -> int:
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # in order
     out = options.out or Path(tempfile.mkdtemp(prefix="impasto-soak-"))
-    with FaultStack(out / "data") as stack, Client(stack.url) as client:
+    kept = {"retention_days": RETENTION_SECONDS / DAY_SECONDS}
+    with FaultStack(out / "data", **kept) as stack, Client(stack.url) as client:
         gallery = Gallery(stack.url, out / "photos", photos=16, open_albums=2)
         start = _redis_start(stack, client, gallery)
         gallery.start()
