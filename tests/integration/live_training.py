@@ -28,7 +28,7 @@ def training_settings(data: Path, **chosen: object) -> Settings:
     Leases end soon and checkpoints come often, so that a few seconds hold a whole life.
     """
     weights = data.parent / f"{data.name}-weights"
-    weights.mkdir()
+    weights.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     state = models.get_model("squeezenet1_1", weights=None).state_dict()
     safetensors.torch.save_file(state, weights / "squeezenet1_1.safetensors")
