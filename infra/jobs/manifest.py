@@ -127,7 +127,7 @@ class Manifest:
             body = self._store.get(layout.outcomes(self._tenant, self._job, chunk, token))
             lines = (PhotoOutcome.model_validate_json(line) for line in body.splitlines())
             outcomes |= {outcome.index: outcome for outcome in lines}
-        return Attempt(chunk=chunk, token=tokens[-1], outcomes=tuple(outcomes.values()))
+        return Attempt(chunk=chunk, tokens=tuple(tokens), outcomes=tuple(outcomes.values()))
 
     def write_progress(self, token: int, progress: TrainingProgress) -> None:
         """Write or replace how far one slice of a training has come."""

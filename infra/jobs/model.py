@@ -277,5 +277,6 @@ class Attempt(Value):
     """What was achieved in a chunk up to its highest token, as its outcomes in S3 tell."""
 
     chunk: int
-    token: int
+    #: Of every file that was written, ascending.
+    tokens: tuple[int, ...]
     outcomes: tuple[PhotoOutcome, ...]

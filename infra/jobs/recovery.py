@@ -10,7 +10,7 @@ from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.jobs import rules, training_rules
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord, JobSpec
+from infra.jobs.model import Attempt, JobRecord, JobSpec
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
 from infra.style_names import StyleNames
@@ -61,7 +61,9 @@ class Recovery:
     def _rebuild(self, spec: JobSpec, manifest: Manifest) -> JobRecord:
         cancelled = manifest.cancelled()
         if spec.training is None:
-            return rules.rebuild(spec, manifest.attempts(), cancelled, self._clock())
+            fence = int(self._clock() * 1_000_000)  # before anything is read
+            attempts = [_fenced(spec, manifest, each, fence) for each in manifest.attempts()]
+            return rules.rebuild(spec, attempts, cancelled, self._clock())
         tokens = manifest.slices()
         return training_rules.rebuild(
             spec,
@@ -112,3 +114,18 @@ class Recovery:
         Manifest(store=self._objects, tenant=tenant, job=job).discard()
         log.info("submission discarded", job_id=job)
         return True
+
+
+def _fenced(spec: JobSpec, manifest: Manifest, attempt: Attempt, fence: int) -> Attempt:
+    """Keep what a rebuild takes over of a chunk in a file of its own, above those it was read from.
+
+    A worker that was stopped on its way may write under its own token later. What has been given
+    out by then must not change with that when Redis is lost once more. A chunk that one attempt
+    finished alone is left as it is, which spares a large job thousands of files.
+    """
+    whole = len(attempt.outcomes) == len(spec.indices(attempt.chunk))
+    if not attempt.outcomes or (whole and len(attempt.tokens) == 1):
+        return attempt
+    token = max(fence, attempt.tokens[-1] + 1)
+    manifest.write_outcomes(attempt.chunk, token, attempt.outcomes)
+    return attempt.model_copy(update={"tokens": (*attempt.tokens, token)})

@@ -225,7 +225,7 @@ def rebuild(spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: fl
     tokens: list[int] = []
     for attempt in attempts:
         seen.add(attempt.chunk)
-        tokens.append(attempt.token)
+        tokens += attempt.tokens
         chunk = Chunk(number=attempt.chunk, rung_at=NEVER)
         fresh = _fresh(spec, chunk, attempt.outcomes)
         record = _counted(record, fresh.values())

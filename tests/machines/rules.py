@@ -179,7 +179,7 @@ class RulesMachine(RuleBasedStateMachine):
         for (number, token), photos in sorted(self.stored.items()):
             older = {o.index: o for o in found[number].outcomes} if number in found else {}
             merged = tuple((older | photos).values())
-            found[number] = Attempt(chunk=number, token=token, outcomes=merged)
+            found[number] = Attempt(chunk=number, tokens=(token,), outcomes=merged)
         return list(found.values())
 
     # What must hold.

@@ -318,8 +318,8 @@ def test_rebuild_of_an_untouched_job_is_the_job() -> None:
 
 def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
     attempts = [
-        Attempt(chunk=3, token=9_000_000, outcomes=tuple(outcomes(9) + failures(10))),
-        Attempt(chunk=1, token=7_000_000, outcomes=tuple(outcomes(3, 4, 5))),
+        Attempt(chunk=3, tokens=(9_000_000,), outcomes=tuple(outcomes(9) + failures(10))),
+        Attempt(chunk=1, tokens=(7_000_000,), outcomes=tuple(outcomes(3, 4, 5))),
     ]
     record = rules.rebuild(spec(total=20), attempts, cancelled=False, now=NOW)
     assert (record.done, record.failed) == (4, 1)
@@ -333,14 +333,14 @@ def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
 
 
 def test_rebuild_of_a_finished_job_is_finished() -> None:
-    attempt = Attempt(chunk=0, token=1, outcomes=tuple(outcomes(0, 1)))
+    attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0, 1)))
     record = rules.rebuild(spec(total=2), [attempt], cancelled=False, now=NOW)
     assert record.state is JobState.SUCCEEDED
     assert record.finished == NOW
 
 
 def test_rebuild_of_a_cancelled_job_is_cancelled() -> None:
-    attempt = Attempt(chunk=0, token=1, outcomes=tuple(outcomes(0)))
+    attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0)))
     record = rules.rebuild(spec(), [attempt], cancelled=True, now=NOW)
     assert record.state is JobState.CANCELLED
     assert record.done == 1

@@ -4,10 +4,12 @@ import pytest
 
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnavailable
+from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
 from infra.jobs.sweep import BUSY_PATIENCE
+from infra.jobs.views import ItemView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 
@@ -492,3 +494,23 @@ def test_one_unreadable_manifest_does_not_stop_the_survey(world: FakeDeployment)
     world.records.flush()
     assert world.jobs.sweep().rebuilt == 1
     assert world.records.open_jobs() == [job]
+
+
+def test_what_a_rebuild_has_given_out_does_not_change_with_a_late_write(
+    world: FakeDeployment,
+) -> None:
+    """Two workers are stopped before they write; Redis is lost before and after the second."""
+    job = world.submit(3).id
+    early = world.claim(job, 0)
+    world.clock.advance(world.settings.lease_seconds + 1)
+    world.jobs.sweep()
+    late = world.claim(job, 0)
+    manifest = Manifest(store=world.objects, tenant=TENANT, job=job)
+    given_out: list[list[ItemView]] = []
+    for claim in (early, late):
+        manifest.write_outcomes(0, claim.token, [done(0, claim)])
+        world.records.flush()
+        world.clock.advance(0.001)
+        given_out.append(world.items(job))
+    assert given_out[0][0].outcome == done(0, early)
+    assert given_out[0] == given_out[1]
