@@ -39,7 +39,10 @@ def child() -> "Child":
 
 @app.task(bind=True, name=STYLIZE_TASK, ignore_result=True, acks_late=False)
 def stylize(self: Task, job_id: str, chunk: int) -> None:
-    """Work one chunk of an album, if there is something to do."""
+    """Work one chunk of an album, if there is something to do.
+
+    Returns when the next one may begin; the chunk's last photos may still be under way.
+    """
     child().work(job_id, chunk, str(self.request.hostname))
 
 
@@ -63,11 +66,19 @@ def begin_child(**_: object) -> None:
     stopping.begin_child(stop)
 
 
+def end_child(**_: object) -> None:
+    """Let this process end when its chunks have been handed in or given back."""
+    stop.set()
+    if child.cache_info().currsize:
+        child().finish()
+
+
 main_process = MainProcess(attend)
 signals.setup_logging.connect(log_as_json)
 signals.celeryd_after_setup.connect(listen)
 signals.worker_process_init.connect(begin_child)
 signals.worker_init.connect(main_process.begin)
+signals.worker_process_shutdown.connect(end_child)
 signals.worker_ready.connect(main_process.ready)
 signals.worker_shutting_down.connect(main_process.shutting_down)
 signals.worker_shutdown.connect(main_process.shutdown)

@@ -14,6 +14,8 @@ from worker.engines.choice import EngineFactory, choose_device, choose_engine
 from worker.nets import NetCache
 from worker.pixels import PixelLimits
 from worker.pixels.decoder import PhotoDecoder
+from worker.relay import Relay
+from worker.stages import CPU_PACE, Stages, gpu_pace
 
 log = structlog.get_logger()
 
@@ -21,13 +23,13 @@ log = structlog.get_logger()
 class Child:
     """Takes chunks and works them; lives as long as its process, and its nets with it."""
 
-    def __init__(self, *, jobs: JobService, pipeline: AlbumPipeline, stop: threading.Event) -> None:
+    def __init__(self, *, jobs: JobService, relay: Relay, stop: threading.Event) -> None:
         self._jobs = jobs
-        self._pipeline = pipeline
+        self._relay = relay
         self._stop = stop
 
     def work(self, job: str, chunk: int, worker: str) -> None:
-        """Claim a chunk and work it; nothing happens where there is nothing to do.
+        """Claim a chunk and work it until the next may begin, or do nothing if there is nothing.
 
         The doorbell is never trusted: it may ring twice, late, or for a chunk that is done.
         """
@@ -39,7 +41,11 @@ class Child:
             log.warning("chunk not claimed", job_id=job, chunk=chunk, reason=error.detail)
             return
         if claim is not None:
-            self._pipeline.run(claim)
+            self._relay.run(claim)
+
+    def finish(self) -> None:
+        """Wait until nothing is at work: to be called at the process's end."""
+        self._relay.finish()
 
 
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
@@ -77,5 +83,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         max_photo_bytes=settings.max_photo_bytes,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
+        stages=Stages(gpu_pace() if device.type == "cuda" else CPU_PACE),
     )
-    return Child(jobs=deployment.jobs, pipeline=pipeline, stop=stop)
+    relay = Relay(pipeline=pipeline, stop=stop)
+    return Child(jobs=deployment.jobs, relay=relay, stop=stop)

@@ -130,12 +130,12 @@ class Ledger:
             self._in_flight.update(indices)
             self._report([])
 
-    def commit(self, outcome: PhotoOutcome, admitted: Collection[int]) -> None:
-        """Commit one photo and, in the same message, name those that come next."""
+    def commit(self, outcomes: Sequence[PhotoOutcome], admitted: Collection[int]) -> None:
+        """Commit photos and, in the same message, name those that come next."""
         with self._writing:
-            self._in_flight.discard(outcome.index)
+            self._in_flight.difference_update(outcome.index for outcome in outcomes)
             self._in_flight.update(admitted)
-            self._report([outcome])
+            self._report(outcomes)
 
     def finish(self) -> None:
         """Hand in the chunk."""

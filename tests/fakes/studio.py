@@ -1,7 +1,7 @@
 """A worker's surroundings in memory: a real job service over fakes, and an engine to watch."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from infra import layout
@@ -14,8 +14,10 @@ from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
 from worker.album import AlbumPipeline
+from worker.engines.port import Engine
 from worker.pixels import PixelLimits, decode
 from worker.pixels.photo import Pixels
+from worker.stages import CPU_PACE, Pace, Stages
 
 BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
 
@@ -60,15 +62,33 @@ class InvertingEngine:
         return 255 - rgb
 
 
+class TogetherEngine(InvertingEngine):
+    """Takes several photos at a time, and counts how many; each is told of as if it were alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.alone = 0
+
+    def stylize(self, rgb: Pixels) -> Pixels:
+        self.alone += 1
+        return super().stylize(rgb)
+
+    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
+        assert len({rgb.shape for rgb in photos}) == 1
+        self.batches.append(len(photos))
+        return [InvertingEngine.stylize(self, rgb) for rgb in photos]
+
+
 class FakeNets:
     """One engine for every blend; `error` is raised instead where it is set."""
 
-    def __init__(self, engine: InvertingEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.asked = 0
         self.error: Exception | None = None
 
-    def engine(self, nets: Sequence[WeightedNet]) -> InvertingEngine:
+    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
         self.asked += 1
         if self.error is not None:
             raise self.error
@@ -89,7 +109,15 @@ class RecordingTally:
 class Studio:
     """A pipeline, the service it reports to, and everything both keep."""
 
-    def __init__(self, *, chunk_photos: int = 8, heartbeat_seconds: float = 3600) -> None:
+    def __init__(
+        self,
+        *,
+        chunk_photos: int = 8,
+        heartbeat_seconds: float = 3600,
+        pace: Pace = CPU_PACE,
+        engine: Engine | None = None,
+        max_photo_bytes: int = 1_000_000,
+    ) -> None:
         self.clock = Clock()
         self.objects = WatchedStore()
         self.records = MemoryJobStore()
@@ -103,7 +131,7 @@ class Studio:
             settings=self.settings,
         )
         self.engine = InvertingEngine()
-        self.nets = FakeNets(self.engine)
+        self.nets = FakeNets(engine or self.engine)
         self.tally = RecordingTally()
         self.stop = threading.Event()
         self.pipeline = AlbumPipeline(
@@ -113,13 +141,14 @@ class Studio:
             tally=self.tally,
             stop=self.stop,
             decode=partial(decode, limits=PixelLimits(max_megapixels=50)),
-            max_photo_bytes=1_000_000,
+            max_photo_bytes=max_photo_bytes,
             lease_seconds=self.settings.lease_seconds,
             heartbeat_seconds=heartbeat_seconds,
             clock=self.clock,
+            stages=Stages(pace),
         )
 
-    def submit(self, photos: dict[str, bytes | None]) -> str:
+    def submit(self, photos: Mapping[str, bytes | None]) -> str:
         """Upload photos (None: leave one out) and submit them as one album; returns its id."""
         for name, data in photos.items():
             if data is not None:

@@ -1,6 +1,7 @@
 """What an engine is to everybody who has a photo to paint."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,4 +22,13 @@ class Engine(Protocol):
 
         Raises MemoryError for a photo that there is no memory for now.
         """
+        ...
+
+
+@runtime_checkable
+class BatchEngine(Engine, Protocol):
+    """An engine that gains by painting photos of one size together."""
+
+    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
+        """Paint photos, each as `stylize` would; all must have the same size."""
         ...

@@ -10,9 +10,9 @@ from PIL import Image
 
 from infra.jobs.model import JobState, PhotoOutcome
 from infra.storage.port import ObjectMissing
-from tests.fakes.studio import Studio, away
+from tests.fakes.studio import Studio, TogetherEngine, away
 from tests.photos import TEXT, encoded, scene
-from worker.album import WINDOW
+from worker.stages import CPU_PACE, Pace
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10
@@ -143,6 +143,54 @@ def test_photo_that_fails_on_the_device_fails_alone(error: Exception, reason: st
     assert len(outcomes) == 4
 
 
+def test_photos_of_one_size_are_painted_together_where_the_pace_allows() -> None:
+    """The device waits with the first photo until the others are ready; sizes are never mixed."""
+    engine = TogetherEngine()
+    studio = Studio(pace=Pace(window=9, batch=3, ahead=1, behind=2), engine=engine)
+    wide = {f"wide-{n}.png": encoded(scene(24, 16), "PNG", dpi=(n, n)) for n in range(5)}
+    looked_up = threading.Event()
+
+    def watch_store(operation: str, key: str) -> None:
+        if operation == "get" and key.startswith("photos/tall"):
+            looked_up.set()
+
+    def watch(number: int) -> None:
+        if number == 0:
+            assert looked_up.wait(PATIENCE)
+
+    studio.objects.watch = watch_store
+    engine.watch = watch
+    job = studio.submit({**wide, "tall.png": encoded(scene(16, 24), "PNG")})
+    studio.work(job)
+    assert studio.jobs.get(job, "default").done == 6
+    assert sum(engine.batches) + engine.alone == 6
+    assert max(engine.batches) == 3
+
+
+def test_a_photo_that_fails_fails_alone_in_a_batch_too() -> None:
+    engine = TogetherEngine()
+    studio = Studio(pace=Pace(window=9, batch=9, ahead=1, behind=1), engine=engine)
+    held = threading.Event()
+
+    def watch_store(operation: str, key: str) -> None:
+        if operation == "get" and key == "photos/photo-3.png":
+            held.set()
+
+    def watch(number: int) -> None:
+        if number == 0:
+            assert held.wait(PATIENCE)
+        if number in (2, 4):  # first in company, then alone
+            raise MemoryError
+
+    studio.objects.watch = watch_store
+    engine.watch = watch
+    same = {f"photo-{n}.png": encoded(scene(20, 16), "PNG", dpi=(n, n)) for n in range(4)}
+    job = studio.submit(same)
+    studio.work(job)
+    view = studio.jobs.get(job, "default")
+    assert (view.done, view.failed) == (3, 1)
+
+
 @pytest.mark.parametrize("error", [ObjectMissing("styles/a"), None])
 def test_style_whose_net_is_gone_fails_its_photos(error: Exception | None) -> None:
     studio = Studio()
@@ -173,7 +221,7 @@ def test_each_photo_is_named_as_in_flight_before_it_is_touched() -> None:
     studio.objects.watch = watch
     studio.work(job)
     assert sorted(touched) == list(range(7))
-    assert max(named) == WINDOW
+    assert max(named) == CPU_PACE.window
     assert studio.jobs.get(job, "default").failed == 0
 
 
@@ -251,7 +299,7 @@ def test_lost_lease_stops_the_chunk_and_nothing_more_is_written() -> None:
     assert studio.record(job).done == 0
     # The one painted photo may have been stored before its commit was refused, no other.
     assert len(studio.results()) <= 2
-    assert studio.engine.photos <= WINDOW
+    assert studio.engine.photos <= CPU_PACE.window
     lease = studio.record(job).active[0].lease
     assert lease is not None
     assert lease.worker == "worker-2"
@@ -270,8 +318,7 @@ def test_cancelled_job_stops_and_keeps_what_is_done() -> None:
     studio.work(job)
     view = studio.jobs.get(job, "default")
     assert view.state is JobState.CANCELLED
-    assert 1 <= view.done <= 4
-    assert studio.engine.photos <= 6
+    assert 1 <= view.done <= studio.engine.photos <= 3 + CPU_PACE.window
 
 
 def test_outage_of_the_bucket_is_no_photos_failure() -> None:

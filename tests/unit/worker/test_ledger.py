@@ -98,9 +98,9 @@ def test_photos_are_named_before_and_with_each_commit() -> None:
     with desk.ledger() as ledger:
         ledger.admit([0, 1])
         assert desk.service.in_flight == [0, 1]
-        ledger.commit(PhotoOutcome(index=0, result="r"), [2])
+        ledger.commit([PhotoOutcome(index=0, result="r")], [2])
         assert desk.service.in_flight == [1, 2]
-        ledger.commit(PhotoOutcome(index=2, result="r"), [])
+        ledger.commit([PhotoOutcome(index=2, result="r")], [])
         assert desk.service.in_flight == [1]
     assert desk.service.calls == ["report []", "report [0]", "report [2]"]
 
@@ -142,7 +142,7 @@ def test_heartbeat_learns_that_the_chunk_is_lost(error: Exception) -> None:
         desk.clock.advance(1)
         assert wait_until(lambda: ledger.halted)
         with pytest.raises(Halted):
-            ledger.commit(PhotoOutcome(index=0, result="r"), [])
+            ledger.commit([PhotoOutcome(index=0, result="r")], [])
         assert desk.service.calls == []
 
 
@@ -193,7 +193,7 @@ def test_commit_is_repeated_through_an_outage() -> None:
     desk = Desk()
     desk.down_for(times=3, seconds=5)
     with desk.ledger() as ledger:
-        ledger.commit(PhotoOutcome(index=0, result="r"), [1])
+        ledger.commit([PhotoOutcome(index=0, result="r")], [1])
     assert desk.service.calls == ["report [0]"] * 4
     assert desk.service.in_flight == [1]
 
@@ -216,7 +216,7 @@ def test_each_report_makes_the_lease_live_longer() -> None:
         for number in range(5):
             desk.clock.advance(15)
             desk.down_for(times=2, seconds=1)
-            ledger.commit(PhotoOutcome(index=number, result="r"), [])
+            ledger.commit([PhotoOutcome(index=number, result="r")], [])
     assert len(desk.service.calls) == 15
 
 

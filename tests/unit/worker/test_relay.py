@@ -1,0 +1,178 @@
+"""Chunk after chunk without a gap: the next begins before the one before has ended."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+import pytest
+
+from infra.jobs.model import JobState
+from tests.fakes.studio import Studio
+from tests.photos import encoded, scene
+from worker.relay import Relay
+from worker.stages import CPU_PACE, Places
+
+#: Seconds after which a test that waits for another thread gives up.
+PATIENCE = 10
+
+
+def pictures(count: int) -> dict[str, bytes | None]:
+    return {f"photo-{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(count)}
+
+
+def relay(studio: Studio) -> Relay:
+    return Relay(pipeline=studio.pipeline, stop=studio.stop)
+
+
+def test_the_next_chunk_begins_while_the_last_photo_of_the_one_before_is_painted() -> None:
+    """The first chunk's last photo is held on the device until the second chunk was claimed."""
+    studio = Studio(chunk_photos=2)
+    job = studio.submit(pictures(6))
+    claimed, met = threading.Event(), list[bool]()
+
+    def watch(number: int) -> None:
+        if number == 1:
+            met.append(claimed.wait(PATIENCE))
+
+    studio.engine.watch = watch
+    chunks = relay(studio)
+    chunks.run(studio.claim(job, 0))
+    second = studio.claim(job, 1)
+    claimed.set()
+    chunks.run(second)
+    chunks.run(studio.claim(job, 2))
+    chunks.finish()
+    assert met == [True]
+    assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert studio.jobs.get(job, "default").done == 6
+
+
+def test_no_more_photos_are_at_work_than_the_window_has_places_for() -> None:
+    """Over all chunks: a photo is named as in flight only when there is a place for it."""
+    studio = Studio(chunk_photos=4)
+    job = studio.submit(pictures(16))
+    seen: list[int] = []
+
+    def watch(_number: int) -> None:
+        seen.append(sum(len(chunk.in_flight) for chunk in studio.record(job).active.values()))
+
+    studio.engine.watch = watch
+    chunks = relay(studio)
+    for number in range(4):
+        chunks.run(studio.claim(job, number))
+    chunks.finish()
+    assert studio.jobs.get(job, "default").done == 16
+    assert max(seen) <= CPU_PACE.window
+
+
+def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
+    studio = Studio(chunk_photos=2)
+    job = studio.submit(pictures(4))
+    for _ in range(2):
+        studio.jobs.report(studio.claim(job, 1), [], [2])
+        studio.lose_lease(job)
+    alone: list[int] = []
+
+    def watch(_number: int) -> None:
+        alone.append(sum(len(chunk.in_flight) for chunk in studio.record(job).active.values()))
+
+    chunks = relay(studio)
+    chunks.run(studio.claim(job, 0))
+    suspect = studio.claim(job, 1)
+    assert suspect.solo
+    studio.engine.watch = watch
+    chunks.run(suspect)
+    assert alone[-2:] == [1, 1]
+    assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
+
+
+def test_a_stop_gives_both_chunks_back_before_the_task_ends() -> None:
+    studio = Studio(chunk_photos=4)
+    job = studio.submit(pictures(8))
+    painting, go_on = threading.Event(), threading.Event()
+
+    def watch(number: int) -> None:
+        if number == 3:
+            painting.set()
+            go_on.wait(PATIENCE)
+
+    studio.engine.watch = watch
+    chunks = relay(studio)
+    chunks.run(studio.claim(job, 0))
+    second = studio.claim(job, 1)
+    assert painting.wait(PATIENCE)
+    studio.stop.set()
+    threading.Timer(0.05, go_on.set).start()
+    chunks.run(second)
+    record = studio.record(job)
+    assert record.done == studio.engine.photos == 4
+    assert all(chunk.lease is None and not chunk.strikes for chunk in record.active.values())
+
+
+def test_a_chunk_that_ends_in_an_error_does_not_take_the_next_with_it() -> None:
+    studio = Studio(chunk_photos=2)
+    job = studio.submit(pictures(4))
+
+    def watch(operation: str, key: str) -> None:
+        if operation == "put" and "/outcomes/000000/" in key:
+            raise ZeroDivisionError
+
+    studio.objects.watch = watch
+    chunks = relay(studio)
+    chunks.run(studio.claim(job, 0))
+    chunks.run(studio.claim(job, 1))
+    chunks.finish()
+    record = studio.record(job)
+    assert list(record.active) == [0]
+    assert record.active[0].lease is not None
+    assert record.done == 2
+
+
+def test_an_end_of_the_process_gives_the_chunks_back_first() -> None:
+    """Celery's children end by an exception in their main thread, wherever that is."""
+    studio = Studio(chunk_photos=8)
+    job = studio.submit(pictures(8))
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    def watch(number: int) -> None:
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGALRM)
+            assert studio.stop.wait(PATIENCE)
+
+    studio.engine.watch = watch
+    before = signal.signal(signal.SIGALRM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            relay(studio).run(studio.claim(job, 0))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    record = studio.record(job)
+    assert record.done == studio.engine.photos == 2
+    assert record.active[0].lease is None
+    assert record.active[0].strikes == {}
+
+
+def test_places_that_are_given_back_are_told_of_once() -> None:
+    places, told = Places(2), list[str]()
+    assert places.take(2, lambda: told.append("first")) == 2
+
+    def second() -> None:
+        told.append("second")
+
+    assert places.take(1, second) == 0
+    assert places.take(1, second) == 0
+    places.give_back(1)
+    assert told == ["second"]
+    assert places.take(2, second) == 1
+    places.give_back(2)
+    assert told == ["second", "second"]
+
+
+@pytest.mark.parametrize("photos", [1, 9])
+def test_the_place_of_every_photo_is_free_in_the_end(photos: int) -> None:
+    studio = Studio(chunk_photos=9)
+    studio.work(studio.submit(pictures(photos)))
+    assert studio.pipeline.stages.places.take(99, lambda: None) == CPU_PACE.window
