@@ -69,6 +69,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
             device,
             threads=settings.threads,
             shape_cache_bytes=settings.shape_cache_bytes,
+            precision=settings.precision,
         ),
         limit_bytes=settings.net_cache_bytes,
         on_load=lambda: deployment.counters.increment("net_loads_total"),

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from infra.settings import EngineSetting
+from infra.settings import EngineSetting, PrecisionSetting
 from worker.engines.port import Engine
 from worker.engines.torch_engine import TorchEngine
 from worker.net import TransformNet
@@ -41,8 +41,18 @@ def choose_engine(
     return "openvino" if name != "torch" and openvino and device.type == "cpu" else "torch"
 
 
+def choose_dtype(name: PrecisionSetting, device: torch.device) -> torch.dtype:
+    """Return what convolutions calculate in; never less than float32 on a CPU unless asked for."""
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
 class EngineFactory:
-    """Makes engines of one kind; those of OpenVINO share what is compiled."""
+    """Makes engines of one kind; those of OpenVINO share what is compiled.
+
+    Raises ValueError for a precision that OpenVINO would only imitate on this processor.
+    """
 
     def __init__(
         self,
@@ -51,13 +61,19 @@ class EngineFactory:
         *,
         threads: int = 0,
         shape_cache_bytes: int = SHAPE_CACHE_BYTES,
+        precision: PrecisionSetting = "auto",
     ) -> None:
         self._device = device
+        self._dtype = choose_dtype(precision, device)
         self._programs = None
         if engine == "openvino":
             from worker.engines.openvino_engine import ProgramCache  # its libraries take a moment
 
-            self._programs = ProgramCache(limit_bytes=shape_cache_bytes, threads=threads)
+            self._programs = ProgramCache(
+                limit_bytes=shape_cache_bytes,
+                threads=threads,
+                bfloat16=self._dtype == torch.bfloat16,
+            )
 
     @property
     def held_bytes(self) -> int:
@@ -71,5 +87,5 @@ class EngineFactory:
 
             return OpenVinoEngine(net, programs=self._programs)
         if self._device.type == "cuda":
-            return TorchEngine.for_cuda(net, self._device)
-        return TorchEngine(net, device=self._device)
+            return TorchEngine.for_cuda(net, self._device, self._dtype)
+        return TorchEngine(net, device=self._device, dtype=self._dtype)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-#: From (1, 3, H, W) to the same shape.
+#: From (B, 3, H, W) to the same shape.
 Painter = Callable[[Tensor], Tensor]
-#: Makes a painter for exactly the size of a first photo.
+#: Makes a painter for exactly the shape of a first batch.
 Recorder = Callable[[Painter, Tensor], Painter]
 
 #: Sizes that stay recorded; each holds the memory of its activations.
 RECORDED_SIZES = 4
-#: Pixels of the largest photo that is recorded: for larger ones, launches take no part of the time
+#: Pixels of the largest batch that is recorded: for larger ones, launches take no part of the time
 #: worth saving, and activations much memory.
 RECORDED_PIXELS = 2_000_000
 #: Sizes whose first coming is remembered.
@@ -23,7 +23,7 @@ _WARM_UPS = 2
 
 
 class RecordedSizes:
-    """Paints a size's first photo as the net stands, and records it when the size comes again.
+    """Paints a shape's first batch as the net stands, and records it when the shape comes again.
 
     An album is most often of one camera, and of its few sizes; one of all sizes gains nothing by
     recordings. Sizes are exact: padding would change the statistics of instance norm.
@@ -36,9 +36,9 @@ class RecordedSizes:
         self._sizes: OrderedDict[tuple[int, ...], Painter | None] = OrderedDict()
 
     def __call__(self, photo: Tensor) -> Tensor:
-        """Paint a photo, (1, 3, H, W), to the same shape."""
-        size = tuple(photo.shape[-2:])
-        if size[0] * size[1] > RECORDED_PIXELS:
+        """Paint photos of one size, (B, 3, H, W), to the same shape."""
+        size = tuple(photo.shape)
+        if photo[:, 0].numel() > RECORDED_PIXELS:
             return self._paint(photo)
         painter = self._sizes.get(size)
         if painter is None and size in self._sizes:

@@ -1,58 +1,16 @@
 """PyTorch runs the net as it is written: on a CPU the reference, on CUDA in half precision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from worker.engines.lasting import lasting
 from worker.engines.port import Pixels
 from worker.engines.recorded import Painter, RecordedSizes, Recorder, record_cuda_graph
 from worker.memory import available_bytes, check_memory, needed_bytes
 from worker.net import TransformNet
-
-
-class TorchEngine:
-    """A net on PyTorch. It takes the net over: its weights move, and change to the engine's form.
-
-    `dtype` is what convolutions calculate in; statistics are float32 always. `record` makes the
-    net for one size into something faster, as `record_cuda_graph` does; without it, the net runs
-    eagerly.
-    """
-
-    def __init__(
-        self,
-        net: TransformNet,
-        *,
-        device: torch.device,
-        dtype: torch.dtype = torch.float32,
-        record: Recorder | None = None,
-        available: Callable[[], int | None] = available_bytes,
-    ) -> None:
-        self._device = device
-        self._dtype = dtype
-        self._available = available
-        self._net = _converted(net.eval().requires_grad_(False).to(device), dtype)
-        self._paint: Painter = RecordedSizes(self._net, record) if record else self._net
-
-    @classmethod
-    def for_cuda(cls, net: TransformNet, device: torch.device) -> "TorchEngine":
-        """Return an engine with what a GPU gains from: half precision, channels last, graphs."""
-        lasting = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return cls(lasting, device=device, dtype=torch.float16, record=record_cuda_graph)
-
-    @property
-    def held_bytes(self) -> int:
-        """See Engine."""
-        return sum(weight.nbytes for weight in self._net.state_dict().values())
-
-    @torch.inference_mode()
-    def stylize(self, rgb: Pixels) -> Pixels:
-        """See Engine; raises MemoryError for a photo that the host has no memory for now."""
-        if self._device.type == "cpu":
-            height, width, _ = rgb.shape
-            check_memory(needed_bytes(height, width, self._net.config.width), self._available())
-        return to_pixels(self._paint(to_batch(rgb, self._device).to(self._dtype)))
 
 
 def _converted(net: TransformNet, dtype: torch.dtype) -> TransformNet:
@@ -63,14 +21,69 @@ def _converted(net: TransformNet, dtype: torch.dtype) -> TransformNet:
     return net
 
 
-def to_batch(rgb: Pixels, device: torch.device) -> Tensor:
-    """Return (H, W, 3) uint8 as (1, 3, H, W) float 0..1 on a device, channels last in memory."""
+class TorchEngine:
+    """A net on PyTorch. It takes the net over: its weights move, and change to the engine's form.
+
+    `dtype` is what convolutions calculate in; statistics are float32 always. `convert` gives the
+    net that form; `record` makes it for one size into something faster, as `record_cuda_graph`
+    does; without it, the net runs eagerly.
+    """
+
+    def __init__(
+        self,
+        net: TransformNet,
+        *,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        convert: Callable[[TransformNet, torch.dtype], TransformNet] = _converted,
+        record: Recorder | None = None,
+        available: Callable[[], int | None] = available_bytes,
+    ) -> None:
+        self._device = device
+        self._dtype = dtype
+        self._width = net.config.width
+        self._available = available
+        self._net = convert(net.eval().requires_grad_(False).to(device), dtype)
+        self._paint: Painter = RecordedSizes(self._net, record) if record else self._net
+
+    @classmethod
+    def for_cuda(
+        cls,
+        net: TransformNet,
+        device: torch.device,
+        dtype: torch.dtype = torch.float16,
+        record: Recorder | None = record_cuda_graph,
+    ) -> "TorchEngine":
+        """Return an engine with what a GPU gains from: half precision, channels last, graphs."""
+        return cls(net, device=device, dtype=dtype, convert=lasting, record=record)
+
+    @property
+    def held_bytes(self) -> int:
+        """See Engine."""
+        return sum(weight.nbytes for weight in self._net.state_dict().values())
+
+    def stylize(self, rgb: Pixels) -> Pixels:
+        """See Engine; raises MemoryError for a photo that the host has no memory for now."""
+        return self.stylize_batch([rgb])[0]
+
+    @torch.inference_mode()
+    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
+        """See BatchEngine; raises MemoryError as `stylize` does."""
+        if self._device.type == "cpu":
+            height, width, _ = photos[0].shape
+            check_memory(len(photos) * needed_bytes(height, width, self._width), self._available())
+        painted = self._paint(to_batch(photos, self._device).to(self._dtype))
+        return list(to_pixels(painted))
+
+
+def to_batch(photos: Sequence[Pixels], device: torch.device) -> Tensor:
+    """Return B of (H, W, 3) uint8 as (B, 3, H, W) float 0..1 on a device, channels last."""
     # Bytes travel to the device before they become floats: a quarter of the transfer.
-    batch = torch.from_numpy(np.ascontiguousarray(rgb)).to(device)
-    return batch.permute(2, 0, 1)[None].float().div_(255)
+    batch = torch.from_numpy(np.stack(photos)).to(device)
+    return batch.permute(0, 3, 1, 2).float().div_(255)
 
 
 def to_pixels(painting: Tensor) -> Pixels:
-    """Return (1, 3, H, W) float 0..1 of any precision as (H, W, 3) uint8, rounded."""
-    bytes_ = painting[0].float().mul(255).round_().byte()
-    return bytes_.permute(1, 2, 0).contiguous().cpu().numpy()
+    """Return (B, 3, H, W) float 0..1 of any precision as (B, H, W, 3) uint8, rounded."""
+    bytes_ = painting.float().mul(255).round_().byte()
+    return bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worker.engines.choice import EngineFactory, choose_device, choose_engine
+from worker.engines.choice import EngineFactory, choose_device, choose_dtype, choose_engine
 from worker.engines.openvino_engine import OpenVinoEngine
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
@@ -43,3 +43,11 @@ def test_an_engine_that_cannot_work_is_refused() -> None:
 def test_the_factory_makes_what_was_chosen(name: str, kind: type) -> None:
     engine = choose_engine("torch" if name == "torch" else "openvino", CPU)
     assert isinstance(EngineFactory(engine, CPU)(TransformNet(NetConfig(2, 1))), kind)
+
+
+def test_half_precision_is_taken_on_a_gpu_and_on_a_cpu_only_when_asked_for() -> None:
+    assert choose_dtype("auto", CPU) == torch.float32
+    assert choose_dtype("auto", CUDA) == torch.float16
+    for device in (CPU, CUDA):
+        assert choose_dtype("bfloat16", device) == torch.bfloat16
+        assert choose_dtype("float32", device) == torch.float32

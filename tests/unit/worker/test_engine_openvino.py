@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from worker.engines.openvino_engine import OpenVinoEngine, ProgramCache, program_bytes
+from worker.engines.openvino_engine import (
+    OpenVinoEngine,
+    ProgramCache,
+    calculates_in_bfloat16,
+    program_bytes,
+)
 from worker.engines.port import Pixels
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet, Upsample
@@ -98,3 +103,18 @@ def test_a_photo_that_memory_is_too_small_for_is_turned_away_at_once() -> None:
     with pytest.raises(MemoryError, match="GB are free"):
         engine.stylize(noise(64, 64))
     assert programs.held_bytes == program_bytes(NetConfig(2, 1), 16, 16)
+
+
+def test_bfloat16_is_another_precision_where_the_processor_has_it_and_refused_elsewhere() -> None:
+    def made() -> OpenVinoEngine:
+        programs = ProgramCache(limit_bytes=1 << 30, threads=1, bfloat16=True)
+        return OpenVinoEngine(lively_net(NetConfig(8, 2)), programs=programs)
+
+    if not calculates_in_bfloat16():
+        with pytest.raises(ValueError, match="bfloat16"):
+            made()
+        return
+    rgb = noise(48, 64)
+    expected = TorchEngine(lively_net(NetConfig(8, 2)), device=CPU).stylize(rgb).astype(float)
+    error = np.square(made().stylize(rgb) - expected).mean()
+    assert 0 < error < 255**2 / 10**2.5  # more than rounding, and above 25 dB

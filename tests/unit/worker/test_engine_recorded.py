@@ -70,6 +70,15 @@ def test_the_least_recently_used_recording_goes() -> None:
     assert recorder.sizes[before:] == [(2, 1)]
 
 
+def test_photos_of_one_size_are_recorded_for_how_many_they_are() -> None:
+    recorder = Recorder()
+    paint = RecordedSizes(negative, recorder)
+    for _ in range(2):
+        assert paint(of(4, 5)).shape == (1, 3, 4, 5)
+        assert paint(of(4, 5).expand(2, 3, 4, 5)).shape == (2, 3, 4, 5)
+    assert len(recorder.sizes) == 2
+
+
 def test_large_photos_are_not_recorded() -> None:
     recorder = Recorder()
     paint = RecordedSizes(negative, recorder)

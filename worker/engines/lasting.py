@@ -1,0 +1,96 @@
+"""The net in a form whose pictures keep their channels last in memory all the way through.
+
+A GPU's half-precision convolutions want that layout. PyTorch's own reflection padding, instance
+norm and phase shuffle answer with the other one, and each next convolution would turn it again.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worker.net import ConvNorm, InstanceNorm, PaintConv, ResizeUp, TransformNet, TransposeUp
+
+
+def lasting(net: TransformNet, dtype: torch.dtype) -> TransformNet:
+    """Turn a net, which is taken over, into one that computes the same in this layout.
+
+    Convolutions calculate in `dtype`; statistics, scales and shifts stay float32.
+    """
+    for module in list(net.modules()):
+        if isinstance(module, ConvNorm | ResizeUp):
+            module.conv = _Conv(module.conv)
+        if isinstance(module, ConvNorm | ResizeUp | TransposeUp):
+            module.norm = _Norm(module.norm)
+    net.up = nn.ModuleList([_Up(up) if isinstance(up, ResizeUp) else up for up in net.up])
+    net.paint = _Conv(net.paint)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return net
+
+
+def reflected(x: Tensor, reach: int) -> Tensor:
+    """Pad by reflection, (B, C, H, W) → (B, C, H + 2 reach, W + 2 reach), channels last."""
+    batch, channels, height, width = x.shape
+    size = (batch, channels, height + 2 * reach, width + 2 * reach)
+    padded = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    inner = padded[..., reach:-reach, :]
+    inner[..., reach:-reach] = x
+    inner[..., :reach] = x[..., 1 : reach + 1].flip(-1)
+    inner[..., -reach:] = x[..., -reach - 1 : -1].flip(-1)
+    padded[..., :reach, :] = inner[..., 1 : reach + 1, :].flip(-2)
+    padded[..., -reach:, :] = inner[..., -reach - 1 : -1, :].flip(-2)
+    return padded
+
+
+class _Conv(nn.Module):
+    """A convolution padded by reflection."""
+
+    def __init__(self, conv: nn.Conv2d | PaintConv) -> None:
+        super().__init__()
+        # A plain one, so that the padding is done once, and here.
+        self.conv = nn.utils.skip_init(
+            nn.Conv2d,
+            conv.in_channels,
+            conv.out_channels,
+            cast("tuple[int, int]", conv.kernel_size),
+            cast("tuple[int, int]", conv.stride),
+            bias=conv.bias is not None,
+        )
+        self.conv.weight, self.conv.bias = conv.weight, conv.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(reflected(x, self.conv.kernel_size[0] // 2))
+
+
+class _Up(nn.Module):
+    """Nearest-neighbour doubling and a convolution, as written: a GPU has the arithmetic."""
+
+    def __init__(self, up: ResizeUp) -> None:
+        super().__init__()
+        self.conv, self.norm = up.conv, up.norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest")))
+
+
+class _Norm(nn.Module):
+    """Instance norm in three passes: two read for the statistics, one reads and writes.
+
+    Sums are added up in float32 from what is read, without a copy of the picture in float32.
+    """
+
+    def __init__(self, norm: InstanceNorm) -> None:
+        super().__init__()
+        self.eps = norm.eps
+        self.scale = nn.Parameter(norm.scale.detach().reshape(1, -1, 1, 1), requires_grad=False)
+        self.shift = nn.Parameter(norm.shift.detach().reshape(1, -1, 1, 1), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3), keepdim=True, dtype=torch.float32)
+        length = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True, dtype=torch.float32)
+        variance = length.square() / (x.shape[2] * x.shape[3]) - mean.square()
+        gain = self.scale * (variance.clamp(min=0) + self.eps).rsqrt()
+        return torch.addcmul(self.shift - mean * gain, x, gain, out=torch.empty_like(x))
