@@ -12,17 +12,17 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
-import numpy as np
 import torch
 
+from tests.bench.common.difference import differences
 from tests.bench.common.nets import light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak, count_flops
-from tests.bench.common.plain import plain_net
+from tests.bench.common.plain_net import written_plainly
 from tests.bench.common.tables import table
 from worker.engines.choice import EngineFactory
+from worker.engines.openvino_engine import calculates_in_bfloat16
 from worker.engines.port import Engine, Pixels
 from worker.engines.torch_engine import TorchEngine, to_batch
 from worker.net import TransformNet
@@ -98,19 +98,17 @@ def main() -> None:
 def engines(profile: str, threads: int) -> dict[str, Callable[[], Engine]]:
     """Return what makes each engine of a profile."""
     net = PROFILES[profile]
-    return {
+    made: dict[str, Callable[[], Engine]] = {
         PLAIN: lambda: TorchEngine(written_plainly(net()), device=CPU),
         "PyTorch": lambda: TorchEngine(net(), device=CPU),
         "PyTorch, bfloat16": lambda: TorchEngine(net(), device=CPU, dtype=torch.bfloat16),
         "OpenVINO": lambda: EngineFactory("openvino", CPU, threads=threads)(net()),
     }
-
-
-def written_plainly(net: TransformNet) -> TransformNet:
-    """Return a net of the same weights, computed layer by layer."""
-    plain = plain_net(net.config)
-    plain.load_state_dict(net.state_dict())
-    return plain.eval()
+    if calculates_in_bfloat16():
+        made["OpenVINO, bfloat16"] = lambda: EngineFactory(
+            "openvino", CPU, threads=threads, precision="bfloat16"
+        )(net())
+    return made
 
 
 def run_turns(rgb: Pixels, turns: int, threads: int) -> list[Entry]:
@@ -159,19 +157,8 @@ def flops_of(net: TransformNet, size: tuple[int, int]) -> float:
     """Return the floating-point operations of a photo, counted on a small one."""
     plain, small = written_plainly(net), photo(64, 64)
     with torch.no_grad():
-        counted = count_flops(lambda: plain(to_batch(small, CPU)))
+        counted = count_flops(lambda: plain(to_batch([small], CPU)))
     return counted / (64 * 64) * size[0] * size[1]
-
-
-def differences(painting: Pixels, reference: Pixels) -> dict[str, Any]:
-    """Return how far a painting is from the reference, as Result has it."""
-    apart = np.abs(painting.astype(np.int16) - reference)
-    energy = float(np.square(apart.astype(np.float64)).mean())
-    return {
-        "largest_difference": int(apart.max()),
-        "within_one": float((apart <= 1).mean()),
-        "psnr": 10 * np.log10(255**2 / energy) if energy else float("inf"),
-    }
 
 
 def results_table(results: list[Result]) -> str:

@@ -21,7 +21,8 @@ from tests.bench.common.arms import Arm, Laboratory
 from tests.bench.common.assets import find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak, count_flops
-from tests.bench.common.plain import PlainLoader, plain_net, plain_scale, plain_step
+from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
+from tests.bench.common.plain_net import plain_net
 from tests.bench.common.tables import table
 from trainer.arithmetic import EXACT, Arithmetic
 from trainer.loop import StageTrainer

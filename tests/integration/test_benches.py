@@ -78,10 +78,13 @@ def test_a_measurement_that_was_stopped_repeats_no_training(assets: Path, tmp_pa
         ("engines", "standard, 64×48, OpenVINO"),
         ("cold", "start to first answer"),
         ("memory", "Peak after the first 5 photos"),
+        ("album", "0 photos painted."),
+        ("gpu --device cpu", "no GPU: no measurement"),
     ],
 )
 def test_a_measurement_of_the_service_needs_no_assets(tmp_path: Path, name: str, says: str) -> None:
-    printed = run_bench(tmp_path, name, tmp_path)
+    name, *options = name.split()
+    printed = run_bench(tmp_path, name, tmp_path, *options)
     assert "| ---: |" in printed
     assert says in printed
     assert (tmp_path / f"{name}.json").stat().st_size > 100

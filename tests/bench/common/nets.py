@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 from PIL import Image
 from torch import Tensor
 
@@ -44,4 +43,6 @@ def _widened(weight: Tensor, like: Tensor) -> Tensor:
 
 def photo(height: int, width: int) -> Pixels:
     """Return a photo, (H, W, 3): scikit-image's astronaut, stretched."""
+    import skimage.data  # a machine that paints other photos need not have it
+
     return np.array(Image.fromarray(skimage.data.astronaut()).resize((width, height)))

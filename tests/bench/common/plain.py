@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.corpus import read_picture
@@ -17,29 +17,10 @@ from trainer.losses import StyleTarget
 from trainer.lossnet import Features, LossNetwork
 from trainer.schedule import learning_rate
 from trainer.studio import CORPUS_SIDE, Studio
-from worker.net import NetConfig, ResizeUp, TransformNet
+from worker.net import TransformNet
 
 #: Photos whose features set the scale between the two plain losses.
 SCALE_PHOTOS = 8
-
-
-class _PlainUp(nn.Module):
-    """Doubles, then convolves: two steps of their own, the doubled picture between them."""
-
-    def __init__(self, up: ResizeUp) -> None:
-        super().__init__()
-        self.conv, self.norm = up.conv, up.norm
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest")))
-
-
-def plain_net(config: NetConfig) -> TransformNet:
-    """Return an untrained net whose layers are computed one by one, as they are written."""
-    net = TransformNet(config).train()
-    net.up = nn.ModuleList([_PlainUp(up) for up in net.up if isinstance(up, ResizeUp)])
-    net.paint = nn.Conv2d(config.width, 3, 9, 1, 4, padding_mode="reflect")  # pyright: ignore[reportAttributeAccessIssue]
-    return net
 
 
 def plain_gram(features: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.bench.cold import heaviest_imports
+from tests.bench.common.difference import differences
 from tests.bench.common.nets import light_net, photo, standard_net
-from tests.bench.engines import differences
 from tests.bench.memory import Reading, random_sizes, verdict
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig

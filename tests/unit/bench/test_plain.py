@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from tests.bench.common.pictures import draw_de_stijl
-from tests.bench.common.plain import PlainLoader, plain_losses, plain_net, plain_scale
+from tests.bench.common.plain import PlainLoader, plain_losses, plain_scale
+from tests.bench.common.plain_net import plain_net
 from trainer.losses import gram, style_target
 from trainer.lossnet import LossNetwork, load_loss_network
 from trainer.vision import models

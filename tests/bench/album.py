@@ -1,0 +1,209 @@
+"""What is left of the engine's speed in a whole album, and what a plain loop would take.
+
+    python3 infra/dev.py bench album [--scale small|full]
+
+An album goes through the real service: Redis, S3, API and worker, as `impasto up` starts them; its
+time is that from the job's creation to its end. The bare engine paints the same photos, decoded
+beforehand, on this process's main thread, directly before and after. The plain loop is what people
+write: PIL opens, an eager net paints, PIL saves, one photo after the other. The light net, which
+leaves the least time to hide anything in. All are warm: every size has been met before.
+"""
+
+import io
+import statistics
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+
+from api.client import Client
+from api.schemas import Job
+from infra.settings import Settings
+from infra.stack import EmbeddedStack
+from infra.storage.s3 import S3Store, connect_s3
+from tests.bench.common.mixed import SIZES, mixed_photos
+from tests.bench.common.nets import light_net
+from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.plain_net import written_plainly
+from tests.bench.common.steps import step_seconds
+from tests.bench.common.tables import table
+from worker.engines.choice import EngineFactory, choose_engine
+from worker.engines.port import Engine, Pixels
+from worker.net import TransformNet
+from worker.pixels import PixelLimits, decode
+
+CPU = torch.device("cpu")
+STYLE = "water-lilies"
+#: Albums, each of other photos, by scale.
+ROUNDS = {"tiny": 1, "small": 2, "full": 5}
+#: Of the photos, the plain loop and the steps one by one get every so many-eth.
+EVERY = 3
+#: Seconds between looks at a job, before its first result and after it.
+FIRST_LOOKS, LOOKS = 0.05, 0.5
+LIMITS = PixelLimits(max_megapixels=50)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One album; speeds in megapixels a second."""
+
+    bare: float
+    album: float
+    plain: float
+    album_seconds: float
+    #: From the job's creation to the first photo's result.
+    first_seconds: float
+    #: The same album sent again: its time as a part of the first, and photos that were painted.
+    again_share: float
+    again_painted: int
+
+
+def main() -> None:
+    """Measure albums beside the bare engine and the plain loop."""
+    made = parser("album", __doc__ or "")
+    made.add_argument("--rounds", type=int, help="default: by scale")
+    chosen = made.parse_args()
+    out, scale = prepare(chosen), chosen.scale
+    engine = EngineFactory(choose_engine("auto", CPU), CPU, threads=chosen.threads)(light_net())
+    with TemporaryDirectory() as data:
+        settings = Settings(data=Path(data), port=0, device="cpu", threads=chosen.threads)
+        with EmbeddedStack(settings) as stack, Client(stack.url) as client:
+            stack.wait_ready()
+            bucket = connect_s3(stack.settings)
+            warm_up(client, bucket, engine, mixed_photos(scale, seed=0), len(SIZES[scale]))
+            rounds = [
+                measure(client, bucket, engine, scale, seed)
+                for seed in range(1, (chosen.rounds or ROUNDS[scale]) + 1)
+            ]
+            some = dict(list(mixed_photos(scale, seed=99).items())[::EVERY])
+            steps = step_seconds(bucket, engine, some, LIMITS)
+    save(out, "album", {"rounds": [asdict(r) for r in rounds], "steps": steps})
+    print(f"\n### Albums of {len(mixed_photos(scale, 0))} photos, {chosen.threads} threads\n")
+    print(rounds_table(rounds))
+    print("\nSteps of a photo, one after the other:\n")
+    print(steps_table(steps))
+    print(f"\n{verdict(rounds)}")
+
+
+def warm_up(
+    client: Client, bucket: S3Store, engine: Engine, files: dict[str, bytes], sizes: int
+) -> None:
+    """Let both sides meet every size once."""
+    few = dict(list(files.items())[:sizes])
+    run_album(client, bucket, few, "inbox/warm-up/")
+    bare_speed(engine, [decode(data, LIMITS).rgb for data in few.values()])
+
+
+def measure(client: Client, bucket: S3Store, engine: Engine, scale: str, seed: int) -> Round:
+    """Send an album twice, with the bare engine before and after, and the plain loop."""
+    files = mixed_photos(scale, seed)
+    decoded = [decode(data, LIMITS).rgb for data in files.values()]
+    before = bare_speed(engine, decoded)
+    job, first = run_album(client, bucket, files, f"inbox/{seed}/")
+    after = bare_speed(engine, decoded)
+    again, _ = run_album(client, bucket, {}, f"inbox/{seed}/")
+    plain = plain_speed(written_plainly(light_net()), list(files.values())[::EVERY])
+    return Round(
+        bare=2 / (1 / before + 1 / after),
+        album=megapixels(decoded) / seconds_of(job),
+        plain=plain,
+        album_seconds=seconds_of(job),
+        first_seconds=first,
+        again_share=seconds_of(again) / seconds_of(job),
+        again_painted=sum(item.seconds != 0 for item in client.items(again.id)),
+    )
+
+
+def run_album(
+    client: Client, bucket: S3Store, files: dict[str, bytes], prefix: str
+) -> tuple[Job, float]:
+    """Put photos into the bucket and paint what lies there; the job, and the first's seconds."""
+    for name, data in files.items():
+        bucket.put(prefix + name, data)
+    begun = time.perf_counter()
+    job, first = client.submit_stored({"prefix": prefix}, style=STYLE), 0.0
+    while not job.state.terminal:
+        time.sleep(LOOKS if first else FIRST_LOOKS)
+        job = client.job(job.id)
+        if not first and job.counts.done:
+            first = time.perf_counter() - begun
+    assert job.counts.failed == 0, "a photo failed"
+    return job, first
+
+
+def seconds_of(job: Job) -> float:
+    """Return the time from a job's creation to its end."""
+    assert job.finished is not None
+    return (job.finished - job.created).total_seconds()
+
+
+def megapixels(photos: list[Pixels]) -> float:
+    """Return how large photos are together."""
+    return sum(rgb.shape[0] * rgb.shape[1] for rgb in photos) / 1e6
+
+
+def bare_speed(engine: Engine, photos: list[Pixels]) -> float:
+    """Paint decoded photos one by one; megapixels a second."""
+    begun = time.perf_counter()
+    for rgb in photos:
+        engine.stylize(rgb)
+    return megapixels(photos) / (time.perf_counter() - begun)
+
+
+@torch.inference_mode()
+def plain_speed(net: TransformNet, files: list[bytes]) -> float:
+    """Open, paint and save photos one by one, as people write it; megapixels a second."""
+    begun, pixels = time.perf_counter(), 0
+    for data in files:
+        rgb = np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+        batch = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
+        painted = net(batch)[0].mul(255).round().byte().permute(1, 2, 0).numpy()
+        Image.fromarray(painted).save(io.BytesIO(), "JPEG", quality=92)
+        pixels += rgb.shape[0] * rgb.shape[1]
+    return pixels / 1e6 / (time.perf_counter() - begun)
+
+
+def rounds_table(rounds: list[Round]) -> str:
+    """Return the table of albums."""
+    columns = ("album", "seconds", "first result, s", "MP/s", "bare engine, MP/s", "of bare")
+    rows = [
+        (
+            number,
+            f"{r.album_seconds:.1f}",
+            f"{r.first_seconds:.2f}",
+            f"{r.album:.2f}",
+            f"{r.bare:.2f}",
+            f"{r.album / r.bare:.3f}",
+            f"{r.album / r.plain:.2f}×",
+            f"{r.again_share:.1%}",
+        )
+        for number, r in enumerate(rounds, 1)
+    ]
+    return table((*columns, "of the plain loop", "sent again"), rows)
+
+
+def steps_table(steps: dict[str, float]) -> str:
+    """Return the table of steps."""
+    whole = sum(steps.values())
+    rows = [(name, f"{1e3 * s:.1f}", f"{s / whole:.1%}") for name, s in steps.items()]
+    return table(("step", "ms a photo", "share"), rows)
+
+
+def verdict(rounds: list[Round]) -> str:
+    """Say what came out, in one line."""
+    of_bare = statistics.median(r.album / r.bare for r in rounds)
+    of_plain = statistics.median(r.album / r.plain for r in rounds)
+    again = statistics.median(r.again_share for r in rounds)
+    painted = sum(r.again_painted for r in rounds)
+    return (
+        f"Album: {of_bare:.3f} of the bare engine, {of_plain:.2f}× the plain loop; sent again: "
+        f"{again:.1%} of the time, {painted} photos painted."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Draws the README's picture of speeds from what `bench engines` and `bench album` have saved.
+
+python3 infra/dev.py bench plot [--results .impasto/bench] [--picture infra/speed.svg]
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: (height, width) of the photos that are shown, where they were measured.
+SIZE = (768, 1024)
+#: One colour for what people start with, one for what Impasto does, in light and dark pages.
+PLAIN, OURS = "#9a9a9a", "#2f6fb0"
+
+
+def main() -> None:
+    """Draw."""
+    made = argparse.ArgumentParser(prog="infra/dev.py bench plot", description=__doc__)
+    made.add_argument("--results", type=Path, default=Path(".impasto/bench"))
+    made.add_argument("--picture", type=Path, default=Path("infra/speed.svg"))
+    chosen = made.parse_args()
+    engines = json.loads((chosen.results / "engines" / "engines.json").read_text())
+    album = json.loads((chosen.results / "album" / "album.json").read_text())
+    draw(engine_bars(engines["results"]), album_bars(album["rounds"]), chosen.picture)
+    print(f"Drawn: {chosen.picture}")
+
+
+def engine_bars(results: list[dict[str, Any]]) -> dict[str, float]:
+    """Return megapixels a second by profile and engine, at SIZE or the first size there is."""
+    sizes = [tuple(result["size"]) for result in results]
+    size = SIZE if SIZE in sizes else sizes[0]
+    return {
+        f"{r['profile']}, {r['engine']}": size[0] * size[1] / 1e6 / r["seconds"]
+        for r in results
+        if tuple(r["size"]) == size
+    }
+
+
+def album_bars(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Return megapixels a second of the plain loop, an album and the engine alone."""
+    named = {"plain loop": "plain", "album, whole service": "album", "engine alone": "bare"}
+    return {name: statistics.median(one[field] for one in rounds) for name, field in named.items()}
+
+
+def draw(engines: dict[str, float], album: dict[str, float], picture: Path) -> None:
+    """Draw both as bars."""
+    mpl.rcParams["svg.hashsalt"] = "impasto"  # the same numbers give the same file
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=(len(engines), len(album) + 1))
+    _bars(upper, "Engines", engines)
+    _bars(lower, "An album of mixed photos, light net", album)
+    lower.set_xlabel("megapixels a second")
+    figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
+
+
+def _bars(axes: Axes, title: str, speeds: dict[str, float]) -> None:
+    colours = [PLAIN if "plain" in name else OURS for name in speeds]
+    bars = axes.barh(list(speeds), list(speeds.values()), color=colours)
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.invert_yaxis()
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+if __name__ == "__main__":
+    main()
