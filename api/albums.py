@@ -62,6 +62,7 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
         style=options.style,
         strength=options.strength,
         mixed_with=other,
+        stroke=options.stroke,
         blend=blend,
     )
 

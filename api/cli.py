@@ -14,6 +14,7 @@ from api.cli_tables import show_jobs, show_styles
 from api.cli_training import teach
 from api.cli_watch import print_json, see_album, see_training
 from api.client import TrainingWishes
+from infra.jobs.model import Stroke
 from infra.jobs.training import LOSS_NETWORKS, PROFILES, SCHEDULES
 from infra.stack import StackFailed, StackRefused, run_foreground
 
@@ -99,6 +100,14 @@ def stylize(
             "must have been trained from the same net.",
         ),
     ] = None,
+    stroke: Annotated[
+        Stroke,
+        typer.Option(
+            help="Size of the strokes: native is one size in pixels, the finer the larger the "
+            "photo; proportional is one share of every photo, so that a preview and the full "
+            "size look alike.",
+        ),
+    ] = "native",
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -116,7 +125,15 @@ def stylize(
         album = collect_photos(photos)
         check_out(out, album)
         other = parse_blend(blend) if blend else None
-        job = send(client, album, style=style, strength=strength, blend=other, quiet=as_json)
+        job = send(
+            client,
+            album,
+            style=style,
+            strength=strength,
+            blend=other,
+            stroke=stroke,
+            quiet=as_json,
+        )
         sources = album if each_is_a_photo(album) else None
         see_album(client, job.id, out, sources=sources, as_json=as_json)
 

@@ -10,7 +10,7 @@ from api.cli_service import UsageError
 from api.client import Client
 from api.photo_names import UniqueNames, safe_name
 from api.schemas import Item, Job
-from infra.jobs.model import JobState
+from infra.jobs.model import JobState, Stroke
 from infra.jobs.views import ItemState
 
 #: Photos that are looked at while a job runs.
@@ -51,6 +51,7 @@ def send(
     style: str,
     strength: float,
     blend: tuple[str, float] | None,
+    stroke: Stroke,
     quiet: bool,
 ) -> Job:
     """Send an album; raises ClientError before anything is sent when a style is not there."""
@@ -58,7 +59,9 @@ def send(
         client.style(name)
     total = sum(photo.stat().st_size for photo in photos)
     with sending(total, quiet=quiet) as sent:
-        return client.submit(photos, style=style, strength=strength, blend=blend, sent=sent)
+        return client.submit(
+            photos, style=style, strength=strength, blend=blend, stroke=stroke, sent=sent
+        )
 
 
 def follow(client: Client, job_id: str, out: Path | None, *, quiet: bool) -> tuple[Job, "Harvest"]:

@@ -42,6 +42,7 @@ from api.style_schemas import (
     StyleWithCard,
 )
 from api.upload_body import UploadBody
+from infra.jobs.model import Stroke
 
 __all__ = ["Client", "ClientError", "ServiceUnreachable", "TrainingWishes"]
 
@@ -113,6 +114,7 @@ class Client:
         style: str,
         strength: float = 1.0,
         blend: tuple[str, float] | None = None,
+        stroke: Stroke = "native",
         sent: Callable[[int], None] | None = None,
     ) -> Job:
         """Send photos from disk; `sent` is told the bytes of photos that have gone.
@@ -120,7 +122,8 @@ class Client:
         `blend` is another style to mix in, and its share of the mixture (0..1). Raises
         ClientError, and OSError when a photo cannot be read: then there is no job.
         """
-        fields = {"kind": "stylize", "style": style, "strength": str(strength)}
+        options = {"strength": str(strength), "stroke": stroke}
+        fields = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
         files = [("photos", Path(photo)) for photo in photos]
@@ -133,9 +136,11 @@ class Client:
         style: str,
         strength: float = 1.0,
         blend: tuple[str, float] | None = None,
+        stroke: Stroke = "native",
     ) -> Job:
         """Submit photos that lie in the service's bucket: {"keys": […]} or {"prefix": …}."""
-        album: dict[str, Any] = {"kind": "stylize", "style": style, "strength": strength}
+        options = {"strength": strength, "stroke": stroke}
+        album: dict[str, Any] = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             album["blend"] = {"style": blend[0], "share": blend[1]}
         return self._service.ask("POST", "/v1/jobs", Job, json={**album, "photos": dict(photos)})

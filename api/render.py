@@ -28,6 +28,7 @@ def job(view: JobView) -> schemas.Job:
         style=view.style,
         strength=view.strength,
         blend=_share(view.mixed_with),
+        stroke=view.stroke,
         counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
         progress=view.progress,
         eta_seconds=view.eta_seconds,

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from api.training_schemas import Training
 from api.wire import ObjectKey, Request, StyleName, example
-from infra.jobs.model import JobKind, JobState
+from infra.jobs.model import JobKind, JobState, Stroke
 from infra.jobs.views import ItemState
 
 JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"
@@ -101,6 +101,13 @@ class AlbumOptions(Request):
         default=None,
         description="Another style to mix in, and its part of the mixture.",
     )
+    stroke: Stroke = Field(
+        default="native",
+        description="`native` strokes have one size in pixels, so that they are finer the larger "
+        "a photo is; `proportional` ones cover the same share of every photo, so that a preview "
+        "and the full size look alike.",
+        json_schema_extra=example("proportional"),
+    )
 
 
 class AlbumByKeys(AlbumOptions):
@@ -160,6 +167,7 @@ class Job(BaseModel):
     style: str = Field(json_schema_extra=example("water-lilies"))
     strength: float
     blend: StyleShare | None = Field(default=None, description="The style that is mixed in.")
+    stroke: Stroke = "native"
     counts: Counts
     progress: float = Field(
         ge=0,

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
     #: Bytes of graphs compiled for a photo's size that one worker process keeps.
     shape_cache_bytes: Annotated[int, Field(ge=0)] = 1024 * MEBIBYTE
+    #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
+    #: tile, to the same picture. On a GPU, its memory is the measure.
+    memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
+    #: Folder on a disk for what a large photo needs besides (up to 50 bytes a pixel); unset means
+    #: the system's temporary one.
+    scratch: Path | None = None
 
     #: Seconds that a trainer works on one job before others get their turn.
     slice_seconds: Annotated[float, Field(gt=0, le=600)] = 600.0

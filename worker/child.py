@@ -70,6 +70,8 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
             threads=settings.threads,
             shape_cache_bytes=settings.shape_cache_bytes,
             precision=settings.precision,
+            memory_bytes=settings.memory_bytes,
+            scratch=settings.scratch,
         ),
         limit_bytes=settings.net_cache_bytes,
         on_load=lambda: deployment.counters.increment("net_loads_total"),

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from infra.jobs.model import PhotoEntry, PhotoOutcome
 from infra.jobs.views import ClaimedChunk
 from infra.storage.port import ObjectMissing
-from worker.engines.port import BatchEngine, Engine
+from worker.engines.port import Engine
 from worker.failures import StyleUnusable, failed
 from worker.ledger import Halted, Ledger
 from worker.netfile import NetFileRejected
 from worker.photo_steps import PhotoSteps, PreparedPhoto
 from worker.pixels.photo import Pixels
+from worker.strokes import ProportionalEngine
 
 if TYPE_CHECKING:
     from worker.album import AlbumPipeline
@@ -25,6 +26,10 @@ T = TypeVar("T")
 
 #: Seconds between looks at whether the chunk is still ours while nothing arrives.
 LOOKS: Final = 0.25
+
+
+class Stopped(Exception):
+    """The process is to end, and a photo was left in the middle."""
 
 
 class ChunkRun:
@@ -69,7 +74,8 @@ class ChunkRun:
         Raises Halted when the chunk is lost.
         """
         try:
-            self._drive()
+            with suppress(Stopped):
+                self._drive()
         finally:
             self._close()
         if self._left:
@@ -189,16 +195,20 @@ class ChunkRun:
         """Return the paintings, each with its share of the seconds on the device."""
         engine = self._ledger.persist(self._engine)
         started = self._pipeline.clock()
-        if len(photos) > 1 and isinstance(engine, BatchEngine):
-            paintings = engine.stylize_batch(photos)
-        else:
-            paintings = [engine.stylize(rgb) for rgb in photos]
+        paintings = engine.stylize_batch(photos, self._check)
         seconds = (self._pipeline.clock() - started) / len(photos)
         return [(painting, seconds) for painting in paintings]
 
+    def _check(self) -> None:
+        """End the painting of a photo in the middle: raises Halted, and Stopped on a stop."""
+        self._ledger.check()
+        if self._pipeline.stop.is_set():
+            raise Stopped
+
     def _engine(self) -> Engine:
         try:
-            return self._pipeline.nets.engine(self._spec.blend)
+            engine = self._pipeline.nets.engine(self._spec.blend)
+            return ProportionalEngine(engine) if self._spec.stroke == "proportional" else engine
         except (ObjectMissing, NetFileRejected) as error:
             raise StyleUnusable(str(error)) from error
 
@@ -236,7 +246,7 @@ class ChunkRun:
         """Return what `action` does, or the failed outcome of whatever is wrong with the photo."""
         try:
             return action()
-        except Halted:
+        except (Halted, Stopped):
             raise
         except Exception as error:
             return failed(self._spec, entry, error)

@@ -62,7 +62,9 @@ class PhotoSteps:
         Raises PhotoRejected, also as `photo-missing` and `photo-too-many-bytes`.
         """
         data = self._fetch(entry)
-        digest = result_digest(hashlib.sha256(data).hexdigest(), self._spec.blend)
+        digest = result_digest(
+            hashlib.sha256(data).hexdigest(), self._spec.blend, self._spec.stroke
+        )
         if receipt := self._shelf.find(digest):
             return _outcome(entry, receipt, seconds=0.0, cached=True)
         started = self._clock()

@@ -33,7 +33,7 @@ CPU_PACE: Final = Pace(window=3, batch=1, ahead=2, behind=1)
 def gpu_pace(cores: int | None = os.cpu_count()) -> Pace:
     """Return the pace of a GPU, which the codecs of a machine's cores can hardly keep busy."""
     codecs = max(2, min(cores or 2, 16) // 2)
-    return Pace(window=4 * codecs, batch=4, ahead=codecs, behind=codecs)
+    return Pace(window=4 * codecs + 4, batch=4, ahead=codecs, behind=codecs)
 
 
 class Places:

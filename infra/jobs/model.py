@@ -13,6 +13,8 @@ from infra.jobs.training import LossNetworkName, ProfileName, Stages, check_stag
 
 #: What a job does. Also the name of the queue that its messages go to.
 JobKind = Literal["stylize", "train"]
+#: Whether strokes have one size in pixels, or one share of the picture.
+Stroke = Literal["native", "proportional"]
 
 
 class Value(BaseModel):
@@ -129,6 +131,7 @@ class JobDraft(Value):
     strength: float = Field(default=1.0, ge=0, le=1)
     #: The style that it is mixed with, at the same strength.
     mixed_with: StyleShare | None = None
+    stroke: Stroke = "native"
     #: The nets that all this meant at submission, so that a republished style does not change a
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()

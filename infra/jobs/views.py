@@ -12,6 +12,7 @@ from infra.jobs.model import (
     PhotoEntry,
     PhotoOutcome,
     Problem,
+    Stroke,
     StyleShare,
     TrainingOrder,
     TrainingProgress,
@@ -28,6 +29,7 @@ class JobView:
     state: JobState
     style: str
     strength: float
+    stroke: Stroke
     total: int
     done: int
     failed: int
@@ -68,6 +70,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         state=record.state,
         style=spec.style,
         strength=spec.strength,
+        stroke=spec.stroke,
         total=spec.total,
         done=record.done,
         failed=record.failed,

@@ -1,12 +1,13 @@
 """A worker's surroundings in memory: a real job service over fakes, and an engine to watch."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from infra import layout
 from infra.errors import ServiceUnavailable
-from infra.jobs.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, WeightedNet
+from infra.jobs.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke, WeightedNet
 from infra.jobs.service import JobService
 from infra.jobs.views import ClaimedChunk
 from infra.settings import Settings
@@ -14,7 +15,7 @@ from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
 from worker.album import AlbumPipeline
-from worker.engines.port import Engine
+from worker.engines.port import Check, Engine, go_on
 from worker.pixels import PixelLimits, decode
 from worker.pixels.photo import Pixels
 from worker.stages import CPU_PACE, Pace, Stages
@@ -50,16 +51,28 @@ class InvertingEngine:
 
     def __init__(self) -> None:
         self.watch: Callable[[int], None] = lambda _number: None
+        #: Seconds that a photo takes; it looks whether it may go on all the time.
+        self.seconds = 0.0
+        #: Told each photo.
+        self.seen: Callable[[Pixels], None] = lambda _rgb: None
         self.photos = 0
 
     @property
     def held_bytes(self) -> int:
         return 0
 
-    def stylize(self, rgb: Pixels) -> Pixels:
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         number, self.photos = self.photos, self.photos + 1
         self.watch(number)
+        self.seen(rgb)
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            check()
+            time.sleep(0.01)
         return 255 - rgb
+
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
+        return [self.stylize(rgb, check) for rgb in photos]
 
 
 class TogetherEngine(InvertingEngine):
@@ -70,14 +83,13 @@ class TogetherEngine(InvertingEngine):
         self.batches: list[int] = []
         self.alone = 0
 
-    def stylize(self, rgb: Pixels) -> Pixels:
-        self.alone += 1
-        return super().stylize(rgb)
-
-    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
         assert len({rgb.shape for rgb in photos}) == 1
-        self.batches.append(len(photos))
-        return [InvertingEngine.stylize(self, rgb) for rgb in photos]
+        if len(photos) == 1:
+            self.alone += 1
+        else:
+            self.batches.append(len(photos))
+        return super().stylize_batch(photos, check)
 
 
 class FakeNets:
@@ -148,13 +160,13 @@ class Studio:
             stages=Stages(pace),
         )
 
-    def submit(self, photos: Mapping[str, bytes | None]) -> str:
+    def submit(self, photos: Mapping[str, bytes | None], *, stroke: Stroke = "native") -> str:
         """Upload photos (None: leave one out) and submit them as one album; returns its id."""
         for name, data in photos.items():
             if data is not None:
                 self.objects.put(f"photos/{name}", data)
         job = self.jobs.new_job_id()
-        draft = JobDraft(id=job, tenant="default", style="test", blend=BLEND)
+        draft = JobDraft(id=job, tenant="default", style="test", stroke=stroke, blend=BLEND)
         entries = [
             PhotoEntry(index=index, name=name, key=f"photos/{name}")
             for index, name in enumerate(photos)

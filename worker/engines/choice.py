@@ -1,18 +1,27 @@
 """Which device and engine a process works with: what a setting names, or what is there."""
 
+import tempfile
+from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 from infra.settings import EngineSetting, PrecisionSetting
 from worker.engines.port import Engine
+from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
+from worker.engines.weights import Arrays, rewritten
+from worker.memory import needed_bytes
 from worker.net import TransformNet
+from worker.streaming.painter import TILE, StreamedNet
 
 EngineName = Literal["torch", "openvino"]
 #: Bytes of shapes that OpenVINO keeps compiled unless told otherwise.
 SHAPE_CACHE_BYTES = 2 << 30
+#: Bytes that a photo may take while it is painted, unless told otherwise.
+MEMORY_BYTES = 2 << 30
 
 
 def choose_device(name: str) -> torch.device:
@@ -51,6 +60,8 @@ def choose_dtype(name: PrecisionSetting, device: torch.device) -> torch.dtype:
 class EngineFactory:
     """Makes engines of one kind; those of OpenVINO share what is compiled.
 
+    A photo that takes more than `memory_bytes` of the host is painted tile by tile, on a GPU one
+    that its memory is too small for; `scratch` is the folder for what such a photo needs besides.
     Raises ValueError for a precision that OpenVINO would only imitate on this processor.
     """
 
@@ -61,10 +72,15 @@ class EngineFactory:
         *,
         threads: int = 0,
         shape_cache_bytes: int = SHAPE_CACHE_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+        scratch: Path | None = None,
         precision: PrecisionSetting = "auto",
     ) -> None:
         self._device = device
         self._dtype = choose_dtype(precision, device)
+        self._threads = threads or torch.get_num_threads()
+        self._memory_bytes = memory_bytes
+        self._scratch = scratch or Path(tempfile.gettempdir())
         self._programs = None
         if engine == "openvino":
             from worker.engines.openvino_engine import ProgramCache  # its libraries take a moment
@@ -85,7 +101,30 @@ class EngineFactory:
         if self._programs:
             from worker.engines.openvino_engine import OpenVinoEngine
 
-            return OpenVinoEngine(net, programs=self._programs)
+            engine = OpenVinoEngine(net, programs=self._programs)
+            return SizedEngine(
+                engine,
+                self._streamed(net, lambda: engine.weights),
+                limit_bytes=self._memory_bytes,
+                make_room=self._programs.clear,
+            )
         if self._device.type == "cuda":
-            return TorchEngine.for_cuda(net, self._device, self._dtype)
-        return TorchEngine(net, device=self._device, dtype=self._dtype)
+            kept = rewritten(net)  # before the engine changes the net's form
+            streamed = self._streamed(net, lambda: kept)
+            whole = TorchEngine.for_cuda(net, self._device, self._dtype)
+            return SizedEngine(whole, streamed, limit_bytes=None)
+        streamed = self._streamed(net, lambda: rewritten(net))
+        whole = TorchEngine(net, device=self._device, dtype=self._dtype)
+        return SizedEngine(whole, streamed, limit_bytes=self._memory_bytes)
+
+    def _streamed(self, net: TransformNet, weights: Callable[[], Arrays]) -> StreamedNet:
+        # Half of the memory is for tiles; photo and painting take up to the other half.
+        at_a_time = self._memory_bytes // 2 // needed_bytes(TILE, TILE, net.config.width)
+        return StreamedNet(
+            config=net.config,
+            weights=weights,
+            folder=self._scratch,
+            threads=max(1, min(self._threads, at_a_time)) if self._device.type == "cpu" else 1,
+            device=self._device,
+            dtype=self._dtype,
+        )

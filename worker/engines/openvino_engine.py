@@ -53,6 +53,10 @@ class ProgramCache:
         """Bytes that the programs kept hold."""
         return sum(program.bytes for program in self._programs.values())
 
+    def clear(self) -> None:
+        """Let go of every program."""
+        self._programs.clear()
+
     def program(self, config: NetConfig, height: int, width: int) -> Program:
         """Return the program for a size, compiling it where it is not there yet."""
         key = (config, height, width)
@@ -102,22 +106,22 @@ class OpenVinoEngine:
         available: Callable[[], int | None] = available_bytes,
     ) -> None:
         self._config = net.config
-        self._weights = rewritten(net)
+        self.weights = rewritten(net)
         self._programs = programs
         self._available = available
 
     @property
     def held_bytes(self) -> int:
-        """See Engine."""
-        return sum(weight.nbytes for weight in self._weights.values())
+        """See WholeEngine."""
+        return sum(weight.nbytes for weight in self.weights.values())
 
     def stylize(self, rgb: Pixels) -> Pixels:
-        """See Engine."""
+        """See WholeEngine."""
         height, width, _ = rgb.shape
         larger = _extend(rgb)
         check_memory(program_bytes(self._config, *larger.shape[:2]), self._available())
         program = self._programs.program(self._config, *larger.shape[:2])
-        return np.ascontiguousarray(program.paint(larger, self._weights)[:height, :width])
+        return np.ascontiguousarray(program.paint(larger, self.weights)[:height, :width])
 
 
 def calculates_in_bfloat16() -> bool:

@@ -59,11 +59,11 @@ class TorchEngine:
 
     @property
     def held_bytes(self) -> int:
-        """See Engine."""
+        """See WholeEngine."""
         return sum(weight.nbytes for weight in self._net.state_dict().values())
 
     def stylize(self, rgb: Pixels) -> Pixels:
-        """See Engine; raises MemoryError for a photo that the host has no memory for now."""
+        """See WholeEngine; raises MemoryError for a photo that the host has no memory for now."""
         return self.stylize_batch([rgb])[0]
 
     @torch.inference_mode()

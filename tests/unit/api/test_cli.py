@@ -70,11 +70,11 @@ def test_answer_for_scripts_is_json_and_nothing_else(
     service: str, album: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    result = run(
-        "stylize", str(album), "--style", STYLE, "--out", str(out), "--json", "--url", service
-    )
+    options = ("--style", STYLE, "--stroke", "proportional", "--out", str(out), "--json")
+    result = run("stylize", str(album), *options, "--url", service)
     answer = json.loads(result.stdout)
     assert answer["job"]["state"] == "succeeded"
+    assert answer["job"]["stroke"] == "proportional"
     assert [photo["photo"] for photo in answer["photos"]] == [
         str(album / name) for name in ("a.png", "b.jpg", "notes.txt", "sub/a.png")
     ]

@@ -39,11 +39,14 @@ def album(tmp_path: Path) -> list[Path]:
 def test_album_goes_there_and_back(service: str, album: list[Path], tmp_path: Path) -> None:
     sent: list[int] = []
     with Client(service) as client:
-        job = client.submit(album, style=STYLE, strength=0.5, sent=sent.append)
+        job = client.submit(
+            album, style=STYLE, strength=0.5, stroke="proportional", sent=sent.append
+        )
         states = [seen.state for seen in client.watch(job.id)]
         items = list(client.items(job.id))
         paths = [client.download(item, tmp_path / "out") for item in items]
     assert states[-1] is JobState.SUCCEEDED
+    assert (job.strength, job.stroke) == (0.5, "proportional")
     assert sum(sent) == sum(path.stat().st_size for path in album)
     assert [path.read_bytes() for path in paths] == [
         f"painted {item.name}".encode() for item in items

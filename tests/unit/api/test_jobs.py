@@ -52,12 +52,12 @@ def slug(response: TestResponse, status: int) -> str:
 
 
 def test_uploaded_album_is_answered_at_once_with_a_job(client: FlaskClient, world: World) -> None:
-    response = send(client, photos("a.jpg", "b.png"), strength="0.5")
+    response = send(client, photos("a.jpg", "b.png"), strength="0.5", stroke="proportional")
     job = response.get_json()
     assert response.status_code == 202
     assert response.headers["Location"] == job["links"]["self"] == f"/v1/jobs/{job['id']}"
     assert job["state"] == "queued"
-    assert job["strength"] == 0.5
+    assert (job["strength"], job["stroke"]) == (0.5, "proportional")
     assert job["counts"] == {"total": 2, "done": 0, "failed": 0}
     assert world.doorbell.rings == [(job["id"], 0)]
 
@@ -130,6 +130,7 @@ def test_unknown_job_is_a_problem(client: FlaskClient, job: str) -> None:
     [
         ({"strength": "2"}, "/strength"),
         ({"strength": "nan"}, "/strength"),
+        ({"stroke": "bold"}, "/stroke"),
         ({"kind": "paint"}, "/kind"),
         ({"stile": "x"}, "/stile"),
         ({"style": ""}, "/style"),
@@ -237,12 +238,13 @@ def test_other_bodies_are_refused(client: FlaskClient, kind: str) -> None:
 
 def test_photos_in_the_bucket_are_named_by_their_keys(client: FlaskClient, world: World) -> None:
     keys = ["trip/1/sea.jpg", "trip/2/sea.jpg", "straße.png"]
-    job = send_keys(client, {"keys": keys}, strength=0).get_json()
+    job = send_keys(client, {"keys": keys}, strength=0, stroke="proportional").get_json()
     items = client.get(job["links"]["items"]).get_json()["items"]
     assert [item["name"] for item in items] == ["sea.jpg", "sea-2.jpg", "straße.png"]
     claim = world.jobs.claim(job["id"], 0, "worker")
     assert claim is not None
     assert [photo.key for photo in claim.photos] == keys
+    assert claim.spec.stroke == "proportional"
 
 
 def test_prefix_names_every_object_below_it_but_folders(client: FlaskClient, world: World) -> None:

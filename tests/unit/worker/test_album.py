@@ -67,6 +67,22 @@ def test_album_sent_again_is_found_and_not_computed_again() -> None:
     assert studio.tally.counts["photos_total", "cached"] == 4
 
 
+def test_another_stroke_is_another_result() -> None:
+    """A proportional stroke is painted at its own scale, and returns in the photo's size."""
+    studio = Studio()
+    sizes: list[tuple[int, ...]] = []
+    studio.engine.seen = lambda rgb: sizes.append(rgb.shape[:2])
+    jobs = [studio.submit(pictures(1)), studio.submit(pictures(1), stroke="proportional")]
+    for job in jobs:
+        studio.work(job)
+    native, proportional = (studio.outcomes(job)["photo-0.png"] for job in jobs)
+    assert sizes == [(16, 20), (819, 1024)]
+    assert native is not None
+    assert proportional is not None
+    assert native.result != proportional.result
+    assert (native.width, native.height) == (proportional.width, proportional.height) == (20, 16)
+
+
 def test_result_without_its_whole_object_is_computed_again() -> None:
     studio = Studio()
     studio.work(studio.submit(pictures(1)))
@@ -397,6 +413,41 @@ def test_stop_gives_the_chunk_back_between_photos_and_keeps_what_is_done() -> No
     studio.work(job)
     assert studio.jobs.get(job, "default").done == 8
     assert studio.engine.photos == 8
+
+
+def test_stop_leaves_a_photo_in_the_middle_that_is_long_at_work() -> None:
+    """What was painted before is kept, and the photo is begun anew later."""
+    studio = Studio()
+    job = studio.submit(pictures(4))
+
+    def watch(number: int) -> None:
+        if number == 2:
+            studio.engine.seconds = PATIENCE
+            studio.stop.set()
+
+    studio.engine.watch = watch
+    studio.work(job)
+    assert studio.engine.photos == 3
+    assert studio.record(job).done == 2
+    assert studio.record(job).active[0].lease is None
+    assert studio.tally.counts["chunks_total", "released"] == 1
+    studio.stop.clear()
+    studio.engine.seconds = 0
+    studio.work(job)
+    assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert studio.engine.photos == 5
+
+
+def test_cancelled_job_ends_a_photo_in_the_middle() -> None:
+    """The heartbeat hears of it, and the photo looks between its tiles."""
+    studio = Studio(heartbeat_seconds=0)
+    job = studio.submit(pictures(3))
+    studio.engine.seconds = PATIENCE
+    studio.engine.watch = lambda _number: studio.jobs.cancel(job, "default")
+    studio.work(job)
+    assert studio.jobs.get(job, "default").state is JobState.CANCELLED
+    assert studio.engine.photos == 1
+    assert studio.record(job).done == 0
 
 
 def test_end_of_the_process_gives_the_chunk_back() -> None:

@@ -29,8 +29,9 @@ def test_digest_tells_photos_nets_and_weights_apart() -> None:
         result_digest(PHOTO, [net("a", 0.5), net("b", 0.5)]),
         result_digest(PHOTO, [net("a", 0.25), net("b", 0.75)]),
         result_digest(PHOTO, [net("a", 0.75), net("b", 0.25)]),
+        result_digest(PHOTO, [net("a")], "proportional"),
     }
-    assert len(digests) == 6
+    assert len(digests) == 7
 
 
 def test_digest_knows_nothing_of_places_and_order() -> None:

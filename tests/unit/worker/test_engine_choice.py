@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from worker.engines.choice import EngineFactory, choose_device, choose_dtype, choose_engine
+from worker.engines.choice import (
+    EngineFactory,
+    EngineName,
+    choose_device,
+    choose_dtype,
+    choose_engine,
+)
 from worker.engines.openvino_engine import OpenVinoEngine
+from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 
@@ -40,9 +47,10 @@ def test_an_engine_that_cannot_work_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("torch", TorchEngine), ("openvino", OpenVinoEngine)])
-def test_the_factory_makes_what_was_chosen(name: str, kind: type) -> None:
-    engine = choose_engine("torch" if name == "torch" else "openvino", CPU)
-    assert isinstance(EngineFactory(engine, CPU)(TransformNet(NetConfig(2, 1))), kind)
+def test_the_factory_makes_what_was_chosen(name: EngineName, kind: type) -> None:
+    engine = EngineFactory(choose_engine(name, CPU), CPU)(TransformNet(NetConfig(2, 1)))
+    assert isinstance(engine, SizedEngine)
+    assert isinstance(engine.whole, kind)
 
 
 def test_half_precision_is_taken_on_a_gpu_and_on_a_cpu_only_when_asked_for() -> None:

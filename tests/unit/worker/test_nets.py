@@ -9,7 +9,7 @@ import torch
 from infra.jobs.model import WeightedNet
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
-from worker.engines.port import Engine, Pixels
+from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, NetFileRejected, pack
 from worker.nets import NetCache
@@ -27,7 +27,7 @@ class Named(Engine):
     def held_bytes(self) -> int:
         return sum(weight.nbytes for weight in self.net.state_dict().values())
 
-    def stylize(self, rgb: Pixels) -> Pixels:
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         return rgb
 
 

@@ -1,0 +1,264 @@
+"""Photos of 12, 48 and 100 megapixels within 2 GiB: seconds a megapixel, memory, and exactness.
+
+    python3 infra/dev.py bench large [--scale small|full]
+
+Each photo is painted in a process of its own, from its JPEG to its painting's, as a worker does:
+decoded, painted tile by tile, encoded. Memory is the most that the process held in RAM (resident)
+over what it held before the photo. The comparison paints one photo as a whole and tile by tile,
+in turns within one process: times are of the processor's own clock beside the wall's, because
+other programs stretch the wall's. The limit is the net's own arithmetic at the rate of the fastest
+convolution that this machine was seen to do.
+"""
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from infra.settings import EngineSetting
+from tests.bench.common.nets import light_net, photo
+from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.peak import convolution_peak
+from tests.bench.common.tables import table
+from tests.bench.engines import flops_of
+from worker.engines.choice import EngineFactory, choose_engine
+from worker.engines.port import Pixels
+from worker.engines.sized import SizedEngine
+from worker.pixels import PixelLimits, decode, encode
+
+CPU = torch.device("cpu")
+#: (height, width) of the photos that are painted within bounds, by scale.
+LARGE = {
+    "tiny": ((300, 400), (600, 800)),
+    "small": ((3000, 4000), (6000, 8000)),
+    "full": ((3000, 4000), (6000, 8000), (8660, 11548)),
+}
+#: (height, width) of the photo that is also painted as a whole, and turns, by scale.
+COMPARED = {"tiny": (300, 400), "small": (1500, 2000), "full": (3000, 4000)}
+TURNS = {"tiny": 1, "small": 2, "full": 3}
+#: What a worker may take above its idle state, by default.
+MEMORY_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A large photo's way through a process of its own."""
+
+    height: int
+    width: int
+    #: Of painting alone.
+    seconds: float
+    cpu_seconds: float
+    #: Bytes above the idle process, at the most, from file to file.
+    peak_bytes: int
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.height * self.width / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One photo as a whole and tile by tile: best of all turns, in seconds; and differences."""
+
+    megapixels: float
+    whole_seconds: float
+    whole_cpu_seconds: float
+    streamed_seconds: float
+    streamed_cpu_seconds: float
+    largest_difference: int
+    within_two: float
+    #: Mean difference in rows and columns beside tiles' borders, over that everywhere else.
+    at_borders: float
+
+
+def main() -> None:
+    """Paint large photos within bounds, and one both ways."""
+    made = parser("large", __doc__ or "")
+    made.add_argument("--engine", choices=("auto", "torch", "openvino"), default="auto")
+    made.add_argument("--one", type=int, nargs=2, help=argparse.SUPPRESS)
+    chosen = made.parse_args()
+    if chosen.one:
+        print(json.dumps(asdict(paint_one(*chosen.one, chosen.threads, chosen.engine))))
+        return
+    out = prepare(chosen)
+    compared = compare(COMPARED[chosen.scale], TURNS[chosen.scale], chosen.threads, chosen.engine)
+    print(compared_table(compared), flush=True)
+    painted = list[Painted]()
+    for size in LARGE[chosen.scale]:
+        painted.append(paint_apart(*size, chosen.threads, chosen.engine))
+        save(out, "large", {"compared": asdict(compared), "painted": [asdict(p) for p in painted]})
+        print(painted_table(painted), flush=True)
+    limit = flops_of(light_net(), (1000, 1000)) / convolution_peak()
+    print(f"\n### Large photos, light net, {chosen.threads} threads\n")
+    print(painted_table(painted))
+    print(f"\n{compared_table(compared)}")
+    print(f"\n{verdict(painted, limit)}")
+
+
+def engine_of(threads: int, name: EngineSetting) -> SizedEngine:
+    """Return the light net's engine as a worker has it."""
+    factory = EngineFactory(choose_engine(name, CPU), CPU, threads=threads)
+    engine = factory(light_net())
+    assert isinstance(engine, SizedEngine)
+    return engine
+
+
+def paint_apart(height: int, width: int, threads: int, engine: str) -> Painted:
+    """Paint a photo in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.large", "--one", str(height), str(width)]
+    done = subprocess.run(
+        [*command, "--threads", str(threads), "--engine", engine],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Painted(**json.loads(done.stdout))
+
+
+def paint_one(height: int, width: int, threads: int, name: EngineSetting) -> Painted:
+    """Paint a photo from file to file."""
+    torch.set_num_threads(threads)
+    engine, limits = engine_of(threads, name), PixelLimits(max_megapixels=1000)
+    file = jpeg(photo(height, width))
+    engine.streamed.paint(photo(64, 64))
+    idle = resident_bytes()
+    forget_peak()
+    decoded = decode(file, limits)
+    timed = time_call(lambda: engine.streamed.paint(decoded.rgb))
+    encode(timed.painting, decoded)
+    return Painted(height, width, timed.seconds, timed.cpu_seconds, peak_bytes() - idle)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A painting and the seconds that it took, by the wall's clock and the processor's."""
+
+    painting: Pixels
+    seconds: float
+    cpu_seconds: float
+
+
+def time_call(paint: Callable[[], Pixels]) -> Timed:
+    """Time a painting."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    painting = paint()
+    return Timed(painting, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def compare(size: tuple[int, int], turns: int, threads: int, name: EngineSetting) -> Compared:
+    """Paint a photo as a whole and tile by tile, in turns."""
+    rgb, engine = photo(*size), engine_of(threads, name)
+    engine.whole.stylize(rgb)  # OpenVINO compiles a size when it meets it
+    whole, streamed = list[Timed](), list[Timed]()
+    for _ in range(turns):
+        whole.append(time_call(lambda: engine.whole.stylize(rgb)))
+        streamed.append(time_call(lambda: engine.streamed.paint(rgb)))
+    apart = np.abs(streamed[0].painting.astype(np.int16) - whole[0].painting)
+    return Compared(
+        megapixels=rgb.size / 3e6,
+        whole_seconds=min(t.seconds for t in whole),
+        whole_cpu_seconds=min(t.cpu_seconds for t in whole),
+        streamed_seconds=min(t.seconds for t in streamed),
+        streamed_cpu_seconds=min(t.cpu_seconds for t in streamed),
+        largest_difference=int(apart.max()),
+        within_two=float((apart <= 2).mean()),
+        at_borders=difference_at_borders(apart, engine.streamed.tile),
+    )
+
+
+def difference_at_borders(apart: NDArray[np.int16], tile: int) -> float:
+    """Return the mean difference beside borders of tiles over that elsewhere; 1 for none at all."""
+    rows, columns = (np.arange(side) % tile for side in apart.shape[:2])
+    beside = np.isin(rows, (0, tile - 1))[:, None] | np.isin(columns, (0, tile - 1))[None]
+    elsewhere = apart[~beside].mean()
+    return float(apart[beside].mean() / elsewhere) if elsewhere else 1.0
+
+
+def jpeg(rgb: Pixels) -> bytes:
+    """Return a photo's file."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def resident_bytes() -> int:
+    """Return what this process holds in RAM now."""
+    return psutil.Process().memory_info().rss
+
+
+def forget_peak() -> None:
+    """Let the kernel begin anew with the most that this process ever held; see proc(5).
+
+    Where it does not let us, what came before the photo counts as well.
+    """
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Return the most that this process held in RAM since then."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def painted_table(painted: list[Painted]) -> str:
+    """Return the table of large photos."""
+    rows = [
+        (
+            f"{p.width}×{p.height}",
+            f"{p.megapixels:.0f}",
+            f"{p.seconds:.1f}",
+            f"{p.seconds / p.megapixels:.2f}",
+            f"{p.cpu_seconds / p.megapixels:.2f}",
+            f"{p.peak_bytes / 1e6:.0f}",
+            f"{p.peak_bytes / MEMORY_BYTES:.0%}",
+        )
+        for p in painted
+    ]
+    columns = ("photo", "MP", "s", "s/MP", "CPU s/MP", "MB above idle", "of 2 GiB")
+    return table(columns, rows)
+
+
+def compared_table(c: Compared) -> str:
+    """Return the table of one photo painted both ways."""
+    rows = [
+        ("as a whole, s", f"{c.whole_seconds:.1f}", f"{c.whole_cpu_seconds:.1f}"),
+        ("tile by tile, s", f"{c.streamed_seconds:.1f}", f"{c.streamed_cpu_seconds:.1f}"),
+        (
+            "ratio",
+            f"{c.streamed_seconds / c.whole_seconds:.2f}×",
+            f"{c.streamed_cpu_seconds / c.whole_cpu_seconds:.2f}×",
+        ),
+    ]
+    return (
+        table((f"{c.megapixels:.1f} MP", "wall", "CPU"), rows)
+        + f"\n\nLargest difference {c.largest_difference}/255; within 2/255: {c.within_two:.3%}; "
+        f"beside tiles' borders {c.at_borders:.2f} times the difference elsewhere."
+    )
+
+
+def verdict(painted: list[Painted], limit: float) -> str:
+    """Say how far the time is from linear, and from the limit (s/MP)."""
+    rates = [p.cpu_seconds / p.megapixels for p in painted]
+    return (
+        f"CPU seconds a megapixel, largest over least: {max(rates) / min(rates):.2f}×. "
+        f"Limit by the net's own arithmetic: {limit:.2f} s/MP on all threads."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A photo painted tile by tile is the photo painted as a whole, wherever tiles end."""
+
+import resource
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from worker.engines.port import Pixels
+from worker.engines.torch_engine import TorchEngine
+from worker.engines.weights import rewritten
+from worker.net import NetConfig, TransformNet, Upsample
+from worker.streaming.norms import freeze, moments, whole
+from worker.streaming.painter import StreamedNet
+from worker.streaming.plane import Plane
+from worker.streaming.windows import Span, Window, tiling
+
+CPU = torch.device("cpu")
+#: Height and width: odd and even, of a few tiles, of a row of them, and smaller than the net takes.
+SIZES = ((37, 91), (64, 64), (50, 47), (17, 130), (1, 5))
+
+
+def net_of(upsample: Upsample, width: int = 4, blocks: int = 2) -> TransformNet:
+    torch.manual_seed(0)
+    made = TransformNet(NetConfig(width, blocks, upsample)).eval()
+    torch.nn.init.normal_(made.paint.weight, std=0.05)  # a painting of all tones
+    return made
+
+
+def noise(height: int, width: int) -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def streamed(net: TransformNet, folder: Path, tile: int = 16, **options: object) -> StreamedNet:
+    return StreamedNet(
+        config=net.config,
+        weights=lambda: rewritten(net),
+        folder=folder,
+        device=CPU,
+        tile=tile,
+        **options,  # pyright: ignore[reportArgumentType]
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("upsample", ["resize", "transpose"])
+def test_tiles_of_any_size_make_the_whole_picture(
+    upsample: Upsample, size: tuple[int, int], tmp_path: Path
+) -> None:
+    net, rgb = net_of(upsample), noise(*size)
+    expected = TorchEngine(net, device=CPU).stylize(rgb).astype(int)
+    assert expected.std() > 40
+    for tile in (12, 16, 64):
+        painted = streamed(net, tmp_path, tile).paint(rgb)
+        assert np.abs(painted - expected).max() <= 1
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_few_blocks_make_the_whole_picture_too(blocks: int, tmp_path: Path) -> None:
+    net, rgb = net_of("resize", blocks=blocks), noise(40, 52)
+    expected = TorchEngine(net, device=CPU).stylize(rgb).astype(int)
+    assert np.abs(streamed(net, tmp_path).paint(rgb) - expected).max() <= 1
+
+
+def test_several_threads_paint_the_same(tmp_path: Path) -> None:
+    net, rgb = net_of("resize"), noise(100, 90)
+    before = torch.get_num_threads()
+    alone = streamed(net, tmp_path).paint(rgb)
+    assert np.array_equal(streamed(net, tmp_path, threads=4).paint(rgb), alone)
+    assert torch.get_num_threads() == before
+
+
+def test_half_precision_paints_nearly_the_same(tmp_path: Path) -> None:
+    """The form for a GPU, on a CPU: at least 40 dB."""
+    net, rgb = net_of("resize", width=8), noise(40, 52)
+    exact = TorchEngine(net, device=CPU).stylize(rgb).astype(np.float64)
+    half = streamed(net, tmp_path, dtype=torch.float16).paint(rgb)
+    assert 10 * np.log10(255**2 / np.square(exact - half).mean()) >= 40
+
+
+def test_a_check_ends_the_work_between_tiles(tmp_path: Path) -> None:
+    net, rgb = net_of("resize"), noise(64, 64)
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        streamed(net, tmp_path, threads=2).paint(rgb, check)
+    assert calls == 20
+    assert not [t for t in threading.enumerate() if t.name.startswith("tile")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tiles_cover_a_picture_once() -> None:
+    seen = np.zeros((37, 91), int)
+    for tile in tiling(37, 91, 16):
+        seen[tile.slices] += 1
+    assert (seen == 1).all()
+
+
+def test_moments_of_parts_are_those_of_the_whole() -> None:
+    """Also of numbers far from zero, where sums in float32 would see no variance."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 3, 40, 50) * 0.1 + torch.tensor([0.0, 30.0, -100.0])[:, None, None]
+    parts = [moments(part) for rows in x.split(16, 2) for part in rows.split(7, 3)]
+    found = whole(parts)
+    expected = x.double()
+    assert found.pixels == 2000
+    assert torch.allclose(found.mean, expected.mean((0, 2, 3)), rtol=1e-6, atol=1e-7)
+    variance = expected.var((0, 2, 3), correction=0)
+    assert torch.allclose(found.variance, variance, rtol=1e-3)
+    norm = freeze(found, torch.full((3,), 2.0), torch.full((3,), 0.5))
+    normed = norm(x)
+    assert torch.allclose(normed.mean((0, 2, 3)), torch.tensor(0.5), atol=1e-3)
+    assert torch.allclose(normed.std((0, 2, 3)), torch.tensor(2.0), atol=1e-2)
+
+
+def test_a_plane_keeps_what_left_memory(tmp_path: Path) -> None:
+    plane = Plane(tmp_path, 20, 30, 4)
+    window = Window(Span(3, 9), Span(10, 30))
+    values = torch.randn(1, 4, 6, 20).half()
+    plane.write(window, values)
+    plane.rest()
+    assert torch.equal(plane.read(window), values)
+    assert (plane.read(Window(Span(0, 3), Span(0, 30))) == 0).all()
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_without_room_says_so_at_once(tmp_path: Path) -> None:
+    """Found out later, while a mapped page is written, it would end the process."""
+    with files_of_at_most(100_000), pytest.raises(MemoryError, match="on the disk"):
+        streamed(net_of("resize", width=8), tmp_path).paint(noise(256, 256))

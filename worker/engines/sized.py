@@ -1,0 +1,65 @@
+"""One engine for photos of any size: as a whole while memory is enough, else tile by tile."""
+
+from collections.abc import Callable, Sequence
+
+from worker.engines.port import BatchEngine, Check, Pixels, WholeEngine, go_on
+from worker.failures import is_out_of_memory
+from worker.memory import needed_bytes
+from worker.streaming.painter import StreamedNet
+
+
+class SizedEngine:
+    """Chooses how a photo is painted; the painting is the same.
+
+    As a whole where that takes at most `limit_bytes` (None: as much as there is) and there is
+    room for it now; else tile by tile, once `make_room` has let go what can be had again.
+    """
+
+    def __init__(
+        self,
+        whole: WholeEngine,
+        streamed: StreamedNet,
+        *,
+        limit_bytes: int | None,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.whole = whole
+        self.streamed = streamed
+        self._limit_bytes = limit_bytes
+        self._make_room = make_room
+
+    @property
+    def held_bytes(self) -> int:
+        """See Engine."""
+        return self.whole.held_bytes
+
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
+        """See Engine; raises MemoryError where even the disk has no room."""
+        check()
+        painted = self._try_whole(lambda: [self.whole.stylize(rgb)]) if self._fits(rgb) else None
+        if painted is not None:
+            return painted[0]
+        self._make_room()
+        return self.streamed.paint(rgb, check)
+
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
+        """See Engine; raises as `stylize` does."""
+        whole, painted = self.whole, None
+        if len(photos) > 1 and isinstance(whole, BatchEngine) and self._fits(photos[0]):
+            check()
+            painted = self._try_whole(lambda: whole.stylize_batch(photos))
+        return painted or [self.stylize(rgb, check) for rgb in photos]
+
+    def _fits(self, rgb: Pixels) -> bool:
+        height, width, _ = rgb.shape
+        needed = needed_bytes(height, width, self.streamed.config.width)
+        return self._limit_bytes is None or needed <= self._limit_bytes
+
+    def _try_whole(self, paint: Callable[[], list[Pixels]]) -> list[Pixels] | None:
+        """Paint photos as a whole, or return None where memory runs out or would."""
+        try:
+            return paint()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None

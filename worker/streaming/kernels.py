@@ -1,0 +1,47 @@
+"""A net's weights in the form in which tiles are worked."""
+
+import torch
+from torch import Tensor
+
+from worker.engines.weights import Arrays
+
+
+class Kernels:
+    """Weights on a device, convolutions in `dtype` and channels last; by their names in the net.
+
+    `weights` are those of worker.engines.weights.
+    """
+
+    def __init__(self, weights: Arrays, *, device: torch.device, dtype: torch.dtype) -> None:
+        self._weights = {name: torch.from_numpy(w).to(device) for name, w in weights.items()}
+        self._dtype = dtype
+
+    def conv(self, name: str) -> Tensor:
+        """Return a convolution's kernels, (O, I, K, K)."""
+        return self._laid(self._weights[f"{name}.conv.weight"])
+
+    def entry(self) -> Tensor:
+        """Return the first convolution's kernels, for a photo of 0..1 and not of bytes."""
+        return self._laid(self._weights["down.0.conv.weight"] * 255)
+
+    def doubling(self, name: str) -> Tensor:
+        """Return a doubling convolution's kernels, (4 O, I, 2, 2), phases of a channel together."""
+        return self._laid(_by_channel(self._weights[f"{name}.conv.weight"]))
+
+    def paint(self) -> tuple[Tensor, Tensor]:
+        """Return the last convolution's kernels, (12, I, 10, 10), and biases, (12,): to bytes."""
+        bias = _by_channel(self._weights["paint.bias"].flatten())
+        return self._laid(_by_channel(self._weights["paint.weight"])), bias.to(self._dtype)
+
+    def norm(self, name: str) -> tuple[Tensor, Tensor]:
+        """Return a norm's scale and shift, (C,)."""
+        scale, shift = (self._weights[f"{name}.norm.{part}"] for part in ("scale", "shift"))
+        return scale.flatten(), shift.flatten()
+
+    def _laid(self, weight: Tensor) -> Tensor:
+        return weight.to(self._dtype, memory_format=torch.channels_last)
+
+
+def _by_channel(phases: Tensor) -> Tensor:
+    """Bring what stands phase by phase, (4 O, …), into the order that pixel_shuffle takes."""
+    return phases.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)

@@ -1,0 +1,153 @@
+"""A net over a photo of any size, layer after layer, as each norm's statistics become known.
+
+On the way down and up, layers are computed anew for each norm, which adds a third to the standard
+net's arithmetic. The residual blocks, at a quarter of the resolution, work between three planes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worker.engines.port import Check, Pixels, go_on
+from worker.engines.weights import Arrays
+from worker.net import NetConfig
+from worker.streaming.kernels import Kernels
+from worker.streaming.norms import FrozenNorm, Moments, freeze, moments, whole
+from worker.streaming.pictures import Convolution, Doubling, Paint, Part, PhotoPicture, Picture
+from worker.streaming.plane import Plane
+from worker.streaming.stored import StoredPicture, Total
+from worker.streaming.tiles import TileCrew, crew
+from worker.streaming.windows import Window, tiling
+
+#: Side of a tile, in pixels of the photo: its activations stay in a processor's cache, and what
+#: neighbouring tiles compute twice is little.
+TILE = 384
+#: Tiles after which planes leave the process's memory for a while.
+REST_EVERY = 32
+
+#: What is done with a tile besides measuring it.
+Keep = Callable[[Window, Tensor], None]
+Layer = TypeVar("Layer", Convolution, Doubling)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedNet:
+    """A net that paints photos tile by tile.
+
+    `weights` returns those of worker.engines.weights, for each photo anew. `dtype` is what
+    convolutions calculate in; statistics are float32 within a tile and float64 over all. Planes
+    lie in `folder`.
+    """
+
+    config: NetConfig
+    weights: Callable[[], Arrays]
+    folder: Path
+    device: torch.device
+    threads: int = 1
+    dtype: torch.dtype = torch.float32
+    tile: int = TILE
+
+    def paint(self, rgb: Pixels, check: Check = go_on) -> Pixels:
+        """Return the painting of a photo, (H, W, 3) uint8 both.
+
+        Raises, between tiles, what `check` raises, and MemoryError where the disk is full.
+        """
+        with crew(self.threads, check) as tiles:
+            return _Passes(self, tiles).painting(rgb)
+
+
+class _Passes:
+    """One photo on its way through the net."""
+
+    def __init__(self, net: StreamedNet, tiles: TileCrew) -> None:
+        self._net = net
+        self._kernels = Kernels(net.weights(), device=net.device, dtype=net.dtype)
+        self._tiles = tiles
+        self._planes: list[Plane] = []
+
+    @torch.inference_mode()
+    def painting(self, rgb: Pixels) -> Pixels:
+        kernels = self._kernels
+        photo = PhotoPicture(rgb, device=self._net.device, dtype=self._net.dtype)
+        x = self._normed("down.0", Convolution(photo, kernels.entry()), 1)
+        x = self._normed("down.1", Convolution(x, kernels.conv("down.1"), stride=2), 2)
+        x = self._trunk(Convolution(x, kernels.conv("down.2"), stride=2))
+        for name, scale in (("up.0", 2), ("up.1", 1)):
+            up = Doubling(x, kernels.doubling(name), self._net.config.upsample)
+            x = self._normed(name, up, scale)
+        # Odd sides round up on the way down, so the way up may be up to 3 pixels too large.
+        x = Part(x, height=photo.height, width=photo.width)
+        return self._filled(Paint(x, *kernels.paint()), np.empty_like(rgb))
+
+    def _trunk(self, entry: Convolution) -> Picture:
+        """Work the residual blocks: `x` lies on their plain path, the others beside it."""
+        x, inner, outer = (self._plane(entry) for _ in range(3))
+        trunk: Picture = self._stored(x, self._norm("down.2", entry, 4, x.write), rectified=True)
+        for block in range(self._net.config.residual_blocks):
+            first, second = f"blocks.{block}.first", f"blocks.{block}.second"
+            made = Convolution(trunk, self._kernels.conv(first))
+            seen = self._stored(inner, self._norm(first, made, 4, inner.write), rectified=True)
+            made = Convolution(seen, self._kernels.conv(second))
+            norm = self._norm(second, made, 4, _settling(trunk, x, outer))
+            trunk = Total(self._stored(x), self._stored(outer, norm))
+        return trunk
+
+    def _normed(self, name: str, layer: Layer, scale: int) -> Layer:
+        return layer.normed(self._norm(name, layer, scale))
+
+    def _norm(self, name: str, layer: Picture, scale: int, keep: Keep | None = None) -> FrozenNorm:
+        """Look at all of a layer, `scale` times smaller than the photo, for its norm."""
+
+        def look(tile: Window) -> Moments:
+            part = layer.read(tile)
+            if keep:
+                keep(tile, part)
+            return moments(part)
+
+        found = whole(self._each(layer.height, layer.width, self._net.tile // scale, look))
+        return freeze(found, *self._kernels.norm(name))
+
+    def _filled(self, paint: Picture, painting: Pixels) -> Pixels:
+        def fill(tile: Window) -> None:
+            part = paint.read(tile)[0].float().clamp_(0, 255).round_().byte()
+            painting[tile.slices] = part.permute(1, 2, 0).cpu().numpy()
+
+        for _ in self._each(*painting.shape[:2], self._net.tile, fill):
+            pass
+        return painting
+
+    def _each(self, height: int, width: int, side: int, work: Callable[[Window], T]) -> Iterator[T]:
+        for number, done in enumerate(self._tiles.each(tiling(height, width, side), work), 1):
+            yield done
+            if number % REST_EVERY == 0:
+                for plane in self._planes:
+                    plane.rest()
+
+    def _plane(self, like: Picture) -> Plane:
+        channels = 4 * self._net.config.width
+        plane = Plane(self._net.folder, like.height, like.width, channels)
+        self._planes.append(plane)
+        return plane
+
+    def _stored(
+        self, plane: Plane, norm: FrozenNorm | None = None, *, rectified: bool = False
+    ) -> StoredPicture:
+        return StoredPicture(
+            plane, norm, rectified=rectified, device=self._net.device, dtype=self._net.dtype
+        )
+
+
+def _settling(trunk: Picture, x: Plane, outer: Plane) -> Keep:
+    """Bring the trunk up to date before what it is made of goes: nobody else looks at this tile."""
+
+    def keep(tile: Window, part: Tensor) -> None:
+        x.write(tile, trunk.read(tile))
+        outer.write(tile, part)
+
+    return keep

@@ -1,0 +1,57 @@
+"""A picture of many channels in a file, in half precision: memory holds what is in use."""
+
+import errno
+import mmap
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worker.streaming.windows import Window
+
+
+class Plane:
+    """(C, height, width), stored channels last; its file has no name and goes with it.
+
+    Several threads may read and write windows that do not overlap. Raises MemoryError where the
+    disk has no room.
+    """
+
+    def __init__(self, folder: Path, height: int, width: int, channels: int) -> None:
+        self.height, self.width = height, width
+        size = plane_bytes(height, width, channels)
+        with TemporaryFile(dir=folder) as file:
+            _claim(file.fileno(), size)
+            self._mapped = mmap.mmap(file.fileno(), size)
+        values = np.frombuffer(self._mapped, np.float16).reshape(height, width, channels)
+        self._values = torch.from_numpy(values)
+
+    def read(self, window: Window) -> Tensor:
+        """Return a window, (1, C, rows, columns) float16; a view."""
+        return self._values[window.slices].permute(2, 0, 1)[None]
+
+    def write(self, window: Window, x: Tensor) -> None:
+        """Set a window to (1, C, rows, columns) of any float type, on any device."""
+        self.read(window).copy_(x)
+
+    def rest(self) -> None:
+        """Take the pages off this process; the kernel keeps them as long as it likes."""
+        self._mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def plane_bytes(height: int, width: int, channels: int) -> int:
+    """Return the size of a plane's file."""
+    return height * width * channels * 2
+
+
+def _claim(file: int, size: int) -> None:
+    """Have the disk's room for certain: a mapped file that finds none ends the process."""
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        raise MemoryError(f"{size / 1e9:.1f} GB are needed on the disk") from error
