@@ -173,6 +173,7 @@ def compare(
 
 def paint(way: Way, rgb: Pixels, times: int) -> tuple[Pixels, float]:
     """Paint a photo so many times; the painting, and the seconds of one photo."""
+    paintings = list[Pixels]()
     begun = time.perf_counter()
     for _ in range(times):
         paintings = way.engine.stylize_batch([rgb] * way.together)
@@ -204,6 +205,7 @@ def album_speeds(net: TransformNet, device: torch.device, scale: str) -> dict[st
     record = record_cuda_graph if device.type == "cuda" else None
     engine = TorchEngine.for_cuda(net, device, record=record)
     decoded = [decode(data, LIMITS) for data in files.values()]
+    paintings, alone = list[Pixels](), 0.0
     for _ in range(3):  # once to meet each size, once to record it, once for its time
         begun = time.perf_counter()
         paintings = [engine.stylize(photo.rgb) for photo in decoded]

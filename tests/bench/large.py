@@ -92,14 +92,15 @@ def main() -> None:
     made.add_argument("--one", type=int, nargs=2, help=argparse.SUPPRESS)
     chosen = made.parse_args()
     if chosen.one:
-        print(json.dumps(asdict(paint_one(*chosen.one, chosen.threads, chosen.engine))))
+        height, width = chosen.one
+        print(json.dumps(asdict(paint_one(height, width, chosen.threads, chosen.engine))))
         return
     out = prepare(chosen)
     compared = compare(COMPARED[chosen.scale], TURNS[chosen.scale], chosen.threads, chosen.engine)
     print(compared_table(compared), flush=True)
     painted = list[Painted]()
-    for size in LARGE[chosen.scale]:
-        painted.append(paint_apart(*size, chosen.threads, chosen.engine))
+    for height, width in LARGE[chosen.scale]:
+        painted.append(paint_apart(height, width, chosen.threads, chosen.engine))
         save(out, "large", {"compared": asdict(compared), "painted": [asdict(p) for p in painted]})
         print(painted_table(painted), flush=True)
     limit = flops_of(light_net(), (1000, 1000)) / convolution_peak()

@@ -20,11 +20,11 @@ def lasting(net: TransformNet, dtype: torch.dtype) -> TransformNet:
     """
     for module in list(net.modules()):
         if isinstance(module, ConvNorm | ResizeUp):
-            module.conv = _Conv(module.conv)
+            module.add_module("conv", _Conv(module.conv))
         if isinstance(module, ConvNorm | ResizeUp | TransposeUp):
-            module.norm = _Norm(module.norm)
+            module.add_module("norm", _Norm(module.norm))
     net.up = nn.ModuleList([_Up(up) if isinstance(up, ResizeUp) else up for up in net.up])
-    net.paint = _Conv(net.paint)
+    net.add_module("paint", _Conv(net.paint))
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -51,7 +51,7 @@ class _Conv(nn.Module):
     def __init__(self, conv: nn.Conv2d | PaintConv) -> None:
         super().__init__()
         # A plain one, so that the padding is done once, and here.
-        self.conv = nn.utils.skip_init(
+        plain = nn.utils.skip_init(
             nn.Conv2d,
             conv.in_channels,
             conv.out_channels,
@@ -59,6 +59,7 @@ class _Conv(nn.Module):
             cast("tuple[int, int]", conv.stride),
             bias=conv.bias is not None,
         )
+        self.conv = cast("nn.Conv2d", plain)
         self.conv.weight, self.conv.bias = conv.weight, conv.bias
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """OpenVINO runs the net on a CPU, faster than PyTorch; in float32 unless asked otherwise."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import openvino as ov
 import openvino.opset15 as op
 
 from worker.engines.openvino_graph import build_graph
-from worker.engines.port import Pixels
+from worker.engines.port import Check, Pixels, go_on
 from worker.engines.weights import Arrays, rewritten, shapes
 from worker.memory import available_bytes, check_memory
 from worker.net import SMALLEST_SIDE, NetConfig, TransformNet
@@ -112,11 +112,16 @@ class OpenVinoEngine:
 
     @property
     def held_bytes(self) -> int:
-        """See WholeEngine."""
+        """See Engine."""
         return sum(weight.nbytes for weight in self.weights.values())
 
-    def stylize(self, rgb: Pixels) -> Pixels:
-        """See WholeEngine."""
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
+        """See Engine."""
+        return [self.stylize(rgb, check) for rgb in photos]
+
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
+        """See Engine."""
+        check()
         height, width, _ = rgb.shape
         larger = _extend(rgb)
         check_memory(program_bytes(self._config, *larger.shape[:2]), self._available())

@@ -1,7 +1,7 @@
 """What an engine is to everybody who has a photo to paint."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,43 +15,19 @@ def go_on() -> None:
     """Check nothing."""
 
 
-class WholeEngine(Protocol):
-    """A loaded net on a device, for photos that fit into its memory."""
+class Engine(Protocol):
+    """A loaded net on a device."""
 
     @property
     def held_bytes(self) -> int:
         """Bytes that go when the engine goes: weights, and what was compiled for them alone."""
         ...
 
-    def stylize(self, rgb: Pixels) -> Pixels:
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         """Paint a photo: (H, W, 3) uint8 sRGB, any size, to a new array of the same shape.
 
-        Raises MemoryError for a photo that there is no memory for now.
-        """
-        ...
-
-
-@runtime_checkable
-class BatchEngine(WholeEngine, Protocol):
-    """An engine that gains by painting photos of one size together."""
-
-    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
-        """Paint photos, each as `stylize` would; all must have the same size."""
-        ...
-
-
-class Engine(Protocol):
-    """A loaded net on a device, for photos of any size."""
-
-    @property
-    def held_bytes(self) -> int:
-        """See WholeEngine."""
-        ...
-
-    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
-        """Paint a photo as WholeEngine does, or piece by piece, with a `check` before each.
-
-        Raises MemoryError for a photo that there is no room for, and what `check` raises.
+        There is a `check` before each piece of the work. Raises MemoryError for a photo that there
+        is no memory for now, and what `check` raises.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from worker.engines.port import BatchEngine, Check, Pixels, WholeEngine, go_on
+from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.failures import is_out_of_memory
 from worker.memory import needed_bytes
 from worker.streaming.painter import StreamedNet
@@ -17,7 +17,7 @@ class SizedEngine:
 
     def __init__(
         self,
-        whole: WholeEngine,
+        whole: Engine,
         streamed: StreamedNet,
         *,
         limit_bytes: int | None,
@@ -35,30 +35,27 @@ class SizedEngine:
 
     def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         """See Engine; raises MemoryError where even the disk has no room."""
-        check()
-        painted = self._try_whole(lambda: [self.whole.stylize(rgb)]) if self._fits(rgb) else None
-        if painted is not None:
-            return painted[0]
-        self._make_room()
-        return self.streamed.paint(rgb, check)
+        return self.stylize_batch([rgb], check)[0]
 
     def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
         """See Engine; raises as `stylize` does."""
-        whole, painted = self.whole, None
-        if len(photos) > 1 and isinstance(whole, BatchEngine) and self._fits(photos[0]):
-            check()
-            painted = self._try_whole(lambda: whole.stylize_batch(photos))
-        return painted or [self.stylize(rgb, check) for rgb in photos]
+        painted = self._try_whole(photos, check) if self._fits(photos[0]) else None
+        if painted is not None:
+            return painted
+        if len(photos) > 1:  # one may have the room that several have not
+            return [self.stylize(rgb, check) for rgb in photos]
+        self._make_room()
+        return [self.streamed.paint(photos[0], check)]
 
     def _fits(self, rgb: Pixels) -> bool:
         height, width, _ = rgb.shape
         needed = needed_bytes(height, width, self.streamed.config.width)
         return self._limit_bytes is None or needed <= self._limit_bytes
 
-    def _try_whole(self, paint: Callable[[], list[Pixels]]) -> list[Pixels] | None:
+    def _try_whole(self, photos: Sequence[Pixels], check: Check) -> list[Pixels] | None:
         """Paint photos as a whole, or return None where memory runs out or would."""
         try:
-            return paint()
+            return self.whole.stylize_batch(photos, check)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.engines.lasting import lasting
-from worker.engines.port import Pixels
+from worker.engines.port import Check, Pixels, go_on
 from worker.engines.recorded import Painter, RecordedSizes, Recorder, record_cuda_graph
 from worker.memory import available_bytes, check_memory, needed_bytes
 from worker.net import TransformNet
@@ -59,16 +59,17 @@ class TorchEngine:
 
     @property
     def held_bytes(self) -> int:
-        """See WholeEngine."""
+        """See Engine."""
         return sum(weight.nbytes for weight in self._net.state_dict().values())
 
-    def stylize(self, rgb: Pixels) -> Pixels:
-        """See WholeEngine; raises MemoryError for a photo that the host has no memory for now."""
-        return self.stylize_batch([rgb])[0]
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
+        """See Engine."""
+        return self.stylize_batch([rgb], check)[0]
 
     @torch.inference_mode()
-    def stylize_batch(self, photos: Sequence[Pixels]) -> list[Pixels]:
-        """See BatchEngine; raises MemoryError as `stylize` does."""
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
+        """See Engine; raises MemoryError for photos that the host has no memory for now."""
+        check()
         if self._device.type == "cpu":
             height, width, _ = photos[0].shape
             check_memory(len(photos) * needed_bytes(height, width, self._width), self._available())

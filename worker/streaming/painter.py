@@ -118,7 +118,8 @@ class _Passes:
             part = paint.read(tile)[0].float().clamp_(0, 255).round_().byte()
             painting[tile.slices] = part.permute(1, 2, 0).cpu().numpy()
 
-        for _ in self._each(*painting.shape[:2], self._net.tile, fill):
+        height, width, _ = painting.shape
+        for _ in self._each(height, width, self._net.tile, fill):
             pass
         return painting
 

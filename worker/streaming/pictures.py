@@ -92,7 +92,8 @@ class Doubling:
     def __init__(
         self, source: Picture, weight: Tensor, upsample: Upsample, *, bias: Tensor | None = None
     ) -> None:
-        self._source, self._weight, self._bias, self._upsample = source, weight, bias, upsample
+        self._source, self._weight, self._bias = source, weight, bias
+        self._upsample: Upsample = upsample
         self.height, self.width = 2 * source.height, 2 * source.width
         #: The first row that the phases make of rows 0 and 1.
         self._first = 1 if upsample == "resize" else 0

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from infra.jobs.model import JobState, PhotoOutcome
+from infra.jobs.views import JobView
 from infra.storage.port import ObjectMissing
 from tests.fakes.studio import Studio, TogetherEngine, away
 from tests.photos import TEXT, encoded, scene
@@ -443,7 +444,8 @@ def test_cancelled_job_ends_a_photo_in_the_middle() -> None:
     studio = Studio(heartbeat_seconds=0)
     job = studio.submit(pictures(3))
     studio.engine.seconds = PATIENCE
-    studio.engine.watch = lambda _number: studio.jobs.cancel(job, "default")
+    cancelled: list[JobView] = []
+    studio.engine.watch = lambda _number: cancelled.append(studio.jobs.cancel(job, "default"))
     studio.work(job)
     assert studio.jobs.get(job, "default").state is JobState.CANCELLED
     assert studio.engine.photos == 1

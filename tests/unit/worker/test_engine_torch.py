@@ -1,11 +1,13 @@
 """The reference engine: bytes in, bytes out; and its form for a GPU, as far as a CPU has it."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 
 from worker.engines.torch_engine import TorchEngine, to_batch, to_pixels
-from worker.net import NetConfig, TransformNet
+from worker.net import ConvNorm, NetConfig, TransformNet
 
 CPU = torch.device("cpu")
 
@@ -46,8 +48,9 @@ def test_half_precision_paints_nearly_the_same() -> None:
     half = TorchEngine(halved, device=CPU, dtype=torch.float16).stylize(rgb)
     assert exact.std() > 40
     assert 10 * np.log10(255**2 / np.square(exact - half).mean()) >= 40
-    assert halved.down[0].norm.scale.dtype == torch.float32
-    assert halved.down[0].conv.weight.dtype == torch.float16
+    first = cast("ConvNorm", halved.down[0])
+    assert first.norm.scale.dtype == torch.float32
+    assert first.conv.weight.dtype == torch.float16
 
 
 def test_half_precision_holds_half_the_bytes() -> None:
