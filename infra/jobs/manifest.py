@@ -165,9 +165,11 @@ class Manifest:
         In this order: nobody looks again at a job without a marker, so its end must be there.
         """
         key = layout.job_outcome(self._tenant, self._job)
+        known = self.end()
+        if known is not None and _finished(known) >= _finished(end):
+            end = known  # Who was stopped on the way to here must not change what was told since.
         self._store.put(key, _json(end), content_type=JSON)
-        ended = end.finished or end.spec.created
-        self._store.put(layout.ended_marker(self._tenant, self._job, ended), b"")
+        self._store.put(layout.ended_marker(self._tenant, self._job, _finished(end)), b"")
         self.close()
 
     def close(self) -> None:
@@ -197,6 +199,10 @@ class Manifest:
             return self._store.get(key)
         except ObjectMissing:
             return None
+
+
+def _finished(end: JobRecord) -> float:
+    return end.finished or end.spec.created
 
 
 def _json(value: BaseModel) -> bytes:

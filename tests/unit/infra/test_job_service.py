@@ -514,3 +514,18 @@ def test_what_a_rebuild_has_given_out_does_not_change_with_a_late_write(
         given_out.append(world.items(job))
     assert given_out[0][0].outcome == done(0, early)
     assert given_out[0] == given_out[1]
+
+
+def test_an_end_that_was_told_is_not_written_over_by_who_was_stopped(world: FakeDeployment) -> None:
+    job = world.submit(3).id
+    world.claim(job, 0)
+    manifest = Manifest(store=world.objects, tenant=TENANT, job=job)
+    record = world.records.peek(job)
+    assert record
+    earlier, told = (
+        record.model_copy(update={"state": JobState.CANCELLED, "finished": 50.0 + n, "done": n})
+        for n in range(2)
+    )
+    manifest.seal(told)
+    manifest.seal(earlier)
+    assert manifest.end() == told
