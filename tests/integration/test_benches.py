@@ -48,7 +48,6 @@ def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
     ("name", "options", "says"),
     [
         ("schedule", ("--paintings", "1", "--losses", "plain"), "content less direct content"),
-        ("warmstart", ("--paintings", "1", "--shares", "0.5"), "reference"),
         ("quick", ("--painting", "de-stijl"), "1000 quick styles resident"),
     ],
 )
@@ -67,6 +66,7 @@ def test_a_measurement_that_was_stopped_repeats_no_training(assets: Path, tmp_pa
     options = ("--paintings", "1", "--shares", "0.5")
     first = run_bench(assets, "warmstart", tmp_path, *options)
     again = run_bench(assets, "warmstart", tmp_path, *options)
+    assert "reference" in first
     assert "seed 1" in first
     assert "seed 1" not in again  # no line of a finished training
     assert first.partition("###")[2] == again.partition("###")[2]
