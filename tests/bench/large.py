@@ -176,7 +176,7 @@ def compare(size: tuple[int, int], turns: int, threads: int, name: EngineSetting
         streamed_seconds=min(t.seconds for t in streamed),
         streamed_cpu_seconds=min(t.cpu_seconds for t in streamed),
         largest_difference=int(apart.max()),
-        within_two=float((apart <= 2).mean()),
+        within_two=float((apart.max(axis=-1) <= 2).mean()),
         at_borders=difference_at_borders(apart, engine.streamed.tile),
     )
 
@@ -247,8 +247,8 @@ def compared_table(c: Compared) -> str:
     ]
     return (
         table((f"{c.megapixels:.1f} MP", "wall", "CPU"), rows)
-        + f"\n\nLargest difference {c.largest_difference}/255; within 2/255: {c.within_two:.3%}; "
-        f"beside tiles' borders {c.at_borders:.2f} times the difference elsewhere."
+        + f"\n\nLargest difference {c.largest_difference}/255; within 2/255: {c.within_two:.3%} of "
+        f"pixels; beside tiles' borders {c.at_borders:.2f} times the difference elsewhere."
     )
 
 

@@ -8,7 +8,7 @@ from worker.engines.port import Pixels
 
 
 class Differences(TypedDict):
-    """Bytes of 255 apart at most, the share of values at most one apart, and decibels."""
+    """Bytes of 255 apart at most, the share of pixels at most one apart, and decibels."""
 
     largest_difference: int
     within_one: float
@@ -22,6 +22,6 @@ def differences(painting: Pixels, reference: Pixels) -> Differences:
     energy = float(np.square(apart.astype(np.float64)).mean())
     return {
         "largest_difference": int(apart.max()),
-        "within_one": float((apart <= 1).mean()),
+        "within_one": float((apart.max(axis=-1) <= 1).mean()),
         "psnr": float(10 * np.log10(255**2 / energy)) if energy else float("inf"),
     }

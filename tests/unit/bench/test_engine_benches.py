@@ -31,7 +31,7 @@ def test_differences_are_counted_in_bytes() -> None:
     painting[0, 0] = (254, 250, 0)
     found = differences(painting, reference)
     assert found["largest_difference"] == 255
-    assert found["within_one"] == pytest.approx(298 / 300)
+    assert found["within_one"] == 0.99  # of pixels, whichever of their values are off
     assert found["psnr"] == pytest.approx(10 * np.log10(255**2 * 300 / (1 + 25 + 255**2)))
     assert differences(reference, reference)["psnr"] == float("inf")
 
