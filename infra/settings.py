@@ -94,8 +94,9 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=0)] = 0
     #: Bytes of nets that one worker process keeps loaded.
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
-    #: Bytes of graphs compiled for a photo's size that one worker process keeps.
-    shape_cache_bytes: Annotated[int, Field(ge=0)] = 1024 * MEBIBYTE
+    #: Bytes of graphs compiled for a photo's size that one worker process keeps. As much as a photo
+    #: may take: what is too large to be kept is compiled anew for every photo of its size.
+    shape_cache_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
     #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
     #: tile, to the same picture. On a GPU, its memory is the measure.
     memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
