@@ -126,5 +126,6 @@ class EngineFactory:
             folder=self._scratch,
             threads=max(1, min(self._threads, at_a_time)) if self._device.type == "cpu" else 1,
             device=self._device,
-            dtype=self._dtype,
+            # On a CPU, tiles in PyTorch's bfloat16 would be another picture than the whole.
+            dtype=torch.float32 if self._device.type == "cpu" else self._dtype,
         )

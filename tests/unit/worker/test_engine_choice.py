@@ -59,3 +59,9 @@ def test_half_precision_is_taken_on_a_gpu_and_on_a_cpu_only_when_asked_for() -> 
     for device in (CPU, CUDA):
         assert choose_dtype("bfloat16", device) == torch.bfloat16
         assert choose_dtype("float32", device) == torch.float32
+
+
+def test_tiles_are_exact_on_a_cpu_whatever_the_precision() -> None:
+    engine = EngineFactory("torch", CPU, precision="bfloat16")(TransformNet(NetConfig(2, 1)))
+    assert isinstance(engine, SizedEngine)
+    assert engine.streamed.dtype == torch.float32
