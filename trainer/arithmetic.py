@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, cast
 
 import torch
@@ -32,11 +34,10 @@ class Arithmetic:
             return cls(half=True, compiled=True, channels_last=True)
         if not fast:
             return cls()
-        compiler = os.environ.get("CXX", "g++")
-        if shutil.which(compiler) is None:
+        if lacking := lacking_to_compile():
             raise ValueError(
-                f"fast training on a CPU compiles its steps with {compiler!r}, which is not there: "
-                "install it, name another in CXX, or train exactly (IMPASTO_TRAINER_FAST=false)"
+                f"fast training on a CPU compiles its steps, for which {lacking} is not there: "
+                "install it, or train exactly (IMPASTO_TRAINER_FAST=false)"
             )
         return cls(half=_bfloat16_pays(), compiled=True, channels_last=True)
 
@@ -63,6 +64,15 @@ class Arithmetic:
     def convolving(self, device: torch.device) -> AbstractContextManager[object]:
         """Return the context in which nets and loss networks run."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.half)
+
+
+def lacking_to_compile() -> str | None:
+    """Return what this machine lacks for torch.compile on a CPU; None where it lacks nothing."""
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        return f"the compiler {compiler!r} (CXX names another)"
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    return None if headers.exists() else f"Python's {headers}"
 
 
 def _bfloat16_pays() -> bool:

@@ -121,8 +121,8 @@ def train_command(
         reproduce=reproduce_line(name, 1 if base else 0, painting, photos, loss_weights, fast=fast),
         adaptive=Adaptive() if adaptive else None,
     )
-    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights))
-    network.to(on := choose_device(device))
+    on = choose_device(device)
+    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights)).to(on)
     studio = Studio(order, network, arithmetic=Arithmetic.of(on, fast=fast))
     with Progress(
         TextColumn("{task.description}"),

@@ -1,7 +1,7 @@
 """The publication gate: a net that is no better than the one before it is not published."""
 
 from trainer.card import Losses
-from trainer.guard import GuardRules
+from trainer.guard import GuardRules, loss_of_photo
 
 
 def refusal(
@@ -22,9 +22,4 @@ def refusal(
             f"style distance did not fall on held-out photos ({before.style:.4f} before, "
             f"{after.style:.4f} after)"
         )
-    if after.lost >= rules.lost:
-        return (
-            f"the photo is lost: on held-out photos the painting's content is {after.lost:.0%} as "
-            f"far from its own photo as from another one, and {rules.lost:.0%} is the bound"
-        )
-    return None
+    return loss_of_photo(after, rules)

@@ -70,7 +70,12 @@ def stage_alarm(
     if not (math.isfinite(after.content) and math.isfinite(after.style)):
         return "the net gives values that are no numbers"
     learned = before is not None and before.lost < rules.learned
-    if after.lost < rules.lost or not (learned or ratio >= rules.blind):
+    return loss_of_photo(after, rules) if learned or ratio >= rules.blind else None
+
+
+def loss_of_photo(after: Losses, rules: GuardRules) -> str | None:
+    """Return by how much the photo is lost; None while it can be told."""
+    if after.lost < rules.lost:
         return None
     return (
         f"the photo is lost: on held-out photos the painting's content is {after.lost:.0%} as far "

@@ -18,6 +18,18 @@ from infra.style_names import StyleNames
 log = structlog.get_logger()
 
 
+def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> None:
+    """Write down a job's end, and give its name back where it made no style of it.
+
+    S3 first: once the open marker and the listing in Redis are gone, nobody looks again.
+    """
+    spec = record.spec
+    if spec.training is not None:
+        StyleNames(objects).release(spec.style, spec.id)
+    Manifest(store=objects, tenant=spec.tenant, job=spec.id).seal(record)
+    records.seal(spec.id)
+
+
 class Aftermath:
     """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
 
@@ -36,18 +48,11 @@ class Aftermath:
             log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
 
     def seal_if_ended(self, record: JobRecord) -> bool:
-        """Write down the end of a job that has one; returns whether that was done.
-
-        S3 first: once the open marker and the listing in Redis are gone, nobody looks again.
-        """
+        """Write down the end of a job that has one; returns whether that was done."""
         if not record.state.terminal:
             return False
-        manifest = Manifest(store=self._objects, tenant=record.spec.tenant, job=record.spec.id)
         try:
-            if record.spec.training is not None:
-                StyleNames(self._objects).release(record.spec.style, record.spec.id)
-            manifest.seal(record)
-            self._records.seal(record.spec.id)
+            seal(record, objects=self._objects, records=self._records)
         except ServiceUnavailable as error:
             log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)
             return False

@@ -9,11 +9,11 @@ import structlog
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.jobs import rules, training_rules
+from infra.jobs.aftermath import seal
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import Attempt, JobRecord, JobSpec
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
-from infra.style_names import StyleNames
 
 #: Seconds from a job id to its commit; a slower submission is refused.
 SUBMISSION_SECONDS: Final = 3 * 3600.0
@@ -94,11 +94,7 @@ class Recovery:
     def _follow_up(self, record: JobRecord) -> bool:
         """Seal a job that has ended, which was cut off in there; returns whether one is live."""
         if record.state.terminal:
-            spec = record.spec
-            if spec.training is not None:
-                StyleNames(self._objects).release(spec.style, spec.id)
-            Manifest(store=self._objects, tenant=spec.tenant, job=spec.id).seal(record)
-            self._records.seal(spec.id)
+            seal(record, objects=self._objects, records=self._records)
         return not record.state.terminal
 
     def _relist(self, tenant: str, job: str) -> JobRecord | None:

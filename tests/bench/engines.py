@@ -19,13 +19,13 @@ from infra.settings import PrecisionSetting
 from tests.bench.common.difference import differences
 from tests.bench.common.nets import light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
-from tests.bench.common.peak import convolution_peak, count_flops
-from tests.bench.common.plain_net import written_plainly
+from tests.bench.common.peak import convolution_peak
+from tests.bench.common.plain_net import flops_of, written_plainly
 from tests.bench.common.tables import table
 from worker.engines.choice import EngineFactory
 from worker.engines.openvino_engine import calculates_in_bfloat16
 from worker.engines.port import Engine, Pixels
-from worker.engines.torch_engine import TorchEngine, to_batch
+from worker.engines.torch_engine import TorchEngine
 from worker.net import TransformNet
 
 CPU = torch.device("cpu")
@@ -165,14 +165,6 @@ def judge(entries: list[Entry], size: tuple[int, int], peak: float) -> list[Resu
         )
         for entry in entries
     ]
-
-
-def flops_of(net: TransformNet, size: tuple[int, int]) -> float:
-    """Return the floating-point operations of a photo, counted on a small one."""
-    plain, small = written_plainly(net), photo(64, 64)
-    with torch.no_grad():
-        counted = count_flops(lambda: plain(to_batch([small], CPU)))
-    return counted / (64 * 64) * size[0] * size[1]
 
 
 def results_table(results: list[Result]) -> str:

@@ -27,13 +27,12 @@ from tests.bench.common.difference import differences
 from tests.bench.common.mixed import mixed_photos
 from tests.bench.common.nets import STYLES, light_net, standard_net
 from tests.bench.common.options import save
-from tests.bench.common.peak import count_flops
-from tests.bench.common.plain_net import written_plainly
+from tests.bench.common.plain_net import flops_of, written_plainly
 from tests.bench.common.tables import table
 from tests.fakes.studio import Studio
 from worker.engines.port import Pixels
 from worker.engines.recorded import Painter, record_cuda_graph
-from worker.engines.torch_engine import TorchEngine, to_batch
+from worker.engines.torch_engine import TorchEngine
 from worker.net import TransformNet
 from worker.pixels import PixelLimits, decode, encode
 from worker.relay import Relay
@@ -178,14 +177,6 @@ def paint(way: Way, rgb: Pixels, times: int) -> tuple[Pixels, float]:
     for _ in range(times):
         paintings = way.engine.stylize_batch([rgb] * way.together)
     return paintings[-1], (time.perf_counter() - begun) / times / way.together
-
-
-def flops_of(net: TransformNet, size: tuple[int, int]) -> float:
-    """Return the floating-point operations of a photo, counted on a small one."""
-    plain, small = written_plainly(net), picture(64, 64)
-    with torch.no_grad():
-        counted = count_flops(lambda: plain(to_batch([small], torch.device("cpu"))))
-    return counted / (64 * 64) * size[0] * size[1]
 
 
 def product_peak(device: torch.device, side: int) -> float:

@@ -9,10 +9,9 @@ beside it by turns.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import psutil
@@ -20,7 +19,6 @@ import torch
 
 from api.archived_photos import read_archive
 from infra.errors import ImpastoError
-from infra.jobs.model import WeightedNet
 from infra.settings import Settings
 from tests.bench.common.nets import light_net
 from tests.bench.common.options import parser, prepare, save
@@ -28,6 +26,7 @@ from tests.bench.common.tables import table
 from tests.fakes.storage import MemoryStore
 from tests.fakes.studio import Studio
 from tests.hostile import hostile_photos
+from tests.memory_use import most_bytes
 from tests.photos import encoded, scene
 from tests.zips import hostile_zips
 from worker.engines.port import Engine
@@ -48,16 +47,6 @@ class Answer:
     file: str
     reason: str
     seconds: float
-
-
-class OneNet:
-    """The pipeline's nets: one engine, whatever the blend."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
-        return self._engine
 
 
 def main() -> None:
@@ -107,11 +96,7 @@ def _timed(name: str, read: Callable[[], object]) -> Answer:
 
 def _most_bytes() -> int:
     """Return the most memory that a decoder of this process ever had."""
-    status = [Path(f"/proc/{child.pid}/status") for child in psutil.Process().children()]
-    lines = [line for path in status for line in path.read_text().splitlines()]
-    return max(
-        (int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), default=0
-    )
+    return max((most_bytes(child.pid) for child in psutil.Process().children()), default=0)
 
 
 def album_seconds(photos: int, rounds: int) -> tuple[float, float]:
@@ -127,8 +112,8 @@ def album_seconds(photos: int, rounds: int) -> tuple[float, float]:
 
 
 def _paint(engine: Engine, decoded: Callable[[bytes], Photo], photos: int) -> float:
-    studio = Studio(chunk_photos=photos)
-    pipeline = replace(studio.pipeline, decode=decoded, nets=OneNet(engine))
+    studio = Studio(chunk_photos=photos, engine=engine)
+    pipeline = replace(studio.pipeline, decode=decoded)
     album = {f"{n}.jpg": encoded(scene(640 + n, 480), "JPEG") for n in range(photos)}
     claim = studio.claim(studio.submit(dict(album)))
     began = time.perf_counter()

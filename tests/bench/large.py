@@ -13,6 +13,7 @@ convolution that this machine was seen to do.
 import argparse
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -31,8 +32,9 @@ from infra.settings import EngineSetting
 from tests.bench.common.nets import light_net, photo
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
+from tests.bench.common.plain_net import flops_of
 from tests.bench.common.tables import table
-from tests.bench.engines import flops_of
+from tests.memory_use import most_bytes
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Pixels
 from worker.engines.sized import SizedEngine
@@ -141,7 +143,7 @@ def paint_one(height: int, width: int, threads: int, name: EngineSetting) -> Pai
     decoded = decode(file, limits)
     timed = time_call(lambda: engine.streamed.paint(decoded.rgb))
     encode(timed.painting, decoded)
-    return Painted(height, width, timed.seconds, timed.cpu_seconds, peak_bytes() - idle)
+    return Painted(height, width, timed.seconds, timed.cpu_seconds, most_bytes(os.getpid()) - idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +210,6 @@ def forget_peak() -> None:
     """
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_bytes() -> int:
-    """Return the most that this process held in RAM since then."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def painted_table(painted: list[Painted]) -> str:

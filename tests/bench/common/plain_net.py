@@ -1,8 +1,10 @@
 """The transform net computed layer by layer, as papers write it: what engines are held to."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.bench.common.peak import count_flops
 from worker.net import NetConfig, ResizeUp, TransformNet
 
 
@@ -30,3 +32,11 @@ def written_plainly(net: TransformNet) -> TransformNet:
     plain = plain_net(net.config)
     plain.load_state_dict(net.state_dict())
     return plain.eval()
+
+
+@torch.no_grad()
+def flops_of(net: TransformNet, size: tuple[int, int]) -> float:
+    """Return the plain net's floating-point operations for a photo, counted on a small one."""
+    plain, side = written_plainly(net), 64
+    counted = count_flops(lambda: plain(torch.zeros(1, 3, side, side)))
+    return counted / side**2 * size[0] * size[1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.arithmetic import EXACT, Arithmetic
+from trainer.arithmetic import EXACT, Arithmetic, lacking_to_compile
 from trainer.losses import style_target
 from trainer.lossnet import LossNetwork
 from trainer.machine import machine
@@ -35,6 +35,7 @@ def test_a_gpu_computes_in_half_precision_and_a_cpu_exactly() -> None:
     assert Arithmetic.of(torch.device("cuda")) == Arithmetic(True, True, True)
 
 
+@pytest.mark.skipif(lacking_to_compile() is not None, reason="compiling takes a C++ compiler")
 def test_a_cpu_trains_fast_where_that_is_wished() -> None:
     fast = Arithmetic.of(CPU, fast=True)
     assert fast.compiled

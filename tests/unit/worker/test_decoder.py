@@ -21,6 +21,7 @@ from tests.fakes.studio import Studio
 from tests.hostile import REASONS
 from tests.hostile import hostile_photos as hostile_suite
 from tests.integration.live_stack import command, lives
+from tests.memory_use import most_bytes
 from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, scene
 from worker.pixels import PhotoRejected, PixelLimits, decode
 from worker.pixels.decoder import PhotoDecoder
@@ -199,7 +200,7 @@ def test_each_of_the_hostile_suite_is_turned_away_soon_and_in_little_memory() ->
             found = reason(decoder, data)
             if not lives(process):  # the kernel ended it; see `bounds`
                 process = started(decoder)
-            elif cpu_seconds(process) - before > 2 or most_bytes(process) > 1e9:
+            elif cpu_seconds(process) - before > 2 or most_bytes(process.pid) > 1e9:
                 found += ", too late or too large"
             if found not in REASONS:
                 wrong[name] = found
@@ -222,10 +223,3 @@ def started(decoder: PhotoDecoder) -> psutil.Process:
 def cpu_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
-
-
-def most_bytes(process: psutil.Process) -> int:
-    """The most memory that a process ever had; 0 where nothing tells."""
-    status = Path(f"/proc/{process.pid}/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)

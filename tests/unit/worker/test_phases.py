@@ -1,7 +1,5 @@
 """The phase-wise convolutions give what the plain ones give, and so do their gradients."""
 
-import shutil
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainer.arithmetic import lacking_to_compile
 from worker.phases import doubled_conv, shuffled_conv
 
 SIDES = st.integers(1, 12)
@@ -35,7 +34,7 @@ def test_a_convolution_may_be_shuffled_from_its_phases(height: int, width: int) 
     assert_equal_with_gradients(plain, shuffled_conv(x, weight, bias), [x, weight, bias])
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling takes a C++ compiler")
+@pytest.mark.skipif(lacking_to_compile() is not None, reason="compiling takes a C++ compiler")
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch.compile's own
 def test_doubling_can_be_compiled_with_its_gradients() -> None:
     compiled = torch.compile(doubled_conv, dynamic=False)
