@@ -112,6 +112,11 @@ class Hold:
         if self._lost.is_set():
             raise Halted
 
+    def remark(self, note: str) -> None:
+        """Let whoever watches know something, until the training goes on."""
+        if self.progress is not None:
+            self.progress = self.progress.model_copy(update={"note": note})
+
     def confirm(self) -> None:
         """Ask whether the training is still ours before something is written; raises Halted."""
         self.persist(self._report)

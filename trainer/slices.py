@@ -22,7 +22,7 @@ from infra.storage.port import ObjectStore
 from trainer.guard import TrainingDiverged
 from trainer.hold import Halted, Hold, TrainingService
 from trainer.run import StageEnd
-from trainer.slice import Left, Slice, problem, style_files
+from trainer.slice import Left, Slice, is_full_disk, problem, style_files
 from trainer.workshop import Bench, Workshop
 from worker.survival import tell_survival
 
@@ -125,11 +125,13 @@ class SliceWorker:
             with hold:
                 return self._slice(claim, hold)
         except ServiceUnavailable as error:
-            log.warning("slice cut off", job_id=claim.spec.id, reason=error.detail)
-            return Left.MAKING_WAY  # without a ring: it would only fail again at once
+            return _cut_off(claim, error.detail)
         except Halted:
             raise
         except Exception as error:
+            if is_full_disk(error):
+                hold.remark("The trainer's disk is full; it goes on when there is room.")
+                return _cut_off(claim, str(error))
             return problem(claim, error)
 
     def _hand_back(self, claim: ClaimedTraining, hold: Hold, left: Left | Problem) -> None:
@@ -242,6 +244,12 @@ class SliceWorker:
                 continue
             key = layout.style_net(bench.run.card.name, stage.sha256)
             path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))
+
+
+def _cut_off(claim: ClaimedTraining, reason: str) -> Left:
+    """Leave a training to a later slice: what is missing may be back by then."""
+    log.warning("slice cut off", job_id=claim.spec.id, reason=reason)
+    return Left.MAKING_WAY  # without a ring: it would only fail again at once
 
 
 def _log_begin(claim: ClaimedTraining, bench: Bench) -> None:

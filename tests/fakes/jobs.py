@@ -89,6 +89,7 @@ class MemoryJobStore:
 
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
+        self._lock = Lock()
         self.records: dict[str, str] = {}
         #: What each record adds to what waits, and of which tenant.
         self._waits: dict[str, tuple[str, Waiting]] = {}
@@ -133,11 +134,18 @@ class MemoryJobStore:
                 raise RecordMissing(job)
             after, answer = rule(JobRecord.model_validate_json(document))
             self._reach()
-            if self.records.get(job) == document:
-                self.records[job] = after.model_dump_json()
-                self._waits[job] = _waiting(after)
+            if self._swap(job, document, after):
                 self._fuse.burn(late=True)
                 return answer
+
+    def _swap(self, job: str, before: str, after: JobRecord) -> bool:
+        """Compare and set in one, as Redis does: threads share this store."""
+        with self._lock:
+            if self.records.get(job) != before:
+                return False
+            self.records[job] = after.model_dump_json()
+            self._waits[job] = _waiting(after)
+            return True
 
     def open_jobs(self) -> list[str]:
         self._reach()

@@ -12,7 +12,7 @@ from tests.bench.common.tables import table
 from tests.faults.albums import Album, Gallery, check_results
 from tests.faults.bucket_audit import Audit, audit
 from tests.faults.fault_stack import READY_SECONDS, WORKERS, FaultStack
-from tests.faults.kinds import FAULTS, Site
+from tests.faults.kinds import FAULTS, REFUSED, Site
 from tests.faults.lessons import School
 from tests.integration.live_stack import wait_until
 
@@ -22,8 +22,6 @@ BOUNCE_SECONDS = 60.0
 DRAIN_SECONDS = 600.0
 #: Logger that says of every message that a worker has taken it.
 TAKEN = "celery.worker.strategy"
-#: What a worker logs when its commit is refused.
-REFUSED = "lease lost, chunk stopped"
 #: Kinds that cost a start of everything come this much more rarely than the others.
 RARE = {"stop and start": 0.25, "SIGTERM to everything": 0.5}
 

@@ -27,6 +27,8 @@ from tests.integration.live_stack import wait_until
 BACK_SECONDS = 300.0
 #: Seconds that are waited for a worker to be in the middle of a chunk.
 AT_WORK_SECONDS = 120.0
+#: What a worker logs when its commit is refused.
+REFUSED = "lease lost, chunk stopped"
 #: Photos of an album that is sent in the middle of a fault: a number that no other album has.
 PROBE_PHOTOS = 7
 
@@ -106,15 +108,28 @@ def kill_s3(site: Site, _chance: random.Random) -> None:
 
 def stop_worker(site: Site, chance: random.Random) -> None:
     """Stop a worker, or its child alone, for three leases; then let the zombie go on."""
-    name = chance.choice(WORKERS)
-    deadline = time.monotonic() + AT_WORK_SECONDS
-    while not site.stack.in_a_chunk(name) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    family = site.stack.family(name)
-    stopped = family if chance.random() < 0.5 else family[1:]
-    site.stack.signal(stopped, signal.SIGSTOP)
+    name, first = chance.choice(WORKERS), chance.choice((0, 1))
+    refused = len(site.stack.events(name, REFUSED))
+    stopped = _stop_in_a_chunk(site, name, first)
     time.sleep(3 * LEASE_SECONDS)
     site.stack.signal(stopped, signal.SIGCONT)
+    deadline = time.monotonic() + 2 * LEASE_SECONDS
+    while len(site.stack.events(name, REFUSED)) == refused and time.monotonic() < deadline:
+        time.sleep(0.1)  # the next fault might kill the zombie before it has said a word
+
+
+def _stop_in_a_chunk(site: Site, name: str, first: int) -> list[int]:
+    """Stop a worker's processes from the `first` on while it holds a chunk; returns them."""
+    deadline = time.monotonic() + AT_WORK_SECONDS
+    while True:
+        while not site.stack.in_a_chunk(name) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stopped = site.stack.family(name)[first:]
+        site.stack.signal(stopped, signal.SIGSTOP)
+        time.sleep(0.1)  # what was on its way to Redis arrives
+        if site.stack.in_a_chunk(name) or time.monotonic() >= deadline:
+            return stopped
+        site.stack.signal(stopped, signal.SIGCONT)  # it was just handing that chunk in
 
 
 def flush_broker(site: Site, _chance: random.Random) -> None:

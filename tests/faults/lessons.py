@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from api.client import Client, ClientError, ServiceUnreachable
+from api.schemas import Reason
 from infra.catalogue import StyleCatalogue
 from infra.jobs.model import JobState
 from infra.storage.s3 import S3Store
@@ -24,8 +25,9 @@ class Lesson:
 
     job: str
     style: str
-    #: How it ended, once it was seen to.
+    #: How it ended, once it was seen to, and what was said of a failure.
     state: JobState | None = None
+    error: Reason | None = None
 
 
 class School:
@@ -57,7 +59,7 @@ class School:
         """Return what is not as it must be: a training that did not succeed, or other nets."""
         catalogue = StyleCatalogue(bucket)
         wrong = [
-            f"training {lesson.job} of {lesson.style} is {lesson.state or 'not at its end'}"
+            f"training {lesson.job} is {lesson.state or 'not at its end'}: {lesson.error}"
             for lesson in self.lessons
             if lesson.state is not JobState.SUCCEEDED
         ]
@@ -90,8 +92,8 @@ class School:
     def _watch(self, client: Client, lesson: Lesson) -> None:
         while lesson.state is None and time.monotonic() < self._deadline:
             try:
-                state = client.patiently(lambda: client.job(lesson.job)).state
-                lesson.state = state if state.terminal else None
+                job = client.patiently(lambda: client.job(lesson.job))
+                lesson.state, lesson.error = job.state if job.state.terminal else None, job.error
             except ServiceUnreachable:
                 pass  # away for longer than a client's patience; the next look tells
             time.sleep(LOOK_SECONDS)

@@ -1,5 +1,6 @@
 """Slices of a training: whatever happens to a trainer, the style ends in the same nets."""
 
+import errno
 import hashlib
 import json
 import math
@@ -233,6 +234,35 @@ def test_a_trainer_killed_before_any_effect_changes_nothing(make: MakeTrainer) -
         view = trainer.finish(job)
         assert (view.state, view.published) == (JobState.SUCCEEDED, (0, 1)), effect
         assert trainer.nets() == whole.nets(), effect
+
+
+@pytest.mark.parametrize("writes", [1, 2, 4, 8])
+def test_a_full_disk_is_waited_out(
+    make: MakeTrainer, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """The painting, a stage's net and its pictures: nothing has to be there in the end."""
+    whole, trainer = make(), make()
+    whole.finish(whole.submit())
+    job = trainer.submit()
+    write, written = Path.write_bytes, iter(range(1, 1000))
+
+    def until_full(path: Path, data: bytes) -> int:
+        if next(written) >= writes:
+            write(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", until_full)
+        trainer.worker().work(job, "t")
+        view = trainer.view(job)
+        assert view.state is JobState.RUNNING
+        assert writes == 1 or (view.training and "disk is full" in str(view.training.note))
+    view = trainer.finish(job)
+    assert view.state is JobState.SUCCEEDED
+    assert view.training is not None
+    assert view.training.note is None
+    assert trainer.nets() == whole.nets()
 
 
 def test_a_truncated_newest_checkpoint_costs_only_iterations(make: MakeTrainer) -> None:
