@@ -25,13 +25,13 @@ class Kernels:
         return self._laid(self._weights["down.0.conv.weight"] * 255)
 
     def doubling(self, name: str) -> Tensor:
-        """Return a doubling convolution's kernels, (4 O, I, 2, 2), phases of a channel together."""
-        return self._laid(_by_channel(self._weights[f"{name}.conv.weight"]))
+        """Return a doubling convolution's kernels, (4 O, I, 2, 2), phase by phase."""
+        return self.conv(name)
 
     def paint(self) -> tuple[Tensor, Tensor]:
         """Return the last convolution's kernels, (12, I, 10, 10), and biases, (12,): to bytes."""
-        bias = _by_channel(self._weights["paint.bias"].flatten())
-        return self._laid(_by_channel(self._weights["paint.weight"])), bias.to(self._dtype)
+        bias = self._weights["paint.bias"].flatten()
+        return self._laid(self._weights["paint.weight"]), bias.to(self._dtype)
 
     def norm(self, name: str) -> tuple[Tensor, Tensor]:
         """Return a norm's scale and shift, (C,)."""
@@ -40,8 +40,3 @@ class Kernels:
 
     def _laid(self, weight: Tensor) -> Tensor:
         return weight.to(self._dtype, memory_format=torch.channels_last)
-
-
-def _by_channel(phases: Tensor) -> Tensor:
-    """Bring what stands phase by phase, (4 O, …), into the order that pixel_shuffle takes."""
-    return phases.unflatten(0, (4, -1)).transpose(0, 1).flatten(0, 1)

@@ -32,8 +32,8 @@ class FrozenNorm:
         return scaled.to(weight.dtype), self.shift.to(weight.dtype)
 
     def repeated(self, times: int) -> "FrozenNorm":
-        """Return the norm of so many phases of each channel, side by side."""
-        return FrozenNorm(*(of.repeat_interleave(times) for of in (self.factor, self.shift)))
+        """Return the norm of so many phases of all channels, one phase after the other."""
+        return FrozenNorm(*(of.repeat(times) for of in (self.factor, self.shift)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W) normed."""

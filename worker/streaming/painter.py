@@ -1,7 +1,8 @@
 """A net over a photo of any size, layer after layer, as each norm's statistics become known.
 
-On the way down and up, layers are computed anew for each norm, which adds a third to the standard
-net's arithmetic. The residual blocks, at a quarter of the resolution, work between three planes.
+Planes on the disk hold what is at half the resolution, and the residual blocks between them, at a
+quarter. Layers at full resolution would take most of the disk and are computed anew for each norm,
+which adds a sixth to the light net's arithmetic.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,19 +76,21 @@ class _Passes:
     def painting(self, rgb: Pixels) -> Pixels:
         kernels = self._kernels
         photo = PhotoPicture(rgb, device=self._net.device, dtype=self._net.dtype)
+        upsample = self._net.config.upsample
         x = self._normed("down.0", Convolution(photo, kernels.entry()), 1)
-        x = self._normed("down.1", Convolution(x, kernels.conv("down.1"), stride=2), 2)
+        x = Convolution(x, kernels.conv("down.1"), stride=2)
+        # Odd sides round up on the way down: the way up is up to a row and a column larger here.
+        half = self._plane(x.height + x.height % 2, x.width + x.width % 2, 2)
+        x = self._kept("down.1", x, half)
         x = self._trunk(Convolution(x, kernels.conv("down.2"), stride=2))
-        for name, scale in (("up.0", 2), ("up.1", 1)):
-            up = Doubling(x, kernels.doubling(name), self._net.config.upsample)
-            x = self._normed(name, up, scale)
-        # Odd sides round up on the way down, so the way up may be up to 3 pixels too large.
+        x = self._kept("up.0", Doubling(x, kernels.doubling("up.0"), upsample), half)
+        x = self._normed("up.1", Doubling(x, kernels.doubling("up.1"), upsample), 1)
         x = Part(x, height=photo.height, width=photo.width)
         return self._filled(Paint(x, *kernels.paint()), np.empty_like(rgb))
 
     def _trunk(self, entry: Convolution) -> Picture:
         """Work the residual blocks: `x` lies on their plain path, the others beside it."""
-        x, inner, outer = (self._plane(entry) for _ in range(3))
+        x, inner, outer = (self._plane(entry.height, entry.width, 4) for _ in range(3))
         trunk: Picture = self._stored(x, self._norm("down.2", entry, 4, x.write), rectified=True)
         for block in range(self._net.config.residual_blocks):
             first, second = f"blocks.{block}.first", f"blocks.{block}.second"
@@ -100,6 +103,11 @@ class _Passes:
 
     def _normed(self, name: str, layer: Layer, scale: int) -> Layer:
         return layer.normed(self._norm(name, layer, scale))
+
+    def _kept(self, name: str, layer: Picture, half: Plane) -> Picture:
+        """Work a layer of half the photo's resolution, and hold it where the one before it was."""
+        stored = self._stored(half, self._norm(name, layer, 2, half.write), rectified=True)
+        return Part(stored, height=layer.height, width=layer.width)
 
     def _norm(self, name: str, layer: Picture, scale: int, keep: Keep | None = None) -> FrozenNorm:
         """Look at all of a layer, `scale` times smaller than the photo, for its norm."""
@@ -130,9 +138,9 @@ class _Passes:
                 for plane in self._planes:
                     plane.rest()
 
-    def _plane(self, like: Picture) -> Plane:
-        channels = 4 * self._net.config.width
-        plane = Plane(self._net.folder, like.height, like.width, channels)
+    def _plane(self, height: int, width: int, widths: int) -> Plane:
+        """Make room for a picture of so many times the net's width of channels."""
+        plane = Plane(self._net.folder, height, width, widths * self._net.config.width)
         self._planes.append(plane)
         return plane
 

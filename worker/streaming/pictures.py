@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from worker.engines.port import Pixels
 from worker.net import SMALLEST_SIDE, Upsample
+from worker.streaming.layout import PHASES, PadMode, interleaved, padded
 from worker.streaming.norms import FrozenNorm
 from worker.streaming.windows import Span, Window
 
@@ -86,7 +87,7 @@ class Convolution:
 class Doubling:
     """A picture of twice the height and width, by one of the net's ways up.
 
-    `weight` is (4 O, I, 2, 2): the four phases of each of the result's channels.
+    `weight` is (4 O, I, 2, 2), as in worker.phases: all channels of a phase, then the next.
     """
 
     def __init__(
@@ -100,18 +101,20 @@ class Doubling:
 
     def normed(self, norm: FrozenNorm) -> "Doubling":
         """Return the picture after its norm and a rectifier."""
-        weight, bias = norm.repeated(4).folded(self._weight)
+        weight, bias = norm.repeated(PHASES).folded(self._weight)
         return Doubling(self._source, weight, self._upsample, bias=bias)
 
     def read(self, window: Window) -> Tensor:
         """See Picture."""
         rows, columns = self._seen(window.rows), self._seen(window.columns)
-        mode = "replicate" if self._upsample == "resize" else "constant"
+        mode: PadMode = "replicate" if self._upsample == "resize" else "constant"
         padded = _read_padded(self._source, Window(rows, columns), mode)
         phases = F.conv2d(padded, self._weight, self._bias)
-        result = F.pixel_shuffle(phases if self._bias is None else phases.relu_(), 2)
+        if self._bias is not None:
+            phases.relu_()
         made = Window(self._made(rows), self._made(columns))
-        return result[..., window.rows.within(made.rows), window.columns.within(made.columns)]
+        shown = (window.rows.within(made.rows), window.columns.within(made.columns))
+        return interleaved(phases, *shown)
 
     def _seen(self, span: Span) -> Span:
         return Span((span.start - self._first) // 2, (span.stop + 1 - self._first) // 2 + 1)
@@ -123,7 +126,7 @@ class Doubling:
 class Paint:
     """The painting, in bytes' range but not yet rounded: a 9×9 convolution by phases.
 
-    `weight` is (12, I, 10, 10): the four phases of red, of green and of blue.
+    `weight` is (12, I, 10, 10), as in worker.phases: red, green and blue of each phase.
     """
 
     _REACH = 4
@@ -134,11 +137,13 @@ class Paint:
 
     def read(self, window: Window) -> Tensor:
         """See Picture."""
-        seen = Window(*(Span(s.start - self._REACH, s.stop + self._REACH) for s in window))
-        padded = _read_padded(self._source, seen, "reflect")
-        even = F.pad(padded, (0, window.columns.length % 2, 0, window.rows.length % 2))
-        phases = F.conv2d(even, self._weight, self._bias, stride=2)
-        return F.pixel_shuffle(phases, 2)[..., : window.rows.length, : window.columns.length]
+        padded = _read_padded(self._source, Window(*map(self._seen, window)), "reflect")
+        phases = F.conv2d(padded, self._weight, self._bias, stride=2)
+        return interleaved(phases, *(slice(span.length) for span in window))
+
+    def _seen(self, span: Span) -> Span:
+        # Phases come in pairs: of an odd number of rows, the last one's fellow is not shown.
+        return Span(span.start - self._REACH, span.stop + self._REACH + span.length % 2)
 
 
 class Part:
@@ -153,7 +158,7 @@ class Part:
         return self._whole.read(window)
 
 
-def _read_padded(source: Picture, window: Window, mode: str) -> Tensor:
+def _read_padded(source: Picture, window: Window, mode: PadMode) -> Tensor:
     """Read a window that may reach beyond the border, where `mode` says what is there."""
     rows, columns = window.rows.inside(source.height), window.columns.inside(source.width)
     inside = source.read(Window(rows, columns))
@@ -163,7 +168,7 @@ def _read_padded(source: Picture, window: Window, mode: str) -> Tensor:
         rows.start - window.rows.start,
         window.rows.stop - rows.stop,
     )
-    return F.pad(inside, beyond, mode) if any(beyond) else inside
+    return padded(inside, beyond, mode) if any(beyond) else inside
 
 
 def _reach(span: Span, side: int) -> tuple[slice, int]:
