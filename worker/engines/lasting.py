@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from worker.channels_last import padded
 from worker.net import ConvNorm, InstanceNorm, PaintConv, ResizeUp, TransformNet, TransposeUp
 
 
@@ -31,20 +32,6 @@ def lasting(net: TransformNet, dtype: torch.dtype) -> TransformNet:
     return net
 
 
-def reflected(x: Tensor, reach: int) -> Tensor:
-    """Pad by reflection, (B, C, H, W) → (B, C, H + 2 reach, W + 2 reach), channels last."""
-    batch, channels, height, width = x.shape
-    size = (batch, channels, height + 2 * reach, width + 2 * reach)
-    padded = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    inner = padded[..., reach:-reach, :]
-    inner[..., reach:-reach] = x
-    inner[..., :reach] = x[..., 1 : reach + 1].flip(-1)
-    inner[..., -reach:] = x[..., -reach - 1 : -1].flip(-1)
-    padded[..., :reach, :] = inner[..., 1 : reach + 1, :].flip(-2)
-    padded[..., -reach:, :] = inner[..., -reach - 1 : -1, :].flip(-2)
-    return padded
-
-
 class _Conv(nn.Module):
     """A convolution padded by reflection."""
 
@@ -63,7 +50,8 @@ class _Conv(nn.Module):
         self.conv.weight, self.conv.bias = conv.weight, conv.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(reflected(x, self.conv.kernel_size[0] // 2))
+        reach = self.conv.kernel_size[0] // 2
+        return self.conv(padded(x, (reach, reach, reach, reach), "reflect"))
 
 
 class _Up(nn.Module):

@@ -73,8 +73,12 @@ class TorchEngine:
         if self._device.type == "cpu":
             height, width, _ = photos[0].shape
             check_memory(len(photos) * needed_bytes(height, width, self._width), self._available())
-        painted = self._paint(to_batch(photos, self._device).to(self._dtype))
-        return list(to_pixels(painted))
+        batch = to_batch(photos, self._device)
+        if self._dtype != torch.float32:
+            # The first norm takes any constant away again. Without it, half precision has the bits
+            # for what a nearly flat photo shows.
+            batch -= batch.mean((2, 3), keepdim=True)
+        return list(to_pixels(self._paint(batch.to(self._dtype))))
 
 
 def to_batch(photos: Sequence[Pixels], device: torch.device) -> Tensor:

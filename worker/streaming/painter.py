@@ -27,7 +27,7 @@ from worker.streaming.windows import Window, tiling
 
 #: Side of a tile, in pixels of the photo: its activations stay in a processor's cache, and what
 #: neighbouring tiles compute twice is little.
-TILE = 384
+TILE = 512
 #: Tiles after which planes leave the process's memory for a while.
 REST_EVERY = 32
 

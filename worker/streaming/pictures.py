@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from worker.channels_last import PHASES, PadMode, interleaved, padded
 from worker.engines.port import Pixels
 from worker.net import SMALLEST_SIDE, Upsample
-from worker.streaming.layout import PHASES, PadMode, interleaved, padded
 from worker.streaming.norms import FrozenNorm
 from worker.streaming.windows import Span, Window
 
@@ -38,11 +38,18 @@ class Picture(Protocol):
 
 
 class PhotoPicture:
-    """The photo, 0..1; a tiny one with its right and bottom edge repeated, as the net does."""
+    """The photo, 0..1, less its mean colour, which the first norm would take away.
+
+    Without it, what a nearly flat photo shows is not lost in the rounding of sums. A tiny photo has
+    its right and bottom edge repeated, as the net does.
+    """
 
     def __init__(self, rgb: Pixels, *, device: torch.device, dtype: torch.dtype) -> None:
         self._rgb = rgb
         self._device, self._dtype = device, dtype
+        self._colour = torch.from_numpy(rgb.mean((0, 1), dtype=np.float64)).to(
+            device, torch.float32
+        )
         self.height, self.width = (max(side, SMALLEST_SIDE) for side in rgb.shape[:2])
 
     def read(self, window: Window) -> Tensor:
@@ -53,7 +60,8 @@ class PhotoPicture:
         if below or beside:
             pixels = np.pad(pixels, ((0, below), (0, beside), (0, 0)), "edge")
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)
-        return batch.permute(2, 0, 1)[None].to(self._dtype).div_(255)
+        centred = batch.float().sub_(self._colour).div_(255)
+        return centred.permute(2, 0, 1)[None].to(self._dtype)
 
 
 class Convolution:
@@ -74,8 +82,8 @@ class Convolution:
     def read(self, window: Window) -> Tensor:
         """See Picture."""
         rows, columns = self._seen(window.rows), self._seen(window.columns)
-        padded = _read_padded(self._source, Window(rows, columns), "reflect")
-        result = F.conv2d(padded, self._weight, self._bias, self._stride)
+        x = _read_padded(self._source, Window(rows, columns), "reflect")
+        result = F.conv2d(x, self._weight, self._bias, self._stride)
         return result if self._bias is None else result.relu_()
 
     def _seen(self, span: Span) -> Span:
@@ -108,8 +116,8 @@ class Doubling:
         """See Picture."""
         rows, columns = self._seen(window.rows), self._seen(window.columns)
         mode: PadMode = "replicate" if self._upsample == "resize" else "constant"
-        padded = _read_padded(self._source, Window(rows, columns), mode)
-        phases = F.conv2d(padded, self._weight, self._bias)
+        x = _read_padded(self._source, Window(rows, columns), mode)
+        phases = F.conv2d(x, self._weight, self._bias)
         if self._bias is not None:
             phases.relu_()
         made = Window(self._made(rows), self._made(columns))
@@ -137,13 +145,13 @@ class Paint:
 
     def read(self, window: Window) -> Tensor:
         """See Picture."""
-        padded = _read_padded(self._source, Window(*map(self._seen, window)), "reflect")
-        phases = F.conv2d(padded, self._weight, self._bias, stride=2)
-        return interleaved(phases, *(slice(span.length) for span in window))
-
-    def _seen(self, span: Span) -> Span:
+        seen = Window(*(Span(s.start - self._REACH, s.stop + self._REACH) for s in window))
+        x = _read_padded(self._source, seen, "reflect")
         # Phases come in pairs: of an odd number of rows, the last one's fellow is not shown.
-        return Span(span.start - self._REACH, span.stop + self._REACH + span.length % 2)
+        if any(odd := [span.length % 2 for span in window]):
+            x = padded(x, (0, odd[1], 0, odd[0]), "constant")
+        phases = F.conv2d(x, self._weight, self._bias, stride=2)
+        return interleaved(phases, *(slice(span.length) for span in window))
 
 
 class Part:

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from worker.engines.lasting import lasting, reflected
+from worker.engines.lasting import lasting
 from worker.engines.port import Pixels
 from worker.engines.torch_engine import TorchEngine
 from worker.net import ConvNorm, InstanceNorm, NetConfig, TransformNet, Upsample
@@ -75,12 +74,6 @@ def test_no_layer_turns_the_layout() -> None:
     with torch.inference_mode():
         made(photo)
     assert turned == []
-
-
-def test_padding_reflects() -> None:
-    x = torch.rand(2, 3, 6, 7)
-    for reach in (1, 4):
-        assert torch.equal(reflected(x, reach), F.pad(x, (reach,) * 4, "reflect"))
 
 
 def test_statistics_are_summed_in_float32() -> None:

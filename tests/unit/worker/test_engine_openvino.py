@@ -56,6 +56,18 @@ def test_it_paints_what_the_reference_paints(
     assert (apart == 0).mean() > 0.99  # a half may be rounded the other way
 
 
+def test_a_nearly_flat_photo_keeps_what_it_shows(programs: ProgramCache) -> None:
+    """A cloudless sky: statistics of the first layer are next to nothing beside its mean."""
+    rgb = np.full((800, 1200, 3), 200, np.uint8)
+    rgb[np.random.default_rng(0).random(rgb.shape[:2]) < 0.01] += 1
+    net = lively_net(NetConfig(4, 1))
+    expected = TorchEngine(net, device=CPU).stylize(rgb)
+    apart = np.abs(OpenVinoEngine(net, programs=programs).stylize(rgb).astype(int) - expected)
+    assert expected.std() > 100
+    assert apart.max() <= 2
+    assert (apart <= 1).mean() > 0.9999
+
+
 def test_it_calculates_in_float32_whatever_the_processor_could(programs: ProgramCache) -> None:
     program = programs.program(NetConfig(2, 1), 16, 16)
     compiled = program.request.get_compiled_model()

@@ -66,6 +66,17 @@ def test_few_blocks_make_the_whole_picture_too(blocks: int, tmp_path: Path) -> N
     assert np.abs(streamed(net, tmp_path).paint(rgb) - expected).max() <= 1
 
 
+def test_a_nearly_flat_photo_keeps_what_it_shows(tmp_path: Path) -> None:
+    """Most of its first layer is mean, which sums of float32 must not round away."""
+    net, rgb = net_of("resize"), np.full((400, 600, 3), 200, np.uint8)
+    rgb[np.random.default_rng(0).random(rgb.shape[:2]) < 0.01] += 1
+    expected = TorchEngine(net, device=CPU).stylize(rgb)
+    apart = np.abs(streamed(net, tmp_path, tile=512).paint(rgb).astype(int) - expected)
+    assert expected.std() > 40
+    assert apart.max() <= 2
+    assert (apart <= 1).mean() > 0.999
+
+
 def test_several_threads_paint_the_same(tmp_path: Path) -> None:
     net, rgb = net_of("resize"), noise(100, 90)
     before = torch.get_num_threads()
