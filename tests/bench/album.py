@@ -40,8 +40,9 @@ CPU = torch.device("cpu")
 STYLE = "water-lilies"
 #: Albums, each of other photos, by scale.
 ROUNDS = {"tiny": 1, "small": 2, "full": 5}
-#: Of the photos, the plain loop and the steps one by one get every so many-eth.
-EVERY = 3
+#: Of the photos, the plain loop and the steps one by one get every so many-eth: of each size as
+#: many, where sizes come in turns of six.
+EVERY = 5
 #: Seconds between looks at a job, before its first result and after it.
 FIRST_LOOKS, LOOKS = 0.05, 0.5
 LIMITS = PixelLimits(max_megapixels=50)
