@@ -5,8 +5,8 @@
 An album goes through the real service: Redis, S3, API and worker, as `impasto up` starts them; its
 time is that from the job's creation to its end. The bare engine paints the same photos, decoded
 beforehand, on this process's main thread, directly before and after. The plain loop is what people
-write: PIL opens, an eager net paints, PIL saves, one photo after the other. The light net, which
-leaves the least time to hide anything in. All are warm: every size has been met before.
+write: PIL opens, an eager net paints, PIL saves, one photo after the other. The light net leaves
+the least time to hide anything in. All are warm: every size has been met before.
 """
 
 import io
@@ -22,11 +22,12 @@ from PIL import Image
 
 from api.client import Client
 from api.schemas import Job
+from infra.catalogue import StyleCatalogue
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import S3Store, connect_s3
 from tests.bench.common.mixed import SIZES, mixed_photos
-from tests.bench.common.nets import light_net
+from tests.bench.common.nets import light_net, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.plain_net import written_plainly
 from tests.bench.common.steps import step_seconds
@@ -34,10 +35,13 @@ from tests.bench.common.tables import table
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Engine, Pixels
 from worker.net import TransformNet
+from worker.netfile import NetCard, pack
 from worker.pixels import PixelLimits, decode
 
 CPU = torch.device("cpu")
-STYLE = "water-lilies"
+PROFILES = {"standard": standard_net, "light": light_net}
+#: What the net is published as.
+STYLE = "measured"
 #: Albums, each of other photos, by scale.
 ROUNDS = {"tiny": 1, "small": 2, "full": 5}
 #: Of the photos, the plain loop and the steps one by one get every so many-eth: of each size as
@@ -67,27 +71,42 @@ def main() -> None:
     """Measure albums beside the bare engine and the plain loop."""
     made = parser("album", __doc__ or "")
     made.add_argument("--rounds", type=int, help="default: by scale")
+    made.add_argument("--profile", choices=tuple(PROFILES), default="standard", help="of the net")
     chosen = made.parse_args()
     out, scale = prepare(chosen), chosen.scale
-    engine = EngineFactory(choose_engine("auto", CPU), CPU, threads=chosen.threads)(light_net())
+    net = PROFILES[chosen.profile]()
+    engine = EngineFactory(choose_engine("auto", CPU), CPU, threads=chosen.threads)(net)
     with TemporaryDirectory() as data:
         settings = Settings(data=Path(data), port=0, device="cpu", threads=chosen.threads)
         with EmbeddedStack(settings) as stack, Client(stack.url) as client:
             stack.wait_ready()
             bucket = connect_s3(stack.settings)
+            publish(bucket, net)
             warm_up(client, bucket, engine, mixed_photos(scale, seed=0), len(SIZES[scale]))
             rounds = [
-                measure(client, bucket, engine, scale, seed)
+                measure(client, bucket, engine, written_plainly(net), scale, seed)
                 for seed in range(1, (chosen.rounds or ROUNDS[scale]) + 1)
             ]
             some = dict(list(mixed_photos(scale, seed=99).items())[::EVERY])
             steps = step_seconds(bucket, engine, some, LIMITS)
-    save(out, "album", {"rounds": [asdict(r) for r in rounds], "steps": steps})
-    print(f"\n### Albums of {len(mixed_photos(scale, 0))} photos, {chosen.threads} threads\n")
+    results = {"profile": chosen.profile, "rounds": [asdict(r) for r in rounds], "steps": steps}
+    save(out, "album", results)
+    photos = f"{len(mixed_photos(scale, 0))} photos"
+    print(f"\n### Albums of {photos}, {chosen.profile} net, {chosen.threads} threads\n")
     print(rounds_table(rounds))
     print("\nSteps of a photo, one after the other:\n")
     print(steps_table(steps))
     print(f"\n{verdict(rounds)}")
+
+
+def publish(bucket: S3Store, net: TransformNet) -> None:
+    """Make the net a style of the service, as a training does."""
+    catalogue, job = StyleCatalogue(bucket), "bench"
+    catalogue.reserve(STYLE, job, "default")
+    file = pack(net, NetCard(net.config, STYLE, 0, 1.0))
+    catalogue.publish_stage(
+        STYLE, title="Measured", job=job, stage=0, ratio=1.0, net=file, files={}
+    )
 
 
 def warm_up(
@@ -99,7 +118,9 @@ def warm_up(
     bare_speed(engine, [decode(data, LIMITS).rgb for data in few.values()])
 
 
-def measure(client: Client, bucket: S3Store, engine: Engine, scale: str, seed: int) -> Round:
+def measure(
+    client: Client, bucket: S3Store, engine: Engine, loop: TransformNet, scale: str, seed: int
+) -> Round:
     """Send an album twice, with the bare engine before and after, and the plain loop."""
     files = mixed_photos(scale, seed)
     decoded = [decode(data, LIMITS).rgb for data in files.values()]
@@ -107,7 +128,7 @@ def measure(client: Client, bucket: S3Store, engine: Engine, scale: str, seed: i
     job, first = run_album(client, bucket, files, f"inbox/{seed}/")
     after = bare_speed(engine, decoded)
     again, _ = run_album(client, bucket, {}, f"inbox/{seed}/")
-    plain = plain_speed(written_plainly(light_net()), list(files.values())[::EVERY])
+    plain = plain_speed(loop, list(files.values())[::EVERY])
     return Round(
         bare=2 / (1 / before + 1 / after),
         album=megapixels(decoded) / seconds_of(job),

@@ -27,7 +27,8 @@ def main() -> None:
     chosen = made.parse_args()
     engines = json.loads((chosen.results / "engines" / "engines.json").read_text())
     album = json.loads((chosen.results / "album" / "album.json").read_text())
-    draw(engine_bars(engines["results"]), album_bars(album["rounds"]), chosen.picture)
+    title = f"An album of mixed photos, {album['profile']} net"
+    draw(engine_bars(engines["results"]), {title: album_bars(album["rounds"])}, chosen.picture)
     print(f"Drawn: {chosen.picture}")
 
 
@@ -48,14 +49,16 @@ def album_bars(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[field] for one in rounds) for name, field in named.items()}
 
 
-def draw(engines: dict[str, float], album: dict[str, float], picture: Path) -> None:
-    """Draw both as bars."""
+def draw(engines: dict[str, float], albums: dict[str, dict[str, float]], picture: Path) -> None:
+    """Draw the engines, and below them albums by their titles, as bars."""
     mpl.rcParams["svg.hashsalt"] = "impasto"  # the same numbers give the same file
     figure = Figure(figsize=(9, 4.6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, height_ratios=(len(engines), len(album) + 1))
-    _bars(upper, "Engines", engines)
-    _bars(lower, "An album of mixed photos, light net", album)
-    lower.set_xlabel("megapixels a second")
+    groups = {"Engines": engines, **albums}
+    heights = [len(group) + 1 for group in groups.values()]
+    all_axes = figure.subplots(len(groups), 1, height_ratios=heights)
+    for axes, (title, group) in zip(all_axes, groups.items(), strict=True):
+        _bars(axes, title, group)
+    all_axes[-1].set_xlabel("megapixels a second")
     figure.savefig(picture, metadata={"Date": None} if picture.suffix == ".svg" else None)
 
 

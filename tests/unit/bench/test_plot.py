@@ -25,5 +25,5 @@ def test_the_same_numbers_give_the_same_picture(tmp_path: Path) -> None:
     album = album_bars([{"plain": 1, "album": 2, "bare": n} for n in (3, 5)])
     assert album == {"plain loop": 1, "album, whole service": 2, "engine alone": 4}
     for name in ("a.svg", "b.svg"):
-        draw({"light, A": 1.0}, album, tmp_path / name)
+        draw({"light, A": 1.0}, {"An album": album}, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -185,6 +185,8 @@ def test_ctrl_c_in_the_installation_leaves_no_process(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as dev:
         building = project / "building"
         deadline = time.monotonic() + 60
