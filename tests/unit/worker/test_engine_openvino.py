@@ -109,7 +109,9 @@ def test_a_program_larger_than_the_limit_is_used_and_dropped() -> None:
 def test_a_photo_that_memory_is_too_small_for_is_turned_away_at_once() -> None:
     programs = ProgramCache(limit_bytes=1 << 30, threads=1)
     engine = OpenVinoEngine(
-        lively_net(NetConfig(2, 1)), programs=programs, available=lambda: 16 * 16 * 2 * 50
+        lively_net(NetConfig(2, 1)),
+        programs=programs,
+        available=lambda: program_bytes(NetConfig(2, 1), 32, 32),
     )
     assert engine.stylize(noise(16, 16)).shape == (16, 16, 3)
     with pytest.raises(MemoryError, match="GB are free"):
