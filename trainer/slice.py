@@ -1,6 +1,5 @@
 """One slice of a training: what it works with, what it says, and how it ends."""
 
-import errno
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -82,11 +81,6 @@ def style_files(folder: Path) -> dict[str, bytes]:
     shown = [path for path in paths if path.suffix in (".jpg", ".svg", ".png", ".jsonl", ".json")]
     ordered = sorted(shown, key=lambda path: path.name == "card.json")
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in ordered}
-
-
-def is_full_disk(error: Exception) -> bool:
-    """Whether a write found no room, or none for this user (errno(3))."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def problem(claim: ClaimedTraining, error: Exception) -> Problem:

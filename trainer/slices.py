@@ -22,8 +22,9 @@ from infra.storage.port import ObjectStore
 from trainer.guard import TrainingDiverged
 from trainer.hold import Halted, Hold, TrainingService
 from trainer.run import StageEnd
-from trainer.slice import Left, Slice, is_full_disk, problem, style_files
+from trainer.slice import Left, Slice, problem, style_files
 from trainer.workshop import Bench, Workshop
+from worker.failures import is_full_disk
 from worker.survival import tell_survival
 
 #: Seconds of a slice before which it does not make way for albums: opening a training takes some.

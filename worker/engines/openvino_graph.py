@@ -30,8 +30,8 @@ class _Graph:
     def painting(self, photo: Node) -> Node:
         size = op.slice(op.shape_of(photo, "i64"), [1], [3], [1])
         x = op.transpose(op.convert(photo, np.float32), _ints(_NCHW))
-        # The first norm takes any constant away again. Without it, what a nearly flat photo shows
-        # is not lost in the rounding of sums.
+        # The first norm takes any constant away. Left in, it would drown what a nearly flat photo
+        # shows in the rounding of sums.
         x = op.subtract(x, op.reduce_mean(x, _ints((2, 3)), True))
         for layer, (reach, stride) in enumerate(((4, 1), (1, 2), (1, 2))):
             x = op.relu(self._conv_norm(f"down.{layer}", x, reach, stride))

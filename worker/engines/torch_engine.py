@@ -75,8 +75,8 @@ class TorchEngine:
             check_memory(len(photos) * needed_bytes(height, width, self._width), self._available())
         batch = to_batch(photos, self._device)
         if self._dtype != torch.float32:
-            # The first norm takes any constant away again. Without it, half precision has the bits
-            # for what a nearly flat photo shows.
+            # The first norm takes any constant away. Left in, it would take up the bits that half
+            # precision has for what a nearly flat photo shows.
             batch -= batch.mean((2, 3), keepdim=True)
         return list(to_pixels(self._paint(batch.to(self._dtype))))
 

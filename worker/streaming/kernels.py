@@ -17,16 +17,12 @@ class Kernels:
         self._dtype = dtype
 
     def conv(self, name: str) -> Tensor:
-        """Return a convolution's kernels, (O, I, K, K)."""
+        """Return a convolution's kernels, (O, I, K, K); a doubling one's phase by phase."""
         return self._laid(self._weights[f"{name}.conv.weight"])
 
     def entry(self) -> Tensor:
         """Return the first convolution's kernels, for a photo of 0..1 and not of bytes."""
         return self._laid(self._weights["down.0.conv.weight"] * 255)
-
-    def doubling(self, name: str) -> Tensor:
-        """Return a doubling convolution's kernels, (4 O, I, 2, 2), phase by phase."""
-        return self.conv(name)
 
     def paint(self) -> tuple[Tensor, Tensor]:
         """Return the last convolution's kernels, (12, I, 10, 10), and biases, (12,): to bytes."""

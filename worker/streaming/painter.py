@@ -83,8 +83,8 @@ class _Passes:
         half = self._plane(x.height + x.height % 2, x.width + x.width % 2, 2)
         x = self._kept("down.1", x, half)
         x = self._trunk(Convolution(x, kernels.conv("down.2"), stride=2))
-        x = self._kept("up.0", Doubling(x, kernels.doubling("up.0"), upsample), half)
-        x = self._normed("up.1", Doubling(x, kernels.doubling("up.1"), upsample), 1)
+        x = self._kept("up.0", Doubling(x, kernels.conv("up.0"), upsample), half)
+        x = self._normed("up.1", Doubling(x, kernels.conv("up.1"), upsample), 1)
         x = Part(x, height=photo.height, width=photo.width)
         return self._filled(Paint(x, *kernels.paint()), np.empty_like(rgb))
 

@@ -40,16 +40,15 @@ class Picture(Protocol):
 class PhotoPicture:
     """The photo, 0..1, less its mean colour, which the first norm would take away.
 
-    Without it, what a nearly flat photo shows is not lost in the rounding of sums. A tiny photo has
+    Left in, it would drown what a nearly flat photo shows in the rounding of sums. A tiny photo has
     its right and bottom edge repeated, as the net does.
     """
 
     def __init__(self, rgb: Pixels, *, device: torch.device, dtype: torch.dtype) -> None:
         self._rgb = rgb
         self._device, self._dtype = device, dtype
-        self._colour = torch.from_numpy(rgb.mean((0, 1), dtype=np.float64)).to(
-            device, torch.float32
-        )
+        colour = rgb.mean((0, 1), dtype=np.float64)
+        self._colour = torch.from_numpy(colour).float().to(device)
         self.height, self.width = (max(side, SMALLEST_SIDE) for side in rgb.shape[:2])
 
     def read(self, window: Window) -> Tensor:

@@ -1,6 +1,5 @@
 """A picture of many channels in a file, in half precision: memory holds what is in use."""
 
-import errno
 import mmap
 import os
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from worker.failures import is_full_disk
 from worker.streaming.windows import Window
 
 
@@ -52,6 +52,6 @@ def _claim(file: int, size: int) -> None:
     try:
         os.posix_fallocate(file, 0, size)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        if not is_full_disk(error):
             raise
         raise MemoryError(f"{size / 1e9:.1f} GB are needed on the disk") from error

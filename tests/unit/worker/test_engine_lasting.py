@@ -76,6 +76,16 @@ def test_no_layer_turns_the_layout() -> None:
     assert turned == []
 
 
+def test_a_nearly_flat_photo_keeps_what_it_shows() -> None:
+    """40 dB; the photo's mean colour, left in, takes up the bits of half precision."""
+    rgb = np.full((120, 160, 3), 200, np.uint8)
+    rgb[np.random.default_rng(0).random(rgb.shape[:2]) < 0.3] += 8
+    expected = TorchEngine(net(), device=CPU).stylize(rgb).astype(float)
+    painted = TorchEngine.for_cuda(net(), CPU, record=None).stylize(rgb)
+    assert expected.std() > 40
+    assert np.square(painted - expected).mean() < 255**2 / 10**4
+
+
 def test_statistics_are_summed_in_float32() -> None:
     """The squares of these values are beyond what half precision can hold."""
     made = lasting(net(), torch.float16)
