@@ -21,12 +21,15 @@ log = structlog.get_logger()
 def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> None:
     """Write down a job's end, and give its name back where it made no style of it.
 
-    S3 first: once the open marker and the listing in Redis are gone, nobody looks again.
+    The end first: until it is in S3, a flush of Redis brings the job back to life, and then it
+    needs its name. The marker and the listing in Redis last: without them nobody looks again.
     """
     spec = record.spec
+    manifest = Manifest(store=objects, tenant=spec.tenant, job=spec.id)
+    manifest.write_end(record)
     if spec.training is not None:
         StyleNames(objects).release(spec.style, spec.id)
-    Manifest(store=objects, tenant=spec.tenant, job=spec.id).seal(record)
+    manifest.close()
     records.seal(spec.id)
 
 

@@ -113,14 +113,17 @@ class Intake:
     def _withdraw(self, manifest: Manifest, draft: JobDraft) -> None:
         """Take back a submission that failed, as far as that is possible now.
 
-        S3 first: while the spec is there, a sweep would make the record again. What cannot be
-        reached now is found by the marker later: without a spec it is discarded, with one the
-        job runs although its sender was told to try again.
+        S3 first: while the spec is there, a sweep would make the record again, and then a training
+        needs its name. What cannot be reached now is found by the marker later: without a spec it
+        is discarded, with one the job runs although its sender was told to try again.
         """
-        steps = [manifest.discard, lambda: self._records.remove(draft.id)]
-        if draft.training is not None:
-            steps.append(lambda: StyleNames(self._objects).release(draft.style, draft.id))
-        for step in steps:  # each, though one before it failed
+
+        def discard() -> None:
+            manifest.discard()
+            if draft.training is not None:
+                StyleNames(self._objects).release(draft.style, draft.id)
+
+        for step in (discard, lambda: self._records.remove(draft.id)):  # each, though one failed
             try:
                 step()
             except ServiceUnavailable as error:

@@ -157,12 +157,11 @@ class Manifest:
         body = self._find(layout.job_outcome(self._tenant, self._job))
         return None if body is None else JobRecord.model_validate_json(body)
 
-    def seal(self, end: JobRecord) -> None:
-        """Write the job's last record and when it ended, then take its open marker away.
+    def write_end(self, end: JobRecord) -> None:
+        """Write the job's last record and when it ended.
 
         The whole record: in a job that was cancelled, outcomes of an attempt that lost its lease
         may lie in S3 although they were never committed, and only the record tells.
-        In this order: nobody looks again at a job without a marker, so its end must be there.
         """
         key = layout.job_outcome(self._tenant, self._job)
         known = self.end()
@@ -170,10 +169,9 @@ class Manifest:
             end = known  # Who was stopped on the way to here must not change what was told since.
         self._store.put(key, _json(end), content_type=JSON)
         self._store.put(layout.ended_marker(self._tenant, self._job, _finished(end)), b"")
-        self.close()
 
     def close(self) -> None:
-        """Take the open marker away."""
+        """Take the open marker away; nobody looks again at a job without one."""
         self._store.delete(layout.open_marker(self._tenant, self._job))
 
     def is_open(self) -> bool:

@@ -526,6 +526,6 @@ def test_an_end_that_was_told_is_not_written_over_by_who_was_stopped(world: Fake
         record.model_copy(update={"state": JobState.CANCELLED, "finished": 50.0 + n, "done": n})
         for n in range(2)
     )
-    manifest.seal(told)
-    manifest.seal(earlier)
+    manifest.write_end(told)
+    manifest.write_end(earlier)
     assert manifest.end() == told

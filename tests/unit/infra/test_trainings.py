@@ -294,6 +294,54 @@ def test_name_is_given_back_wherever_the_end_was_cut_off(
     assert not owners(world)
 
 
+@pytest.mark.parametrize("effects", range(9))
+def test_training_that_comes_back_to_life_has_its_name(world: FakeDeployment, effects: int) -> None:
+    """Its end was cut off before S3 knew it, and Redis forgot it: it trains on, and publishes."""
+    job = submit(world).id
+    claimed = claim(world, job)
+    world.fuse.set(effects)
+    with suppress(Killed):
+        world.jobs.finish_training(claimed)
+    world.fuse.clear()
+    world.restart()
+    world.records.flush()
+    world.clock.advance(0.001)
+    world.jobs.sweep()
+    if world.jobs.get(job, TENANT).state.terminal:
+        assert not owners(world)
+    else:
+        publish(world, claim(world, job), 0)
+
+
+@pytest.mark.parametrize("effects", range(8))
+def test_submission_that_could_not_be_withdrawn_keeps_its_name(
+    world: FakeDeployment, monkeypatch: pytest.MonkeyPatch, effects: int
+) -> None:
+    """Redis fails, then S3 while it is taken back: the sender hears of it, but it may be there."""
+
+    def fail(*_: object) -> None:
+        raise ServiceUnavailable("Away for a moment.")
+
+    def fail_now_and_later(*_: object) -> None:
+        world.fuse.set(effects, fail)
+        fail()
+
+    job = world.jobs.new_job_id()
+    with monkeypatch.context() as patch, pytest.raises(ServiceUnavailable):
+        patch.setattr(world.records, "create", fail_now_and_later)
+        world.jobs.submit_training(draft(job))
+    world.fuse.clear()
+    world.jobs.sweep()
+    try:
+        world.jobs.get(job, TENANT)
+    except JobMissing:
+        world.clock.advance(ABANDONED_SECONDS + 1)
+        world.jobs.sweep()
+        submit(world)
+    else:
+        publish(world, claim(world, job), 0)
+
+
 def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -> None:
     """Wherever the other comes between."""
     for effects in range(12):
