@@ -327,9 +327,10 @@ def test_submission_that_could_not_be_withdrawn_keeps_its_name(
         fail()
 
     job = world.jobs.new_job_id()
-    with monkeypatch.context() as patch, pytest.raises(ServiceUnavailable):
+    with monkeypatch.context() as patch:
         patch.setattr(world.records, "create", fail_now_and_later)
-        world.jobs.submit_training(draft(job))
+        with pytest.raises(ServiceUnavailable):
+            world.jobs.submit_training(draft(job))
     world.fuse.clear()
     world.jobs.sweep()
     try:
