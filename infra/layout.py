@@ -111,7 +111,7 @@ def parse_newest_entry(key: str) -> str:
 
 
 def job_prefix(tenant: str, job: str) -> str:
-    """Everything of one job but its results."""
+    """Everything of one job."""
     return f"{tenant_prefix(tenant)}jobs/{_part(job)}/"
 
 
@@ -215,13 +215,17 @@ def job_outcome(tenant: str, job: str) -> str:
     return f"{job_prefix(tenant, job)}outcome.json"
 
 
+def results_prefix(tenant: str, job: str) -> str:
+    """Every result of one job."""
+    return f"{job_prefix(tenant, job)}results/"
+
+
 def result(tenant: str, job: str, digest: str, suffix: str) -> str:
     """A job's result by the hash (hex) of what made it; `suffix` is jpg, png or webp.
 
     Each job has its own, so that what is removed with one job was never another's.
     """
-    prefix = job_prefix(tenant, job)
-    return f"{prefix}results/{_part(digest)[:2]}/{digest}.{_part(suffix)}"
+    return f"{results_prefix(tenant, job)}{_part(digest)[:2]}/{digest}.{_part(suffix)}"
 
 
 def result_digest(key: str) -> str:

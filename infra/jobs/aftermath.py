@@ -18,19 +18,31 @@ from infra.style_names import StyleNames
 log = structlog.get_logger()
 
 
-def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> None:
+def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
     """Write down a job's end, and give its name back where it made no style of it.
 
     The end first: until it is in S3, a flush of Redis brings the job back to life, and then it
     needs its name. The marker and the listing in Redis last: without them nobody looks again.
+    Returns False, and leaves the job open, where a flush has brought it back to life already: it
+    will have another end, later.
     """
     spec = record.spec
     manifest = Manifest(store=objects, tenant=spec.tenant, job=spec.id)
+    if _lives(spec.id, records):
+        return False
     manifest.write_end(record)
+    if _lives(spec.id, records):
+        return False
     if spec.training is not None:
         StyleNames(objects).release(spec.style, spec.id)
     manifest.close()
     records.seal(spec.id)
+    return True
+
+
+def _lives(job: str, records: JobStore) -> bool:
+    record = records.load(job)
+    return record is not None and not record.state.terminal
 
 
 class Aftermath:
@@ -55,7 +67,8 @@ class Aftermath:
         if not record.state.terminal:
             return False
         try:
-            seal(record, objects=self._objects, records=self._records)
+            if not seal(record, objects=self._objects, records=self._records):
+                return False
         except ServiceUnavailable as error:
             log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)
             return False

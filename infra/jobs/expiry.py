@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 from infra import layout
 from infra.jobs.holds import Holds
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import PhotoOutcome
 from infra.jobs.ports import JobStore
 from infra.jobs.timing import DAY_SECONDS
 from infra.storage.port import ObjectMissing, ObjectStore
@@ -99,19 +98,14 @@ class Expiry:
         yield True
 
     def _forget_results(self, tenant: str, job: str) -> Iterator[None]:
-        """Remove the receipts that lead to this job's results, one attempt after the other.
+        """Remove this job's results, each after the receipt that leads to it.
 
-        One that a worker has just made to lead elsewhere may go with them: then a photo is painted
-        once more than needed, and no job misses anything.
+        Those too that were stored and never committed. A receipt that a worker has just made to
+        lead elsewhere may go with them: then a photo is painted once more than needed, and no job
+        misses anything.
         """
-        for info in self._objects.list(layout.outcomes_prefix(tenant, job)):
-            try:
-                body = self._objects.get(info.key)
-            except ObjectMissing:
-                continue  # another process removes the same job
-            for line in body.splitlines():
-                if result := PhotoOutcome.model_validate_json(line).result:
-                    self._forget(layout.receipt(tenant, layout.result_digest(result)), tenant, job)
+        for info in self._objects.list(layout.results_prefix(tenant, job)):
+            self._forget(layout.receipt(tenant, layout.result_digest(info.key)), tenant, job)
             self._objects.delete(info.key)
             yield
 

@@ -55,7 +55,10 @@ class JobStore(Protocol):
         ...
 
     def seal(self, job: str) -> None:
-        """Take an ended job off the open list; its record goes by itself after a day."""
+        """Take an ended job off the open list; its record goes by itself after a day.
+
+        A job that has not ended stays as it is.
+        """
         ...
 
     def sealed(self, job: str) -> bool:

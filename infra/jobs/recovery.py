@@ -53,15 +53,22 @@ class Recovery:
             return None
         if end := manifest.end():
             return end
-        record = self._rebuild(spec, manifest)
+        fence = int(self._clock() * 1_000_000)  # before anything is read
+        if known := self._records.load(job):
+            return known  # made anew meanwhile; who claimed a chunk of it since is above this fence
+        record = self._rebuild(spec, manifest, fence)
+        if manifest.spec() is None:
+            return None  # removed while it was read
         self._records.create(record)
+        if end := manifest.end():  # it was made anew, ended and forgotten while it was read
+            self._records.remove(job)
+            return end
         log.info("job rebuilt", job_id=job, done=record.done, failed=record.failed)
         return self._records.load(job) or record
 
-    def _rebuild(self, spec: JobSpec, manifest: Manifest) -> JobRecord:
+    def _rebuild(self, spec: JobSpec, manifest: Manifest, fence: int) -> JobRecord:
         cancelled = manifest.cancelled()
         if spec.training is None:
-            fence = int(self._clock() * 1_000_000)  # before anything is read
             attempts = [_fenced(spec, manifest, each, fence) for each in manifest.attempts()]
             return rules.rebuild(spec, attempts, cancelled, self._clock())
         tokens = manifest.slices()

@@ -52,32 +52,35 @@ local function count(record, sign)
 end
 """
 
-#: ARGV version, document, photos left, time of creation, job, tenant, bytes.
+#: ARGV version, document, photos left, time of creation, job, tenant, bytes, `e`: 1 once it ended.
 _CREATE: Final = f"""{_COUNTING}
 if redis.call('EXISTS', KEYS[1]) == 0 then
     redis.call('HSET', KEYS[1], 'v', ARGV[1], 'doc', ARGV[2], 'n', ARGV[3], 't', ARGV[6],
-        'b', ARGV[7])
+        'b', ARGV[7], 'e', ARGV[8])
 end
 if redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[5]) == 1 then
     count(KEYS[1], 1)
 end
 """
 
-#: ARGV version that was read, version to write, document, photos left, job.
+#: ARGV version that was read, version to write, document, photos left, job, `e`.
 _SWAP: Final = f"""{_COUNTING}
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then
     return 0
 end
 local held = redis.call('HMGET', KEYS[1], 't', 'n')
-redis.call('HSET', KEYS[1], 'v', ARGV[2], 'doc', ARGV[3], 'n', ARGV[4])
+redis.call('HSET', KEYS[1], 'v', ARGV[2], 'doc', ARGV[3], 'n', ARGV[4], 'e', ARGV[6])
 if held[1] and held[2] ~= ARGV[4] and redis.call('ZSCORE', KEYS[2], ARGV[5]) then
     add(held[1], 'photos', ARGV[4] - held[2])
 end
 return 1
 """
 
-#: ARGV job, seconds that the record stays.
+#: ARGV job, seconds that the record stays, whether it goes though it has not ended.
 _CLOSE: Final = f"""{_COUNTING}
+if redis.call('HGET', KEYS[1], 'e') == '0' and ARGV[3] == '0' then
+    return
+end
 if redis.call('ZREM', KEYS[2], ARGV[1]) == 1 then
     count(KEYS[1], -1)
 end
@@ -114,7 +117,7 @@ class RedisJobStore:
     def create(self, record: JobRecord) -> None:
         """Keep the record and list the job as open; a record that exists stays as it is."""
         spec = record.spec
-        place = [spec.created, spec.id, spec.tenant, spec.bytes]
+        place = [spec.created, spec.id, spec.tenant, spec.bytes, _ended(record)]
         with redis_errors():
             self._create(
                 keys=_keys(spec.id),
@@ -152,7 +155,7 @@ class RedisJobStore:
         after = _document(record)
         if before == after:
             return True
-        args = [version, _version(), after, record.photos_left, job]
+        args = [version, _version(), after, record.photos_left, job, _ended(record)]
         with redis_errors():
             return bool(self._swap(keys=_keys(job), args=args))
 
@@ -174,9 +177,12 @@ class RedisJobStore:
             self._recount(keys=_keys(""), args=[record_key("")])
 
     def seal(self, job: str) -> None:
-        """Take an ended job off the open list; its record goes by itself after a day."""
+        """Take an ended job off the open list; its record goes by itself after a day.
+
+        A job that has not ended stays as it is.
+        """
         with redis_errors():
-            self._close(keys=_keys(job), args=[job, SEALED_SECONDS])
+            self._close(keys=_keys(job), args=[job, SEALED_SECONDS, 0])
 
     def sealed(self, job: str) -> bool:
         """Whether the job was sealed, so that its record goes by itself."""
@@ -186,7 +192,7 @@ class RedisJobStore:
     def remove(self, job: str) -> None:
         """Forget the job at once."""
         with redis_errors():
-            self._close(keys=_keys(job), args=[job, 0])  # no time left deletes it
+            self._close(keys=_keys(job), args=[job, 0, 1])  # no time left deletes it
 
     def remembers(self) -> bool:
         """Whether Redis still holds what `remember` left: False after a flush."""
@@ -211,6 +217,10 @@ class RedisJobStore:
 
 def _keys(job: str) -> list[str]:
     return [record_key(job), OPEN_KEY, WAITING_KEY]
+
+
+def _ended(record: JobRecord) -> int:
+    return int(record.state.terminal)
 
 
 def _document(record: JobRecord) -> str:

@@ -12,7 +12,7 @@ import structlog
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord, Problem, TrainingProgress
+from infra.jobs.model import JobRecord, JobSpec, Problem, TrainingProgress
 from infra.jobs.ports import JobStore, RecordMissing
 from infra.jobs.views import ClaimedTraining
 from infra.settings import Settings
@@ -53,9 +53,15 @@ class TrainingClaims:
             )
             return record, claimed
 
-        with suppress(rules.NotClaimable, RecordMissing):
-            return self._records.change(job, rule)
-        return None
+        try:
+            claimed = self._records.change(job, rule)
+        except (rules.NotClaimable, RecordMissing):
+            return None
+        if self._manifest(claimed.spec).spec() is None:
+            # The submission was withdrawn after its record had come to be: nobody was told of it.
+            self._records.remove(job)
+            return None
+        return claimed
 
     def report(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
         """Note progress and extend the lease."""
@@ -118,8 +124,8 @@ class TrainingClaims:
         if record is None:
             raise rules.StaleLease(f"job {claim.spec.id} has no record now")
         rules.held(record, training_rules.CHUNK, claim.token)
-        manifest = Manifest(store=self._objects, tenant=claim.spec.tenant, job=claim.spec.id)
-        manifest.write_progress(claim.token, training_rules.furthest(record.training, progress))
+        known = training_rules.furthest(record.training, progress)
+        self._manifest(claim.spec).write_progress(claim.token, known)
 
     def _change(self, claim: ClaimedTraining, rule: Callable[[JobRecord], JobRecord]) -> JobRecord:
         def both(record: JobRecord) -> tuple[JobRecord, JobRecord]:
@@ -130,3 +136,6 @@ class TrainingClaims:
             return self._records.change(claim.spec.id, both)
         except RecordMissing as error:
             raise rules.StaleLease(f"job {claim.spec.id} has no record now") from error
+
+    def _manifest(self, spec: JobSpec) -> Manifest:
+        return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)

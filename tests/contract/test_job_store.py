@@ -27,9 +27,18 @@ def record(job: str = "job-1", created: float = 1.0) -> JobRecord:
     return JobRecord(spec=spec)
 
 
+def ended(job: str = "job-1") -> JobRecord:
+    return record(job).model_copy(update={"state": JobState.CANCELLED})
+
+
 def count(before: JobRecord) -> tuple[JobRecord, int]:
     """A rule: one more photo is done."""
     return before.model_copy(update={"done": before.done + 1}), before.done + 1
+
+
+def end(before: JobRecord) -> tuple[JobRecord, None]:
+    """A rule: the job is over."""
+    return before.model_copy(update={"state": JobState.CANCELLED}), None
 
 
 def test_created_record_is_loaded_as_it_was(records: JobStore) -> None:
@@ -77,16 +86,28 @@ def test_open_jobs_come_oldest_first(records: JobStore) -> None:
 
 
 def test_sealed_job_is_not_open_but_known(records: JobStore) -> None:
-    records.create(record())
+    records.create(ended())
     records.seal("job-1")
     records.seal("job-1")
     assert records.open_jobs() == []
-    assert records.load("job-1") == record()
+    assert records.load("job-1") == ended()
+
+
+def test_job_that_has_not_ended_is_not_sealed(records: JobStore) -> None:
+    """A flush may have brought it back to life since the caller looked."""
+    records.create(record())
+    records.seal("job-1")
+    assert records.open_jobs() == ["job-1"]
+    assert not records.sealed("job-1")
+    assert records.waiting("t")[0].jobs == 1
+    records.change("job-1", lambda _: (ended(), None))
+    records.seal("job-1")
+    assert records.open_jobs() == []
 
 
 def test_only_a_sealed_job_counts_as_sealed(records: JobStore) -> None:
     assert not records.sealed("job-1")
-    records.create(record())
+    records.create(ended())
     assert not records.sealed("job-1")
     records.seal("job-1")
     assert records.sealed("job-1")
@@ -116,7 +137,7 @@ def waiting_of(records: JobStore) -> dict[str, tuple[int, int, int]]:
 
 def test_a_job_that_holds_nothing_any_more_is_sealed_in_one_go(records: JobStore) -> None:
     """Nothing times minus one is a negative zero, which Redis takes for no number."""
-    whole = record("job-1")
+    whole = ended("job-1")
     bare = whole.model_copy(update={"spec": whole.spec.model_copy(update={"bytes": 0})})
     records.create(bare)
     records.seal("job-1")
@@ -132,6 +153,7 @@ def test_what_waits_is_counted_from_creation_to_seal(records: JobStore) -> None:
     assert waiting_of(records) == nothing | {"t": (2, 20, 200), "all": (2, 20, 200)}
     records.change("job-1", count)
     assert waiting_of(records) == nothing | {"t": (2, 19, 200), "all": (2, 19, 200)}
+    records.change("job-1", end)
     for _ in range(2):
         records.seal("job-1")
         assert waiting_of(records) == nothing | {"t": (1, 10, 100), "all": (1, 10, 100)}
@@ -150,7 +172,7 @@ def redis_store(redis_client: RedisClient) -> RedisJobStore:
 def test_sealed_record_goes_after_a_day(
     redis_store: RedisJobStore, redis_client: RedisClient
 ) -> None:
-    redis_store.create(record())
+    redis_store.create(ended())
     redis_store.seal("job-1")
     left = cast("int", cast("Redis", redis_client).ttl(record_key("job-1")))
     assert SEALED_SECONDS - 60 < left <= SEALED_SECONDS
@@ -161,7 +183,7 @@ def test_a_full_redis_still_seals_and_forgets(
 ) -> None:
     """Otherwise what fills it would stay for ever."""
     for job in ("job-1", "job-2"):
-        redis_store.create(record(job))
+        redis_store.create(ended(job))
     cast("Redis", redis_client).config_set("maxmemory", "1")
     try:
         with pytest.raises(ServiceUnavailable):
@@ -192,6 +214,7 @@ def test_nothing_stays_in_redis_of_jobs_that_are_removed(
     for number in range(5):
         redis_store.create(record(f"job-{number}"))
         redis_store.change(f"job-{number}", count)
+        redis_store.change(f"job-{number}", end)
     for number in range(5):
         redis_store.seal(f"job-{number}")
         redis_store.remove(f"job-{number}")

@@ -162,6 +162,9 @@ class MemoryJobStore:
 
     def seal(self, job: str) -> None:
         self._reach()
+        record = self.peek(job)
+        if record and not record.state.terminal:
+            return
         self.opened.pop(job, None)
         self.ended |= {job} & self.records.keys()
         self._fuse.burn(late=True)

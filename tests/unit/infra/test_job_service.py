@@ -9,7 +9,7 @@ from infra.jobs.model import JobDraft, JobState
 from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
 from infra.jobs.sweep import BUSY_PATIENCE
-from infra.jobs.views import ItemView
+from infra.jobs.views import ClaimedChunk, ItemView, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 
@@ -25,6 +25,13 @@ def draft(world: FakeDeployment) -> JobDraft:
 
 def keys(world: FakeDeployment, part: str) -> list[str]:
     return [key for key in world.objects.objects if part in key]
+
+
+def lose_redis(world: FakeDeployment) -> None:
+    """Everything that Redis knows is gone, messages too."""
+    world.records.flush()
+    world.doorbell.rings.clear()
+    world.clock.advance(0.001)
 
 
 # Submission.
@@ -514,6 +521,62 @@ def test_what_a_rebuild_has_given_out_does_not_change_with_a_late_write(
         given_out.append(world.items(job))
     assert given_out[0][0].outcome == done(0, early)
     assert given_out[0] == given_out[1]
+
+
+@pytest.mark.parametrize("effects", range(12))
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_rebuild_that_comes_late_does_not_bring_back_what_has_ended(
+    world: FakeDeployment, effects: int, cancelled: bool
+) -> None:
+    """While one reads S3, another rebuilds it, it ends and is told, and Redis forgets again."""
+    job = world.submit(3).id
+    told: list[JobView] = []
+
+    def others() -> None:
+        world.jobs.sweep()
+        world.clock.advance(0.001)
+        if cancelled:
+            world.jobs.cancel(job, TENANT)
+        else:
+            world.work_off()
+        told.append(world.jobs.get(job, TENANT))
+        lose_redis(world)
+
+    lose_redis(world)
+    world.fuse.set(effects, others)
+    world.jobs.get(job, TENANT)
+    world.fuse.clear()
+    for view in told:
+        assert world.jobs.get(job, TENANT) == view
+
+
+@pytest.mark.parametrize("effects", range(12))
+def test_two_rebuilds_do_not_disagree_about_what_was_told(
+    world: FakeDeployment, effects: int
+) -> None:
+    """One is slow; the chunk is given out meanwhile, and a write from before the flush lands."""
+    job = world.submit(3).id
+    early = world.claim(job, 0)
+    world.jobs.report(early, [done(0, early)], [1])
+    manifest = Manifest(store=world.objects, tenant=TENANT, job=job)
+    later: list[ClaimedChunk] = []
+
+    def others() -> None:
+        world.jobs.sweep()
+        later.append(world.claim(job, 0))
+        world.clock.advance(0.001)
+        manifest.write_outcomes(0, early.token, [done(0, early), done(1, early)])
+
+    lose_redis(world)
+    world.fuse.set(effects, others)
+    world.jobs.get(job, TENANT)
+    world.fuse.clear()
+    for claim in later:
+        world.jobs.report(claim, [done(1, claim)])
+        told = world.items(job)[1]
+        world.jobs.report(claim, [done(2, claim)])
+        world.jobs.finish(claim)
+        assert world.items(job)[1] == told
 
 
 def test_an_end_that_was_told_is_not_written_over_by_who_was_stopped(world: FakeDeployment) -> None:

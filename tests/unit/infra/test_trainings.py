@@ -314,6 +314,39 @@ def test_training_that_comes_back_to_life_has_its_name(world: FakeDeployment, ef
 
 
 @pytest.mark.parametrize("effects", range(8))
+@pytest.mark.parametrize("way", ["fail", "finish"])
+def test_end_that_comes_late_does_not_end_a_training_that_has_come_back_to_life(
+    world: FakeDeployment, way: str, effects: int
+) -> None:
+    """Whoever ends it hangs before S3 knows; Redis forgets it, and another trainer goes on."""
+    job = submit(world).id
+    claimed = claim(world, job)
+    others: list[ClaimedTraining] = []
+
+    def go_on() -> None:
+        world.records.flush()
+        world.clock.advance(0.001)
+        world.jobs.sweep()
+        if not world.jobs.get(job, TENANT).state.terminal:
+            others.append(claim(world, job))
+
+    world.fuse.set(effects, go_on)
+    with suppress(StaleLease):
+        if way == "fail":
+            world.jobs.fail_training(claimed, PROBLEM)
+        else:
+            world.jobs.finish_training(claimed)
+    world.fuse.clear()
+    for other in others:
+        assert world.records.open_jobs() == [job]
+        publish(world, other, 0)
+        world.jobs.finish_training(other)
+    assert world.jobs.get(job, TENANT).published == ((0,) if others else ())
+    assert world.jobs.get(job, TENANT).state.terminal
+    assert not world.records.open_jobs()
+
+
+@pytest.mark.parametrize("effects", range(8))
 def test_submission_that_could_not_be_withdrawn_keeps_its_name(
     world: FakeDeployment, monkeypatch: pytest.MonkeyPatch, effects: int
 ) -> None:
