@@ -1,6 +1,7 @@
 """Jobs whose time is over go, wholly and alone, wherever the process that removes them dies."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 
@@ -70,6 +71,33 @@ def traces(world: FakeDeployment, job: str) -> list[str]:
     named = [key for key, body in world.objects.objects.items() if job in key or job in str(body)]
     newest = [key for key in world.objects.objects if key == layout.newest_entry(TENANT, job)]
     return [*named, *newest, *(name for name in world.records.records if name == job)]
+
+
+def test_result_that_was_never_committed_goes_with_its_receipt() -> None:
+    """The worker was killed between the two, and then the job was cancelled."""
+    world = deployment()
+    job = submit(world)
+    claim = world.claim(job, 0)
+    painted(world, claim, claim.photos[0])
+    world.jobs.release(claim)
+    world.jobs.cancel(job, TENANT)
+    pass_days(world, DAYS + 1)
+    assert not traces(world, job)
+
+
+@pytest.mark.parametrize("effects", range(8))
+def test_job_that_is_removed_while_it_is_asked_for_does_not_come_back(effects: int) -> None:
+    world = deployment()
+    job = submit(world)
+    paint(world)
+    told = world.jobs.get(job, TENANT)
+    world.records.remove(job)  # its day in Redis is over
+    world.clock.advance((DAYS + 1) * DAY_SECONDS)
+    world.fuse.set(effects, lambda: sweep(world))
+    with suppress(JobMissing):
+        assert world.jobs.get(job, TENANT) == told
+    world.fuse.clear()
+    assert not world.records.open_jobs()
 
 
 def test_job_says_when_it_goes_and_then_nothing_is_left_of_it() -> None:

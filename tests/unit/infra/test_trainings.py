@@ -7,7 +7,7 @@ import pytest
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
-from infra.jobs.model import JobDraft, JobState, Problem
+from infra.jobs.model import JobDraft, JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
 from infra.jobs.training_rules import STRIKES
@@ -374,6 +374,27 @@ def test_submission_that_could_not_be_withdrawn_keeps_its_name(
         submit(world)
     else:
         publish(world, claim(world, job), 0)
+
+
+def test_training_that_was_withdrawn_is_not_trained(
+    world: FakeDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis took the record, but its answer was lost, and then it was away."""
+    create = world.records.create
+
+    def unanswered(record: JobRecord) -> None:
+        create(record)
+        world.records.down = True
+        raise ServiceUnavailable("Away for a moment.")
+
+    job = world.jobs.new_job_id()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "create", unanswered)
+        with pytest.raises(ServiceUnavailable):
+            world.jobs.submit_training(draft(job))
+    world.records.down = False
+    assert world.jobs.claim_training(job, "t") is None
+    assert not world.records.open_jobs()
 
 
 def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -> None:
