@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -129,22 +129,26 @@ class StyleCatalogue:
         net: bytes,
         files: Mapping[str, bytes],
         backbone: str | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> Style:
         """Publish one more stage of a training's style: its net, then `files`, the index last.
 
         `files` are by their names below the style, such as `previews/stage-1/0.jpg`. Safe to
-        repeat; another net for the same stage takes its place. Raises StyleTaken when the name
-        is not reserved for the job.
+        repeat; another net for the same stage takes its place. There is a `check` before each
+        write, and what it raises ends the work. Raises StyleTaken when the name is not reserved
+        for the job.
         """
-        before = self._find(name)
-        if not self._names.owned_by(name, job) or (before and before.job != job):
-            raise StyleTaken(f"The name {name!r} is not reserved for job {job}.")
+        self._of_job(name, job)
         sha256 = hashlib.sha256(net).hexdigest()
         new = Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(name, sha256))
+        check()
+        self._objects.put(new.key, net, content_type=_NET_TYPE)
+        self.write_files(name, files, check)
+        check()
+        # Only now: since the look above, others may have published, or taken the name.
+        before = self._of_job(name, job)
         others = [s for s in before.stages if s.stage != stage] if before else []
         stages = tuple(sorted([*others, new], key=lambda s: s.stage))
-        self._objects.put(new.key, net, content_type=_NET_TYPE)
-        self.write_files(name, files)
         if before and before.stages == stages:
             return before
         style = Style(
@@ -158,11 +162,22 @@ class StyleCatalogue:
         self._put_index(style)
         return style
 
-    def write_files(self, name: str, files: Mapping[str, bytes]) -> None:
-        """Write or replace files beside a style, in the order given."""
+    def write_files(
+        self, name: str, files: Mapping[str, bytes], check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write or replace files beside a style, in the order given, with a `check` before each."""
         for file, body in files.items():
+            check()
             kind = _CONTENT_TYPES.get(PurePosixPath(file).suffix)
             self._objects.put(layout.style_file(name, file), body, content_type=kind)
+
+    def _of_job(self, name: str, job: str) -> Style | None:
+        """Return a training's style, None before its first stage; raises StyleTaken."""
+        owned = self._names.owned_by(name, job)
+        found = self._find(name)  # last: what is written next is made from it
+        if not owned or (found and found.job != job):
+            raise StyleTaken(f"The name {name!r} is not reserved for job {job}.")
+        return found
 
     # The nets that styles share.
 

@@ -205,6 +205,21 @@ def checkpoints_prefix(tenant: str, job: str) -> str:
     return f"{job_prefix(tenant, job)}checkpoints/"
 
 
+def starts_prefix(tenant: str, job: str) -> str:
+    """What a training starts from, in the order of who decided it; the last one counts."""
+    return f"{job_prefix(tenant, job)}starts/"
+
+
+def start(tenant: str, job: str, token: int) -> str:
+    """What a slice found no decision about, and decided."""
+    return f"{starts_prefix(tenant, job)}{token:020d}.json"
+
+
+def start_base(tenant: str, job: str, token: int) -> str:
+    """The training's own copy of the base that it was decided to start from."""
+    return f"{job_prefix(tenant, job)}bases/{token:020d}.safetensors"
+
+
 def cancelled_marker(tenant: str, job: str) -> str:
     """Empty object: somebody asked to cancel the job."""
     return f"{job_prefix(tenant, job)}cancelled"

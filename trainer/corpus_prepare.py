@@ -92,6 +92,7 @@ class AlbumSources:
         if spec is None or spec.kind != "stylize":
             raise CorpusRejected(f"No album {job!r} is known here; check the job's id.")
         self._objects = objects
+        self._manifest = manifest
         self._entries: list[PhotoEntry] = manifest.photos(0, spec.total)
 
     def __len__(self) -> int:
@@ -106,8 +107,15 @@ class AlbumSources:
         return self._entries[index].key
 
     def read(self, index: int) -> bytes:
-        """See Sources."""
-        return self._objects.get(self._entries[index].key)
+        """See Sources; raises CorpusRejected where the whole album has gone meanwhile."""
+        try:
+            return self._objects.get(self._entries[index].key)
+        except ObjectMissing as error:
+            if self._manifest.spec() is None:
+                raise CorpusRejected(
+                    "The album was removed while its photos were prepared; send it again."
+                ) from error
+            raise
 
 
 class Preparation:

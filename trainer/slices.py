@@ -47,11 +47,12 @@ class Catalogue(Protocol):
         net: bytes,
         files: Mapping[str, bytes],
         backbone: str | None,
+        check: Callable[[], None],
     ) -> object:
         """Publish one more stage of a training's style; safe to repeat."""
         ...
 
-    def write_files(self, name: str, files: Mapping[str, bytes]) -> None:
+    def write_files(self, name: str, files: Mapping[str, bytes], check: Callable[[], None]) -> None:
         """Write or replace files beside a style."""
         ...
 
@@ -208,23 +209,26 @@ class SliceWorker:
         if data is None:
             self._write_files(bench, hold)
             return
-        card = bench.run.card
         hold.confirm()
-        hold.persist(
-            lambda: self._catalogue.publish_stage(
-                card.name,
-                title=card.title,
-                job=hold.claim.spec.id,
-                stage=end.stage,
-                ratio=card.stages[-1].ratio,
-                net=data,
-                files=style_files(bench.files.path),
-                backbone=bench.backbone,
-            )
-        )
         if end.stage == 0:
             hold.persist(lambda: self._workshop.keep_as_base(bench, data))
-        hold.persist(lambda: self._jobs.stage_published(hold.claim, end.stage))
+        hold.persist(lambda: self._publish_counted(bench, hold, end.stage, data))
+
+    def _publish_counted(self, bench: Bench, hold: Hold, stage: int, data: bytes) -> None:
+        """Publish and count in one go: what can be used is told, also of a job being cancelled."""
+        card = bench.run.card
+        self._catalogue.publish_stage(
+            card.name,
+            title=card.title,
+            job=hold.claim.spec.id,
+            stage=stage,
+            ratio=card.stages[-1].ratio,
+            net=data,
+            files=style_files(bench.files.path),
+            backbone=bench.backbone,
+            check=hold.check,
+        )
+        self._jobs.stage_published(hold.claim, stage)
 
     def _write_files(self, bench: Bench, hold: Hold) -> None:
         """Write the card and the charts beside the stages; a style without any has no files."""
@@ -234,7 +238,9 @@ class SliceWorker:
             card.write(bench.files.path)
             hold.confirm()
             hold.persist(
-                lambda: self._catalogue.write_files(card.name, style_files(bench.files.path))
+                lambda: self._catalogue.write_files(
+                    card.name, style_files(bench.files.path), hold.check
+                )
             )
 
     def _fetch_stages(self, bench: Bench, hold: Hold) -> None:

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import os
+import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +17,7 @@ from torch import Tensor
 from infra import layout
 from infra.errors import ImpastoError
 from infra.jobs.model import JobSpec, TrainingOrder
+from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import ClaimedTraining
 from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.arithmetic import EXACT, Arithmetic
@@ -84,7 +89,9 @@ class Bench:
 class _Start:
     """Which shared net a training starts from, decided once; None where it uses none."""
 
+    #: Key of the training's own copy: the shared one may be replaced.
     base: str | None
+    #: SHA-256 (hex).
     backbone: str | None
 
 
@@ -121,13 +128,15 @@ class Workshop:
         when it cannot now.
         """
         spec, order = claim.spec, claim.order
+        self._clear()
         folder = self.folder(spec)
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # it is in use
         painting = self._fetch_painting(order, folder)
         base_key = layout.base(asdict(self._net(order)), order.loss_network)
-        start = self._start(spec, base_key)
+        start = self._start(claim, base_key)
         studio = self._studio(spec, painting, start)
-        base = self._base(order, studio, start, base_key)
+        base = self._base(order, studio, start)
         run = TrainingRun(studio, base=base, rules=self._rules)
         previews, notes = self._previews(order, studio)
         checkpoints = CheckpointStore(
@@ -143,6 +152,14 @@ class Workshop:
     def folder(self, spec: JobSpec) -> Path:
         """Return where a training keeps its files on this machine; nothing there is needed."""
         return self._scratch / spec.id
+
+    def _clear(self) -> None:
+        """Remove the folders of trainings that were cancelled, or that another machine ended."""
+        old = time.time() - DAY_SECONDS
+        for folder in self._scratch.glob("*"):
+            with suppress(FileNotFoundError):  # another trainer of this machine removes it, too
+                if folder.is_dir() and folder.stat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def keep_as_base(self, bench: Bench, data: bytes) -> None:
         """Let a first stage serve as the base of later styles, where it is good enough."""
@@ -163,24 +180,33 @@ class Workshop:
         path.write_bytes(data)
         return path
 
-    def _start(self, spec: JobSpec, base_key: str) -> _Start:
-        """Return which shared net to start from: decided once, for a base may come meanwhile."""
-        key = layout.job_prefix(spec.tenant, spec.id) + "start.json"
-        try:
-            return _Start(**json.loads(self._objects.get(key)))
-        except ObjectMissing:
-            start = self._choose(spec.order, base_key)
-            body = json.dumps(asdict(start)).encode()
-            self._objects.put(key, body, content_type="application/json")
-            return start
+    def _start(self, claim: ClaimedTraining, base_key: str) -> _Start:
+        """Return which shared net to start from: decided once, for a base may come meanwhile.
 
-    def _choose(self, order: TrainingOrder, base_key: str) -> _Start:
+        Of two decisions, one made by a trainer that had lost its lease, the higher token's counts.
+        """
+        tenant, job = claim.spec.tenant, claim.spec.id
+        decided = [info.key for info in self._objects.list(layout.starts_prefix(tenant, job))]
+        if decided:
+            return _Start(**json.loads(self._objects.get(decided[-1])))
+        start = self._choose(claim, base_key)
+        body = json.dumps(asdict(start)).encode()
+        key = layout.start(tenant, job, claim.token)
+        self._objects.put(key, body, content_type="application/json")
+        return start
+
+    def _choose(self, claim: ClaimedTraining, base_key: str) -> _Start:
+        spec, order = claim.spec, claim.order
         if order.profile == "quick":
             return _Start(None, self._published_backbone())
         if order.base == "none" or not _base_fits(order):
             return _Start(None, None)
         base = self._shared.get_base(base_key)
-        return _Start(hashlib.sha256(base).hexdigest() if base else None, None)
+        if base is None:
+            return _Start(None, None)
+        key = layout.start_base(spec.tenant, spec.id, claim.token)
+        self._objects.put(key, base)
+        return _Start(key, None)
 
     def _published_backbone(self) -> str:
         """Return the SHA-256 of the deployment's backbone; of several, the last by that."""
@@ -210,13 +236,11 @@ class Workshop:
                 f"The backbone {sha256[:12]}… that this training began with is gone."
             ) from error
 
-    def _base(
-        self, order: TrainingOrder, studio: Studio, start: _Start, base_key: str
-    ) -> bytes | None:
+    def _base(self, order: TrainingOrder, studio: Studio, start: _Start) -> bytes | None:
         """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
         if isinstance(studio, QuickStudio):
             return studio.stage_zero() if _base_fits(order) else None
-        return self._shared.get_base(base_key) if start.base is not None else None
+        return self._objects.get(start.base) if start.base is not None else None
 
     def _net(self, order: TrainingOrder) -> NetConfig:
         """Return the shape of the net that a profile trains; a quick style has its backbone's."""

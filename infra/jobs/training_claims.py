@@ -76,9 +76,8 @@ class TrainingClaims:
             )
             return record
 
-        record = self._change(claim, rule)
+        self._change(claim, rule)
         if not kept:
-            self._aftermath.seal_if_ended(record)
             raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
 
     def end_slice(

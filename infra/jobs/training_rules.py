@@ -34,12 +34,15 @@ def claim(record: JobRecord, worker: str, now: float, ttl: float) -> tuple[JobRe
 def report_training(
     record: JobRecord, token: int, progress: TrainingProgress | None, now: float, ttl: float
 ) -> tuple[JobRecord, bool]:
-    """Extend the lease and note progress; returns whether the caller keeps the lease.
+    """Extend the lease and note progress; returns whether the caller is to go on.
 
     A place that lies before the known one is ignored. In a job that is being cancelled the lease
-    is taken back. Raises StaleLease when the token is not the lease's.
+    stays until the trainer gives it back: it may be publishing a stage, and until that is over the
+    job has not ended. Raises StaleLease when the token is not the lease's.
     """
     record = advance(record, token, progress)
+    if record.cancelling:
+        return record, False
     return rules.report(record, CHUNK, token, (), None, now, ttl)
 
 

@@ -13,6 +13,7 @@ from infra.catalogue import Style, StyleCatalogue
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
 from infra.jobs.model import StyleShare
 from infra.storage.port import ObjectMissing
+from tests.fakes.jobs import Fuse
 from tests.fakes.storage import MemoryStore
 
 
@@ -288,6 +289,42 @@ def test_only_the_owner_of_a_name_publishes(catalogue: StyleCatalogue, job: str)
     with pytest.raises(StyleTaken):
         publish_stage(catalogue, 0, job)
     assert catalogue.made_by("waves", job) == ()
+
+
+@pytest.mark.parametrize("effects", range(1, 7))
+def test_stages_that_others_published_meanwhile_stay(effects: int) -> None:
+    """A trainer hangs while it publishes; its successor goes on."""
+    fuse = Fuse()
+    catalogue = StyleCatalogue(MemoryStore(fuse))
+    catalogue.reserve("waves", "j1", "default")
+    publish_stage(catalogue, 0)
+
+    def successor() -> None:
+        for stage in (1, 2):
+            publish_stage(catalogue, stage)
+
+    fuse.set(effects, successor)
+    publish_stage(catalogue, 1)
+    assert fuse.fired
+    assert catalogue.made_by("waves", "j1") == (0, 1, 2)
+
+
+@pytest.mark.parametrize("effects", range(1, 7))
+def test_name_that_was_given_back_meanwhile_is_not_published_under(effects: int) -> None:
+    """The training ends while it publishes its first stage; the next one takes the name."""
+    fuse = Fuse()
+    catalogue = StyleCatalogue(MemoryStore(fuse))
+    catalogue.reserve("waves", "j1", "default")
+
+    def next_training() -> None:
+        catalogue.release("waves", "j1")
+        catalogue.reserve("waves", "j2", "default")
+        publish_stage(catalogue, 0, "j2")
+
+    fuse.set(effects, next_training)
+    with pytest.raises(StyleTaken):
+        publish_stage(catalogue, 0, "j1")
+    assert catalogue.get("waves").job == "j2"
 
 
 def test_index_of_a_stage_is_written_last(objects: MemoryStore) -> None:

@@ -202,8 +202,11 @@ def test_cancelled_training_keeps_its_stages(world: FakeDeployment) -> None:
     assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLING
     with pytest.raises(JobCancelled):
         world.jobs.report_training(claimed, at(110))
+    assert world.jobs.get(job, TENANT).state is JobState.CANCELLING
+    publish(world, claimed, 1)  # it was in the middle of that, and says so
+    world.jobs.end_slice(claimed)
     view = world.jobs.get(job, TENANT)
-    assert (view.state, view.published) == (JobState.CANCELLED, (0,))
+    assert (view.state, view.published) == (JobState.CANCELLED, (0, 1))
     assert StyleCatalogue(world.objects).names() == ["waves"]
     with pytest.raises(StyleTaken):
         submit(world)

@@ -4,7 +4,9 @@ import errno
 import hashlib
 import json
 import math
+import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from PIL import Image
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.jobs.model import JobDraft, JobState, Painting, TrainingOrder
+from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import TENANT, FakeDeployment
@@ -50,7 +53,7 @@ class Trainer:
         self.at = FakeDeployment(lease_seconds=LEASE)
         self.rules = rules
         self.stop = threading.Event()
-        self._folder = folder
+        self.folder = folder
         self._network = network
         self._corpus = PhotoFolder(photos, side=64)
         self.at.objects.put("u/painting", painting.read_bytes())
@@ -99,7 +102,7 @@ class Trainer:
                 if name == self._network.name
                 else load_loss_network(name, WeightsSource(folder=None))
             ),
-            scratch=self._folder,
+            scratch=self.folder,
             limits=PixelLimits(50.0),
             widths={"light": 2, "standard": 3},
             rules=self.rules,
@@ -314,6 +317,30 @@ def test_a_cancelled_training_stops(make: MakeTrainer) -> None:
     assert trainer.view(job).state is JobState.CANCELLED
 
 
+@pytest.mark.parametrize(("written", "published"), [("previews/", ()), ("style.json", (0,))])
+def test_a_cancel_during_publication_tells_what_can_be_used(
+    make: MakeTrainer, monkeypatch: pytest.MonkeyPatch, written: str, published: tuple[int, ...]
+) -> None:
+    """The heart hears of it in the middle; the job ends only once nothing is written any more."""
+    trainer = make()
+    job = trainer.submit()
+    put, asked = trainer.at.objects.put, list[JobState]()
+
+    def watched(key: str, body: bytes, **options: str | None) -> None:
+        put(key, body, **options)
+        if key.startswith(f"styles/stripes/{written}") and not asked:
+            asked.append(trainer.at.jobs.cancel(job, TENANT).state)
+            time.sleep(0.1)
+            assert trainer.view(job).state is JobState.CANCELLING
+
+    monkeypatch.setattr(trainer.at.objects, "put", watched)
+    trainer.worker(heartbeat=0.01).work(job, "t")
+    assert asked == [JobState.CANCELLING]
+    view = trainer.view(job)
+    assert (view.state, view.published) == (JobState.CANCELLED, published)
+    assert trainer.catalogue.names() == ["stripes"] * len(published)
+
+
 @pytest.mark.parametrize("steps", [30, 10**6])
 def test_a_training_makes_way_for_albums_without_a_ring(make: MakeTrainer, steps: int) -> None:
     """Also where a slice is no longer than what a training has at least."""
@@ -425,6 +452,54 @@ def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTr
     trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)
     trainer.finish(job)
     assert trainer.nets() == whole.nets()
+
+
+def test_a_base_that_is_replaced_does_not_change_a_running_training(make: MakeTrainer) -> None:
+    """As by a training that found none when it looked, and writes its own late."""
+    trainer, whole = make(), make()
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    key = layout.base(shape, "squeezenet1_1")
+    bases = [
+        pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02)) for _ in range(2)
+    ]
+    order: dict[str, object] = {"stages": ((0.1, 50), (1.0, 6)), "base": "auto"}
+    for each in (trainer, whole):
+        each.at.objects.put(key, bases[0])
+    whole.finish(whole.submit(**order))
+    job = trainer.submit(**order)
+    trainer.worker(steps=6).work(job, "t")
+    trainer.at.objects.put(key, bases[1])
+    trainer.finish(job)
+    assert trainer.nets() == whole.nets()
+
+
+def test_who_lost_the_training_does_not_decide_what_it_starts_from(make: MakeTrainer) -> None:
+    """A trainer saw no base, and is stopped until after its successor has begun over one."""
+    trainer = make()
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    base = pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02))
+    job = trainer.submit(stages=((0.1, 50), (1.0, 6)), base="auto")
+    lost = trainer.at.jobs.claim_training(job, "lost")
+    assert lost
+    trainer.recover()
+    trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)
+    trainer.worker(steps=6).work(job, "t")
+    late = layout.start(TENANT, job, lost.token)
+    trainer.at.objects.put(late, b'{"base": null, "backbone": null}')
+    trainer.finish(job)
+    assert trainer.nets()[0] == hashlib.sha256(base).hexdigest()
+
+
+def test_what_an_ended_training_left_on_the_disk_goes(make: MakeTrainer) -> None:
+    """A cancelled one, or one that another machine ended: nobody here hears of their end."""
+    trainer = make()
+    first, second = trainer.submit(), trainer.submit(style="dots")
+    for job in (first, second):
+        trainer.worker(steps=2).work(job, "t")
+    old = time.time() - 2 * DAY_SECONDS
+    os.utime(trainer.folder / first, (old, old))
+    trainer.worker(steps=2).work(second, "t")
+    assert [path.name for path in trainer.folder.iterdir()] == [second]
 
 
 @pytest.mark.parametrize("steps", [2, 10**6])
