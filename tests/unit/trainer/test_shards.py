@@ -147,6 +147,26 @@ def test_an_album_of_the_service_serves_as_a_corpus(photos: Path, tmp_path: Path
         AlbumSources(objects, "other", job)
 
 
+def test_an_album_that_is_removed_meanwhile_makes_no_corpus(photos: Path) -> None:
+    """Retention removes the job first, then its photos: what is left must not pass for all."""
+    objects = MemoryStore()
+    job = new_job_id(1e9)
+    manifest = Manifest(store=objects, tenant="t", job=job)
+    for index, path in enumerate(sorted(photos.rglob("*.*"))):
+        objects.put(f"u/{index}", path.read_bytes())
+    total = manifest.write_photos(
+        PhotoEntry(index=i, name=f"{i}.jpg", key=f"u/{i}") for i in range(8)
+    )
+    spec = JobSpec(id=job, tenant="t", style="s", total=total, chunk_photos=8, created=0.0)
+    manifest.write_spec(spec)
+    sources = AlbumSources(objects, "t", job)
+    manifest.withdraw()
+    objects.delete("u/7")
+    with pytest.raises(CorpusRejected, match="was removed while"):
+        preparation(objects).run(sources)
+    assert corpus_index("t", "coco") not in objects.objects
+
+
 def test_the_cache_keeps_to_its_bound_and_the_photos_stay_the_same(
     many: Path, tmp_path: Path
 ) -> None:
