@@ -29,9 +29,16 @@ from tests.contract.servers import fresh_settings, redis_command, running
 from tests.machines.jobs import JobMachine, StoppedJobMachine, UnansweredJobMachine
 from tests.machines.play import over_redis, play
 from tests.machines.rules import RulesMachine
-from tests.machines.trainings import TrainingMachine
+from tests.machines.trainings import TrainingMachine, UnansweredTrainingMachine
 
-IN_MEMORY = (RulesMachine, JobMachine, StoppedJobMachine, UnansweredJobMachine, TrainingMachine)
+IN_MEMORY = (
+    RulesMachine,
+    JobMachine,
+    StoppedJobMachine,
+    UnansweredJobMachine,
+    TrainingMachine,
+    UnansweredTrainingMachine,
+)
 OVER_REDIS = (JobMachine, StoppedJobMachine, UnansweredJobMachine)
 #: Sequences that one process plays at a time: what is played depends on them, not on processes.
 SHARE = 250

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
-from infra.errors import JobMissing, StyleTaken
+from infra.errors import JobMissing, ServiceUnavailable, StyleTaken
 from infra.jobs.model import JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import StaleLease
@@ -56,13 +56,17 @@ class TrainingMachine(RuleBasedStateMachine):
     def killed_at(self, effects: int | None) -> Iterator[None]:
         """Kill the process before its n-th effect, if it gets so far."""
         if effects is not None:
-            self.world.fuse.set(effects)
+            self.light(effects)
         try:
             yield
         except Killed:
             self.world.restart()
         finally:
             self.world.fuse.clear()
+
+    def light(self, effects: int) -> None:
+        """Set the fuse on what this machine's faults are."""
+        self.world.fuse.set(effects)
 
     # What users do.
 
@@ -252,3 +256,26 @@ class TrainingMachine(RuleBasedStateMachine):
             with suppress(JobMissing):
                 self.see(self.world.jobs.get(job, TENANT))
         self.nobody_shares_a_name()
+
+
+class UnansweredTrainingMachine(TrainingMachine):
+    """A process that meets a fault gets no answer; what it asked for was done or was not."""
+
+    @initialize(late=st.booleans())
+    def choose(self, late: bool) -> None:
+        self.late = late
+
+    def light(self, effects: int) -> None:
+        self.world.fuse.set(effects, self.no_answer, late=self.late)
+
+    def no_answer(self) -> None:
+        raise ServiceUnavailable("No answer (in this test).")
+
+    @contextmanager
+    def killed_at(self, effects: int | None) -> Iterator[None]:
+        before = self.world.fuse.fired
+        with super().killed_at(effects):
+            try:
+                yield
+            except ServiceUnavailable:
+                assert self.world.fuse.fired > before

@@ -7,7 +7,7 @@ from tests.machines.broken import BROKEN_RULES, BlindStoreMachine, HastyMachine
 from tests.machines.jobs import JobMachine, StoppedJobMachine, UnansweredJobMachine
 from tests.machines.play import play
 from tests.machines.rules import RulesMachine
-from tests.machines.trainings import TrainingMachine
+from tests.machines.trainings import TrainingMachine, UnansweredTrainingMachine
 
 #: Sequences of each machine in which any of its broken variants is found, on a fixed seed.
 ENOUGH = 400
@@ -31,6 +31,10 @@ def test_jobs_survive_calls_without_an_answer() -> None:
 
 def test_trainings_survive_kills_at_any_point_and_in_any_order() -> None:
     play(TrainingMachine, sequences=60)
+
+
+def test_trainings_survive_calls_without_an_answer() -> None:
+    play(UnansweredTrainingMachine, sequences=60)
 
 
 @pytest.mark.parametrize("wrong", BROKEN_RULES)
