@@ -240,7 +240,8 @@ class JobService:
         """Take a training for a slice; None when there is nothing to do (ended, taken, no
         training, or forgotten: then the sweep rebuilds it and rings again).
 
-        A lease that runs out is a strike; after three without progress between, the job fails.
+        A lease that runs out is a strike; after `training_rules.STRIKES` without progress between,
+        the job fails.
         """
         return self._trainings.claim(job, worker)
 
@@ -250,8 +251,9 @@ class JobService:
         """Say how far the training is, and extend the lease; None only does the latter.
 
         A place behind the known one is ignored. Raises StaleLease when the training is no longer
-        the caller's, and JobCancelled (a StaleLease). Only one thread at a time may report
-        progress of a claim; another may call with none, as the heartbeat.
+        the caller's, and JobCancelled (a StaleLease) when it is to be given back: until `end_slice`
+        it is the caller's. Only one thread at a time may report progress of a claim; another may
+        call with none, as the heartbeat.
         """
         self._trainings.report(claim, progress)
 
