@@ -39,12 +39,19 @@ def new_job_id(now: float) -> str:
     `now` is in seconds since the epoch.
     """
     stamp = _base32(int(now * 1000), _TIME_CHARS)
-    return stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
+    job = ""
+    while not is_job_id(job):  # one of 65,000, or fewer, would be hex digits alone
+        job = stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
+    return job
 
 
 def is_job_id(text: str) -> bool:
-    """Whether a string from outside has the form of a job id."""
-    return len(text) == _ID_CHARS and all(char in _ALPHABET for char in text)
+    """Whether a string from outside has the form of a job id; hex digits alone never have."""
+    return _is_base32(text, _ID_CHARS) and max(text) > "f"
+
+
+def _is_base32(text: str, length: int) -> bool:
+    return len(text) == length and all(char in _ALPHABET for char in text)
 
 
 def job_time(job: str) -> float:
@@ -55,10 +62,20 @@ def job_time(job: str) -> float:
     return milliseconds / 1000
 
 
+def _is_part(name: str) -> bool:
+    forbidden = any(char == "/" or ord(char) < ord(" ") for char in name)
+    return name not in ("", ".", "..") and not forbidden
+
+
 def _part(name: str) -> str:
-    if name in ("", ".", "..") or any(char == "/" or ord(char) < ord(" ") for char in name):
+    if not _is_part(name):
         raise ValueError(f"not one part of a key: {name!r}")
     return name
+
+
+def _owner(tenant: str, job: str) -> tuple[str, str] | None:
+    """Return both, where they can be a tenant and its job: anybody may write into the bucket."""
+    return (tenant, job) if _is_part(tenant) and is_job_id(job) else None
 
 
 def tenant_prefix(tenant: str) -> str:
@@ -71,10 +88,13 @@ def open_marker(tenant: str, job: str) -> str:
     return f"{OPEN_PREFIX}{_part(tenant)}/{_part(job)}"
 
 
-def parse_open_marker(key: str) -> tuple[str, str]:
-    """Return the tenant and job of an `open_marker` key."""
-    _, tenant, job = key.split("/")
-    return tenant, job
+def parse_open_marker(key: str) -> tuple[str, str] | None:
+    """Return the tenant and job of an `open_marker` key; None for any other key."""
+    match key.split("/"):
+        case ["open", tenant, job]:
+            return _owner(tenant, job)
+        case _:
+            return None
 
 
 def ended_marker(tenant: str, job: str, finished: float) -> str:
@@ -86,10 +106,14 @@ def ended_marker(tenant: str, job: str, finished: float) -> str:
     return f"{ENDED_PREFIX}{stamp}/{_part(tenant)}/{_part(job)}"
 
 
-def parse_ended_marker(key: str) -> tuple[float, str, str]:
-    """Return the time, tenant and job of an `ended_marker` key."""
-    _, stamp, tenant, job = key.split("/")
-    return job_time(stamp), tenant, job
+def parse_ended_marker(key: str) -> tuple[float, str, str] | None:
+    """Return the time, tenant and job of an `ended_marker` key; None for any other key."""
+    match key.split("/"):
+        case ["ended", stamp, tenant, job] if _is_base32(stamp, _TIME_CHARS):
+            owner = _owner(tenant, job)
+            return None if owner is None else (job_time(stamp), *owner)
+        case _:
+            return None
 
 
 def newest_prefix(tenant: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from infra import layout
 from infra.doctor.finding import Finding
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import ended_markers
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Orphans of one kind that are named.
@@ -47,8 +48,7 @@ class Orphans:
 
     def _ended(self) -> set[str]:
         """Jobs that have ended: those that are being removed among them are looked after."""
-        markers = self._objects.list(layout.ENDED_PREFIX)
-        return {layout.parse_ended_marker(info.key)[2] for info in markers}
+        return {marker.job for marker in ended_markers(self._objects)}
 
     def _exists(self, tenant: str, job: str) -> bool:
         """Whether a job is there or on its way in; asked in the order in which one gets there."""

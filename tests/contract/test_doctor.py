@@ -166,6 +166,13 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
     assert all(world.records.load(job) for job in (lost, forgotten))
 
 
+def test_files_of_the_users_own_beside_markers_are_no_jobs(deployment: Deployment) -> None:
+    for key in ("open/holiday.jpg", "open/house/1.jpg", "ended/x.jpg"):
+        deployment.objects.put(key, b"the user's own")
+    assert examine(deployment.settings, repair=True) == []
+    assert len(list(deployment.objects.list(""))) == 3
+
+
 def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deployment) -> None:
     objects = deployment.objects
     objects.put("inbox/2026/mine.jpg", b"the user's own")

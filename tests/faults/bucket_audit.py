@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from infra import layout
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import open_markers
 from infra.storage.s3 import S3Store
 
 TENANT = "default"
@@ -28,7 +29,7 @@ def audit(store: S3Store) -> Audit:
     """Look at every object of the tenant, and at every marker and reservation."""
     keys = {info.key for info in store.list("")}
     found = Audit()
-    markers = {layout.parse_open_marker(key)[1] for key in _below(keys, layout.OPEN_PREFIX)}
+    markers = {job for _, job in open_markers(store)}
     jobs = _jobs(keys)
     live = {job for job, parts in jobs.items() if "job.json" in parts}
     sealed = {job for job in live if "outcome.json" in jobs[job]}
