@@ -6,6 +6,7 @@ no id or file name from outside can reach beyond its own prefix.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
@@ -27,6 +28,9 @@ _MIRROR: Final = str.maketrans(_ALPHABET, _ALPHABET[::-1])
 _TIME_CHARS: Final = 10  # 48 bits of milliseconds, and 2 spare
 _RANDOM_CHARS: Final = 16  # 80 bits, enough that nobody guesses one
 _ID_CHARS: Final = _TIME_CHARS + _RANDOM_CHARS
+
+#: The hash is a SHA-256, below its own first two digits.
+_RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
 
 
 def _base32(number: int, length: int) -> str:
@@ -129,9 +133,13 @@ def newest_entry(tenant: str, job: str) -> str:
     return newest_prefix(tenant) + _part(job).translate(_MIRROR)
 
 
-def parse_newest_entry(key: str) -> str:
-    """Return the job of a `newest_entry` key."""
-    return key.rpartition("/")[2].translate(_MIRROR)
+def parse_newest_entry(key: str) -> tuple[str, str] | None:
+    """Return the tenant and job of a `newest_entry` key; None for any other key."""
+    match key.split("/"):
+        case ["tenants", tenant, "newest", entry]:
+            return _owner(tenant, entry.translate(_MIRROR))
+        case _:
+            return None
 
 
 def job_prefix(tenant: str, job: str) -> str:
@@ -141,10 +149,11 @@ def job_prefix(tenant: str, job: str) -> str:
 
 def job_of(key: str) -> tuple[str, str] | None:
     """Return the tenant and job below whose prefix a key lies, if any."""
-    parts = key.split("/")
-    if len(parts) < 5 or (parts[0], parts[2]) != ("tenants", "jobs"):
-        return None
-    return (parts[1], parts[3]) if is_job_id(parts[3]) else None
+    match key.split("/"):
+        case ["tenants", tenant, "jobs", job, _, *_]:
+            return _owner(tenant, job)
+        case _:
+            return None
 
 
 def removals_prefix(tenant: str, job: str) -> str:
@@ -265,6 +274,11 @@ def receipts_prefix(tenant: str) -> str:
 def receipt(tenant: str, digest: str) -> str:
     """Says where a whole result of that hash lies; written after it."""
     return f"{receipts_prefix(tenant)}{_part(digest)[:2]}/{digest}.json"
+
+
+def is_receipt(key: str) -> bool:
+    """Whether a key is that of a `receipt` of any tenant."""
+    return _RECEIPT.fullmatch(key) is not None
 
 
 def style_file(style: str, name: str) -> str:

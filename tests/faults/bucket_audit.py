@@ -38,7 +38,8 @@ def audit(store: S3Store) -> Audit:
     found.orphans += [layout.open_marker(TENANT, job) for job in sorted(markers & sealed)]
     known = live | markers
     found.orphans += [layout.job_prefix(TENANT, job) for job in sorted(jobs.keys() - known)]
-    newest = {layout.parse_newest_entry(k) for k in _below(keys, layout.newest_prefix(TENANT))}
+    entries = map(layout.parse_newest_entry, _below(keys, layout.newest_prefix(TENANT)))
+    newest = {job for _, job in filter(None, entries)}
     found.orphans += [layout.newest_entry(TENANT, job) for job in sorted(newest - known)]
     found.orphans += _styleless(keys, known - sealed)
     _audit_results(store, keys, live, found)

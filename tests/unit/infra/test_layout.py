@@ -42,7 +42,7 @@ def test_hash_in_hex_digits_is_no_job_id() -> None:
 def test_keys_are_read_back() -> None:
     job = layout.new_job_id(5.0)
     assert layout.parse_open_marker(layout.open_marker("t", job)) == ("t", job)
-    assert layout.parse_newest_entry(layout.newest_entry("t", job)) == job
+    assert layout.parse_newest_entry(layout.newest_entry("t", job)) == ("t", job)
     assert layout.parse_ended_marker(layout.ended_marker("t", job, 7.5)) == (7.5, "t", job)
     assert layout.parse_outcomes(layout.outcomes("t", job, 12, 34)) == (12, 34)
 
@@ -79,6 +79,28 @@ def test_other_keys_are_no_open_markers(key: str) -> None:
 )
 def test_other_keys_are_no_ended_markers(key: str) -> None:
     assert layout.parse_ended_marker(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "tenants/",
+        "tenants/t/newest/",
+        "tenants/t/newest/beach.jpg",
+        layout.newest_entry("t", JOB).replace("/t/", "//"),
+        f"{layout.newest_entry('t', JOB)}/1.jpg",
+        f"tenants//jobs/{JOB}/uploads/1.jpg",
+    ],
+)
+def test_other_keys_are_no_entries_and_belong_to_no_job(key: str) -> None:
+    assert layout.parse_newest_entry(key) is None
+    assert layout.job_of(key) is None
+
+
+@pytest.mark.parametrize("name", ["", "scan-2026.jpg", "ab/scan.json", f"cd/{'ab' * 32}.json"])
+def test_other_keys_are_no_receipts(name: str) -> None:
+    assert layout.is_receipt(layout.receipt("t", "ab" * 32))
+    assert not layout.is_receipt(f"{layout.receipts_prefix('t')}{name}")
 
 
 def test_outcomes_sort_by_chunk_and_then_token() -> None:
