@@ -225,8 +225,9 @@ def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: 
     assert set(world.objects.objects) == before
 
 
-@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
-def test_form_data_without_a_boundary_is_refused(client: FlaskClient, kind: str) -> None:
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary*=UTF-8''%E2%98%83"])
+def test_form_data_without_a_usable_boundary_is_refused(client: FlaskClient, boundary: str) -> None:
+    kind = f"multipart/form-data{boundary}"
     assert slug(client.post("/v1/jobs", data=b"x", content_type=kind), 400) == "malformed-request"
 
 
