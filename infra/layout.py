@@ -31,6 +31,8 @@ _ID_CHARS: Final = _TIME_CHARS + _RANDOM_CHARS
 
 #: The hash is a SHA-256, below its own first two digits.
 _RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
+#: Numbers without leading zeros, so that each preview has one key.
+_PREVIEW: Final = re.compile(r"styles/[^/]+/previews/stage-(0|[1-9][0-9]*)/(0|[1-9][0-9]*)\.jpg")
 
 
 def _base32(number: int, length: int) -> str:
@@ -330,10 +332,10 @@ def style_preview(style: str, stage: int, number: int) -> str:
     return f"{style_previews(style)}stage-{stage}/{number}.jpg"
 
 
-def parse_style_preview(key: str) -> tuple[int, int]:
-    """Return the stage and number of a `style_preview` key."""
-    stage, name = key.split("/")[-2:]
-    return int(stage.removeprefix("stage-")), int(name.removesuffix(".jpg"))
+def parse_style_preview(key: str) -> tuple[int, int] | None:
+    """Return the stage and number of a `style_preview` key; None for any other key."""
+    found = _PREVIEW.fullmatch(key)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def corpora_prefix(tenant: str) -> str:

@@ -128,6 +128,13 @@ def test_previews_are_read_back_and_lie_below_their_style() -> None:
     assert layout.parse_style_preview(key) == (3, 7)
 
 
+@pytest.mark.parametrize(
+    "name", ["", "thumb.jpg", "stage-1/", "stage-1/a.jpg", "stage-01/0.jpg", "1/0.jpg", "stage-1/0"]
+)
+def test_other_keys_are_no_previews(name: str) -> None:
+    assert layout.parse_style_preview(layout.style_previews("starry-night") + name) is None
+
+
 def test_corpora_and_paintings_lie_below_their_tenant() -> None:
     assert layout.corpus_index("t", "coco") == "tenants/t/corpora/coco/corpus.json"
     assert layout.painting("t", "j", ".jpg") == "tenants/t/jobs/j/painting.jpg"
