@@ -76,6 +76,12 @@ def test_chart_that_the_client_has_is_not_sent_again(client: FlaskClient, world:
     assert client.get(address, headers=tag).data == b"one stage more"
 
 
+def test_chart_is_sent_only_where_it_is_the_one_asked_for(client: FlaskClient) -> None:
+    other = {"If-Match": '"the one before"'}
+    answer = client.get(f"/v1/styles/{STYLE}/losses.png", headers=other)
+    assert slug(answer, 412) == "precondition-failed"
+
+
 def test_stages_say_what_was_measured_and_which_strength_means_them(client: FlaskClient) -> None:
     answer = client.get(f"/v1/styles/{STYLE}/stages").get_json()
     first, last = answer["stages"]
