@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+import structlog
 from pydantic import BaseModel, Field
 
 from api.problems import FieldError, InvalidFields
 from api.style_schemas import Corpus
 from infra import layout
 from infra.storage.port import ObjectMissing, ObjectStore
+
+log = structlog.get_logger(__name__)
 
 
 class _Index(BaseModel):
@@ -18,7 +21,7 @@ class _Index(BaseModel):
 
 
 def list_corpora(objects: ObjectStore, tenant: str) -> list[Corpus]:
-    """Return the tenant's corpora that are whole, by name; raises ServiceUnavailable."""
+    """Return the tenant's corpora that can be read, by name; raises ServiceUnavailable."""
     found = (_read(objects, tenant, name) for name in _names(objects, tenant))
     return [corpus for corpus in found if corpus is not None]
 
@@ -43,7 +46,9 @@ def _advice(asked: str | None, names: list[str]) -> str:
             "`impasto corpus add NAME FOLDER`"
         )
     known = ", ".join(names)
-    return f"name one of {known}" if asked is None else f"no corpus {asked!r}; there are: {known}"
+    if asked is None:
+        return f"name one of {known}"
+    return f"no corpus {asked!r} can be read; there are: {known}"
 
 
 def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:
@@ -58,8 +63,10 @@ def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:
 
 def _read(objects: ObjectStore, tenant: str, name: str) -> Corpus | None:
     try:
-        body = objects.get(layout.corpus_index(tenant, name))
+        index = _Index.model_validate_json(objects.get(layout.corpus_index(tenant, name)))
     except ObjectMissing:
         return None
-    index = _Index.model_validate_json(body)
+    except ValueError as error:  # a damaged index, or a name that no corpus can have
+        log.warning("corpus cannot be read", tenant=tenant, corpus=name, reason=str(error))
+        return None
     return Corpus(name=name, photos=index.photos, shards=index.shards)

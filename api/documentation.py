@@ -65,7 +65,10 @@ JOB_MISSING = {404: problem("`job-missing`: there is no such job.")}
 QUEUE_FULL = {
     429: problem("`queue-full`: too much waits already; `Retry-After` says when to try again."),
 }
-STYLE_MISSING = {404: problem("`style-missing`: there is no such style.")}
+PRECONDITION_FAILED = {
+    412: problem("`precondition-failed`: the file is not the one that `If-Match` names."),
+}
+STYLE_MISSING = {404: problem("`style-missing`: there is no such style that can be read.")}
 
 
 def submission_body() -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Objects on their way out as files: streamed, named, and never taken for something else."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from flask import Response
+from flask import Response, request
+from werkzeug.exceptions import PreconditionFailed
 
 from infra.storage.port import ObjectStore
 
@@ -27,6 +29,17 @@ def stream_file(objects: ObjectStore, key: str, size: int) -> Response:
 
     response = Response(pieces(), content_type=content_type(key))
     response.content_length = size
+    return response
+
+
+def conditional(response: Response) -> Response:
+    """Return a response with an entity tag as the client wants it: bare where it has that already.
+
+    Raises PreconditionFailed where it wants another one.
+    """
+    response.make_conditional(request)
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:  # its body would be the file
+        raise PreconditionFailed("The file is not the one that `If-Match` names; fetch it anew.")
     return response
 
 

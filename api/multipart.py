@@ -102,7 +102,7 @@ class _Body:
 
     def __init__(self, stream: Readable, boundary: str) -> None:
         self._stream = stream
-        self._delimiter = b"\r\n--" + boundary.encode("latin-1")
+        self._delimiter = b"\r\n--" + _boundary_bytes(boundary)
         # The first boundary may stand at the very start, without a line break before it.
         self._unused = bytearray(b"\r\n")
 
@@ -155,6 +155,13 @@ class _Body:
         if not piece:
             raise MalformedRequest(_DAMAGED)
         self._unused += piece
+
+
+def _boundary_bytes(boundary: str) -> bytes:
+    try:
+        return boundary.encode("latin-1")  # how WSGI hands headers over
+    except UnicodeEncodeError as error:  # from `boundary*=`, in the words of RFC 2231
+        raise MalformedRequest("The boundary of the multipart body must be ASCII.") from error
 
 
 def _parse_headers(head: bytes) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from flask import Response, request
+from flask import Response
 
 from api.archive import Archive, Member
-from api.documentation import file, problem
-from api.files import attachment, content_type, stream_file
+from api.documentation import PRECONDITION_FAILED, file, problem
+from api.files import attachment, conditional, content_type, stream_file
 from api.photo_names import UniqueNames, safe_name
 from api.problems import ResultMissing
 from api.routing import Views
@@ -32,6 +32,7 @@ views = Views("results", "Stylized photos.", prefix="/v1/jobs/<job_id>")
         200: file("The stylized photo.", "image/jpeg", "image/png", "image/webp"),
         304: {"description": "The client has this result already."},
         404: problem("`job-missing` or `result-missing`: there is no such result, or not yet."),
+        **PRECONDITION_FAILED,
     },
 )
 def get_result(path: ResultPath) -> Response:
@@ -51,8 +52,7 @@ def get_result(path: ResultPath) -> Response:
     response.headers["Content-Type"] = content_type(key)
     response.headers["Content-Disposition"] = attachment(name, inline=True)
     response.set_etag(PurePosixPath(key).stem)  # the hash of all that went into the result
-    response.make_conditional(request)
-    return response
+    return conditional(response)
 
 
 @views.get(

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
-from api.documentation import file, problem
-from api.files import content_type
+from api.documentation import PRECONDITION_FAILED, file, problem
+from api.files import conditional, content_type
 from api.problems import ResultMissing
 from api.routing import Views
 from api.services import services
@@ -23,6 +23,7 @@ def _answers(description: str, media_type: str) -> dict[int, Any]:
         200: file(description, media_type),
         304: {"description": "The client has this file already."},
         404: problem("`style-missing` or `result-missing`: there is no such file, or not yet."),
+        **PRECONDITION_FAILED,
     }
 
 
@@ -77,7 +78,7 @@ def get_preview(path: PreviewPath) -> Response:
 
 
 def _send(style: str, name: str) -> Response:
-    """Answer with a file of a style; raises StyleMissing and ResultMissing.
+    """Answer with a file of a style; raises StyleMissing, ResultMissing, PreconditionFailed.
 
     Read whole, since a training may replace it between a look at its size and its last byte.
     """
@@ -89,5 +90,4 @@ def _send(style: str, name: str) -> Response:
     response = Response(body, content_type=content_type(name))
     response.headers["Cache-Control"] = "no-cache"  # the next stage brings another
     response.add_etag()
-    response.make_conditional(request)
-    return response
+    return conditional(response)

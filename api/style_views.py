@@ -75,7 +75,7 @@ def list_previews(path: StylePath) -> Response:
 
 def _previews(style: str) -> list[Preview]:
     keys = (info.key for info in services().objects.list(layout.style_previews(style)))
-    found = sorted(layout.parse_style_preview(key) for key in keys)
+    found = sorted(filter(None, map(layout.parse_style_preview, keys)))
     return [
         Preview(stage=stage, number=number, address=preview_address(style, stage, number))
         for stage, number in found

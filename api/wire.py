@@ -3,12 +3,24 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
 
-#: S3's own limit on the length of a key, in bytes; characters are never more.
-MAX_KEY_LENGTH = 1024
+#: S3's own limit on the length of a key, in bytes of UTF-8; characters are never more.
+MAX_KEY_BYTES = 1024
 
-ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH)]
+
+def _fits_s3(key: str) -> str:
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise PydanticCustomError(
+            "object_key", "A key has at most {most} bytes in UTF-8", {"most": MAX_KEY_BYTES}
+        )
+    return key
+
+
+ObjectKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_KEY_BYTES), AfterValidator(_fits_s3)
+]
 StyleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

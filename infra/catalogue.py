@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -62,16 +63,24 @@ class StyleCatalogue:
         self._names = StyleNames(objects)
 
     def names(self) -> list[str]:
-        """Return the names of all styles, in order."""
+        """Return the names of all styles, in order; other objects beside them are passed over."""
         keys = (info.key for info in self._objects.list(layout.STYLES_PREFIX))
-        return sorted(name for key in keys if key == layout.style_index(name := key.split("/")[1]))
+        return sorted(
+            name
+            for key in keys
+            if STYLE_NAME.fullmatch(name := key.split("/")[1]) and key == layout.style_index(name)
+        )
 
     def list(self) -> list[Style]:
-        """Return all styles, ordered by name."""
-        return [self.get(name) for name in self.names()]
+        """Return all styles that can be read, ordered by name."""
+        styles: list[Style] = []
+        for name in self.names():
+            with suppress(StyleMissing):  # one that is damaged hides no other
+                styles.append(self.get(name))
+        return styles
 
     def get(self, name: str) -> Style:
-        """Return a style; raises StyleMissing."""
+        """Return a style; raises StyleMissing, for one that is damaged too."""
         if not STYLE_NAME.fullmatch(name):
             raise StyleMissing(f"{name!r} is not the name of a style.")
         try:
@@ -79,6 +88,12 @@ class StyleCatalogue:
         except ObjectMissing as error:
             known = ", ".join(self.names()) or "none yet"
             raise StyleMissing(f"No style is called {name!r}; there are: {known}.") from error
+        except ValidationError as error:
+            log.warning("style cannot be read", style=name, reason=str(error))
+            raise StyleMissing(
+                f"The style {name!r} is damaged: {layout.style_index(name)} in the bucket cannot "
+                "be read. Put that file back from a copy."
+            ) from error
 
     def resolve(self, name: str, strength: float, other: StyleShare | None = None) -> Blend:
         """Return the nets that a style at a strength of 0..1 stands for, mixed with another one.

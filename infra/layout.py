@@ -6,6 +6,7 @@ no id or file name from outside can reach beyond its own prefix.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
@@ -28,6 +29,11 @@ _TIME_CHARS: Final = 10  # 48 bits of milliseconds, and 2 spare
 _RANDOM_CHARS: Final = 16  # 80 bits, enough that nobody guesses one
 _ID_CHARS: Final = _TIME_CHARS + _RANDOM_CHARS
 
+#: The hash is a SHA-256, below its own first two digits.
+_RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
+#: Numbers without leading zeros, so that each preview has one key.
+_PREVIEW: Final = re.compile(r"styles/[^/]+/previews/stage-(0|[1-9][0-9]*)/(0|[1-9][0-9]*)\.jpg")
+
 
 def _base32(number: int, length: int) -> str:
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
@@ -39,12 +45,19 @@ def new_job_id(now: float) -> str:
     `now` is in seconds since the epoch.
     """
     stamp = _base32(int(now * 1000), _TIME_CHARS)
-    return stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
+    job = ""
+    while not is_job_id(job):  # one of 65,000, or fewer, would be hex digits alone
+        job = stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
+    return job
 
 
 def is_job_id(text: str) -> bool:
-    """Whether a string from outside has the form of a job id."""
-    return len(text) == _ID_CHARS and all(char in _ALPHABET for char in text)
+    """Whether a string from outside has the form of a job id; hex digits alone never have."""
+    return _is_base32(text, _ID_CHARS) and max(text) > "f"
+
+
+def _is_base32(text: str, length: int) -> bool:
+    return len(text) == length and all(char in _ALPHABET for char in text)
 
 
 def job_time(job: str) -> float:
@@ -55,10 +68,20 @@ def job_time(job: str) -> float:
     return milliseconds / 1000
 
 
+def _is_part(name: str) -> bool:
+    forbidden = any(char == "/" or ord(char) < ord(" ") for char in name)
+    return name not in ("", ".", "..") and not forbidden
+
+
 def _part(name: str) -> str:
-    if name in ("", ".", "..") or any(char == "/" or ord(char) < ord(" ") for char in name):
+    if not _is_part(name):
         raise ValueError(f"not one part of a key: {name!r}")
     return name
+
+
+def _owner(tenant: str, job: str) -> tuple[str, str] | None:
+    """Return both, where they can be a tenant and its job: anybody may write into the bucket."""
+    return (tenant, job) if _is_part(tenant) and is_job_id(job) else None
 
 
 def tenant_prefix(tenant: str) -> str:
@@ -71,10 +94,13 @@ def open_marker(tenant: str, job: str) -> str:
     return f"{OPEN_PREFIX}{_part(tenant)}/{_part(job)}"
 
 
-def parse_open_marker(key: str) -> tuple[str, str]:
-    """Return the tenant and job of an `open_marker` key."""
-    _, tenant, job = key.split("/")
-    return tenant, job
+def parse_open_marker(key: str) -> tuple[str, str] | None:
+    """Return the tenant and job of an `open_marker` key; None for any other key."""
+    match key.split("/"):
+        case ["open", tenant, job]:
+            return _owner(tenant, job)
+        case _:
+            return None
 
 
 def ended_marker(tenant: str, job: str, finished: float) -> str:
@@ -86,10 +112,14 @@ def ended_marker(tenant: str, job: str, finished: float) -> str:
     return f"{ENDED_PREFIX}{stamp}/{_part(tenant)}/{_part(job)}"
 
 
-def parse_ended_marker(key: str) -> tuple[float, str, str]:
-    """Return the time, tenant and job of an `ended_marker` key."""
-    _, stamp, tenant, job = key.split("/")
-    return job_time(stamp), tenant, job
+def parse_ended_marker(key: str) -> tuple[float, str, str] | None:
+    """Return the time, tenant and job of an `ended_marker` key; None for any other key."""
+    match key.split("/"):
+        case ["ended", stamp, tenant, job] if _is_base32(stamp, _TIME_CHARS):
+            owner = _owner(tenant, job)
+            return None if owner is None else (job_time(stamp), *owner)
+        case _:
+            return None
 
 
 def newest_prefix(tenant: str) -> str:
@@ -105,9 +135,13 @@ def newest_entry(tenant: str, job: str) -> str:
     return newest_prefix(tenant) + _part(job).translate(_MIRROR)
 
 
-def parse_newest_entry(key: str) -> str:
-    """Return the job of a `newest_entry` key."""
-    return key.rpartition("/")[2].translate(_MIRROR)
+def parse_newest_entry(key: str) -> tuple[str, str] | None:
+    """Return the tenant and job of a `newest_entry` key; None for any other key."""
+    match key.split("/"):
+        case ["tenants", tenant, "newest", entry]:
+            return _owner(tenant, entry.translate(_MIRROR))
+        case _:
+            return None
 
 
 def job_prefix(tenant: str, job: str) -> str:
@@ -117,10 +151,11 @@ def job_prefix(tenant: str, job: str) -> str:
 
 def job_of(key: str) -> tuple[str, str] | None:
     """Return the tenant and job below whose prefix a key lies, if any."""
-    parts = key.split("/")
-    if len(parts) < 5 or (parts[0], parts[2]) != ("tenants", "jobs"):
-        return None
-    return (parts[1], parts[3]) if is_job_id(parts[3]) else None
+    match key.split("/"):
+        case ["tenants", tenant, "jobs", job, _, *_]:
+            return _owner(tenant, job)
+        case _:
+            return None
 
 
 def removals_prefix(tenant: str, job: str) -> str:
@@ -258,6 +293,11 @@ def receipt(tenant: str, digest: str) -> str:
     return f"{receipts_prefix(tenant)}{_part(digest)[:2]}/{digest}.json"
 
 
+def is_receipt(key: str) -> bool:
+    """Whether a key is that of a `receipt` of any tenant."""
+    return _RECEIPT.fullmatch(key) is not None
+
+
 def style_file(style: str, name: str) -> str:
     """A file of a published style, such as `card.json` or `previews/stage-1/0.jpg`."""
     return f"{STYLES_PREFIX}{_part(style)}/{'/'.join(map(_part, name.split('/')))}"
@@ -307,10 +347,10 @@ def style_preview(style: str, stage: int, number: int) -> str:
     return f"{style_previews(style)}stage-{stage}/{number}.jpg"
 
 
-def parse_style_preview(key: str) -> tuple[int, int]:
-    """Return the stage and number of a `style_preview` key."""
-    stage, name = key.split("/")[-2:]
-    return int(stage.removeprefix("stage-")), int(name.removesuffix(".jpg"))
+def parse_style_preview(key: str) -> tuple[int, int] | None:
+    """Return the stage and number of a `style_preview` key; None for any other key."""
+    found = _PREVIEW.fullmatch(key)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def corpora_prefix(tenant: str) -> str:

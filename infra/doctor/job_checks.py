@@ -9,6 +9,7 @@ from infra import layout
 from infra.doctor.finding import Finding, Part
 from infra.jobs import rules
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import open_markers
 from infra.jobs.model import JobKind, JobRecord
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.service import JobService
@@ -77,8 +78,7 @@ class JobChecks:
 
     def _forgotten(self, listed: set[str]) -> Iterator[Finding]:
         """Find jobs that S3 says are open, and that Redis does not know."""
-        for info in self._objects.list(layout.OPEN_PREFIX):
-            tenant, job = layout.parse_open_marker(info.key)
+        for tenant, job in open_markers(self._objects):
             age = self._clock() - layout.job_time(job)
             if job in listed or age < SURVEY_SECONDS + self._grace:
                 continue

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 from infra import layout
 from infra.doctor.finding import Finding
 from infra.jobs.manifest import Manifest
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.jobs.markers import ended_markers
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore
 
 #: Orphans of one kind that are named.
 NAMED: Final = 3
@@ -36,34 +37,32 @@ class Orphans:
         receipts: list[str] = []
         leaving = self._ended()
         for owner, infos in groupby(self._objects.list(layout.TENANTS_PREFIX), _owner):
-            keys = [info.key for info in infos] if owner is None else []
+            others = list(infos) if owner is None else []
             if owner is not None and owner[1] not in leaving and not self._exists(*owner):
                 leftovers.append(layout.job_prefix(*owner))
-            entries += [key for key in keys if self._is_lost_entry(key, leaving)]
-            receipts += [key for key in keys if self._leads_nowhere(key)]
+            entries += [info.key for info in others if self._is_lost_entry(info, leaving)]
+            receipts += [info.key for info in others if self._leads_nowhere(info.key)]
         yield from _finding("objects of no job", leftovers, self._objects.delete_prefix)
         yield from _finding("entries of no job", entries, self._objects.delete)
         yield from _finding("receipts of no result", receipts, self._objects.delete)
 
     def _ended(self) -> set[str]:
         """Jobs that have ended: those that are being removed among them are looked after."""
-        markers = self._objects.list(layout.ENDED_PREFIX)
-        return {layout.parse_ended_marker(info.key)[2] for info in markers}
+        return {marker.job for marker in ended_markers(self._objects)}
 
     def _exists(self, tenant: str, job: str) -> bool:
         """Whether a job is there or on its way in; asked in the order in which one gets there."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
         return manifest.is_open() or manifest.spec() is not None
 
-    def _is_lost_entry(self, key: str, leaving: set[str]) -> bool:
-        tenant = key.split("/")[1]
-        if not key.startswith(layout.newest_prefix(tenant)):
+    def _is_lost_entry(self, info: ObjectInfo, leaving: set[str]) -> bool:
+        entry = layout.parse_newest_entry(info.key)
+        if entry is None or info.size > 0:
             return False
-        job = layout.parse_newest_entry(key)
-        return job not in leaving and not self._exists(tenant, job)
+        return entry[1] not in leaving and not self._exists(*entry)
 
     def _leads_nowhere(self, key: str) -> bool:
-        if not key.startswith(layout.receipts_prefix(key.split("/")[1])):
+        if not layout.is_receipt(key):
             return False
         try:
             self._objects.head(_Receipt.model_validate_json(self._objects.get(key)).key)
@@ -72,8 +71,8 @@ class Orphans:
         return False
 
 
-def _owner(info: object) -> tuple[str, str] | None:
-    return layout.job_of(getattr(info, "key", ""))
+def _owner(info: ObjectInfo) -> tuple[str, str] | None:
+    return layout.job_of(info.key)
 
 
 def _finding(kind: str, keys: list[str], remove: Callable[[str], None]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from infra import layout
 from infra.jobs.holds import Holds
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import ended_markers
 from infra.jobs.ports import JobStore
 from infra.jobs.timing import DAY_SECONDS
 from infra.storage.port import ObjectMissing, ObjectStore
@@ -75,11 +76,10 @@ class Expiry:
         return removed
 
     def _ended_before(self, moment: float) -> Iterator[tuple[str, str, str]]:
-        for info in self._objects.list(layout.ENDED_PREFIX):
-            finished, tenant, job = layout.parse_ended_marker(info.key)
-            if finished > moment:
+        for marker in ended_markers(self._objects):
+            if marker.finished > moment:
                 return
-            yield info.key, tenant, job
+            yield marker.key, marker.tenant, marker.job
 
     def _remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
         """Remove one job step by step; yields whether it is gone, the last time when it is."""

@@ -11,6 +11,7 @@ from infra.catalogue import StyleCatalogue
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import seal
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import open_markers
 from infra.jobs.model import Attempt, JobRecord, JobSpec
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
@@ -84,18 +85,17 @@ class Recovery:
     def survey(self, listed: Collection[str]) -> Survey:
         """Look at every open marker whose job is not listed in Redis, and put it right."""
         rebuilt = discarded = 0
-        for info in self._objects.list(layout.OPEN_PREFIX):
+        for tenant, job in open_markers(self._objects):
+            if job in listed:
+                continue
             try:
-                tenant, job = layout.parse_open_marker(info.key)
-                if job in listed:
-                    continue
                 if found := self._relist(tenant, job):
                     rebuilt += self._follow_up(found)
                 else:
                     discarded += self._discard_abandoned(tenant, job)
             except (ValueError, ObjectMissing):
-                # A strange marker, a file that is damaged or gone: it must not hold up the others.
-                log.exception("job cannot be read", marker=info.key)
+                # A file that is damaged or gone: it must not hold up the others.
+                log.exception("job cannot be read", job_id=job, tenant=tenant)
         return Survey(rebuilt, discarded)
 
     def _follow_up(self, record: JobRecord) -> bool:

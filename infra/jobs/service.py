@@ -145,11 +145,12 @@ class JobService:
         """Return up to `limit` jobs of a tenant, newest first, those older than job `after`."""
         start_after = layout.newest_entry(tenant, after) if after else ""
         views: list[JobView] = []
-        for info in self._objects.list(layout.newest_prefix(tenant), start_after=start_after):
+        listed = self._objects.list(layout.newest_prefix(tenant), start_after=start_after)
+        for _, job in filter(None, (layout.parse_newest_entry(info.key) for info in listed)):
             if len(views) == limit:
                 break
             with suppress(JobMissing):  # an entry is written just before its job
-                views.append(self.get(layout.parse_newest_entry(info.key), tenant))
+                views.append(self.get(job, tenant))
         return views
 
     def items(self, job: str, tenant: str, offset: int, limit: int) -> list[ItemView]:

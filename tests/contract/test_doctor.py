@@ -166,10 +166,18 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
     assert all(world.records.load(job) for job in (lost, forgotten))
 
 
+def test_files_of_the_users_own_beside_markers_are_no_jobs(deployment: Deployment) -> None:
+    for key in ("open/holiday.jpg", "open/house/1.jpg", "ended/x.jpg"):
+        deployment.objects.put(key, b"the user's own")
+    assert examine(deployment.settings, repair=True) == []
+    assert len(list(deployment.objects.list(""))) == 3
+
+
 def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deployment) -> None:
     objects = deployment.objects
     objects.put("inbox/2026/mine.jpg", b"the user's own")
-    objects.put("tenants/default/mine/too.jpg", b"the user's own")
+    for name in ("mine/too.jpg", "newest/beach.jpg", "receipts/scan-2026.jpg"):
+        objects.put(f"tenants/default/{name}", b"the user's own")
     job, on_its_way = submit(deployment), deployment.jobs.new_job_id()
     deployment.jobs.announce(on_its_way, TENANT)
     objects.put(layout.upload(TENANT, on_its_way, 0, "0.jpg"), b"x")
@@ -180,8 +188,9 @@ def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deploymen
         layout.newest_entry(TENANT, gone),
         layout.receipt(TENANT, "ab" * 32),
     )
-    for key in orphans:
-        objects.put(key, b'{"key": "tenants/default/jobs/gone/results/ab/x.jpg"}')
+    objects.put(orphans[0], b"a photo")
+    objects.put(orphans[1], b"")
+    objects.put(orphans[2], b'{"key": "tenants/default/jobs/gone/results/ab/x.jpg"}')
     found = examine(deployment.settings)
     assert checks(found) == ["orphan"] * 3
     assert all(

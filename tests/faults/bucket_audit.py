@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from infra import layout
 from infra.jobs.manifest import Manifest
+from infra.jobs.markers import open_markers
 from infra.storage.s3 import S3Store
 
 TENANT = "default"
@@ -28,7 +29,7 @@ def audit(store: S3Store) -> Audit:
     """Look at every object of the tenant, and at every marker and reservation."""
     keys = {info.key for info in store.list("")}
     found = Audit()
-    markers = {layout.parse_open_marker(key)[1] for key in _below(keys, layout.OPEN_PREFIX)}
+    markers = {job for _, job in open_markers(store)}
     jobs = _jobs(keys)
     live = {job for job, parts in jobs.items() if "job.json" in parts}
     sealed = {job for job in live if "outcome.json" in jobs[job]}
@@ -37,7 +38,8 @@ def audit(store: S3Store) -> Audit:
     found.orphans += [layout.open_marker(TENANT, job) for job in sorted(markers & sealed)]
     known = live | markers
     found.orphans += [layout.job_prefix(TENANT, job) for job in sorted(jobs.keys() - known)]
-    newest = {layout.parse_newest_entry(k) for k in _below(keys, layout.newest_prefix(TENANT))}
+    entries = map(layout.parse_newest_entry, _below(keys, layout.newest_prefix(TENANT)))
+    newest = {job for _, job in filter(None, entries)}
     found.orphans += [layout.newest_entry(TENANT, job) for job in sorted(newest - known)]
     found.orphans += _styleless(keys, known - sealed)
     _audit_results(store, keys, live, found)

@@ -8,12 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.multipart import FilePart, TextPart
 from api.uploads import submit_upload
+from api.wire import ObjectKey
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
@@ -225,8 +226,25 @@ def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: 
     assert set(world.objects.objects) == before
 
 
-@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
-def test_form_data_without_a_boundary_is_refused(client: FlaskClient, kind: str) -> None:
+@pytest.mark.parametrize("key", ["x" * 1025, "é" * 513, "😀" * 257, "\ud800.jpg"])
+def test_key_that_s3_cannot_hold_is_refused(client: FlaskClient, key: str) -> None:
+    """Counted in bytes, as S3 counts; half a character cannot be written in UTF-8 at all."""
+    for source in ({"keys": [key]}, {"prefix": key}):
+        details = problem(send_keys(client, source), 422)
+        assert details["type"].endswith(":invalid-request")
+        assert details["errors"], "not looked for in S3"
+    with pytest.raises(ValidationError):
+        TypeAdapter(ObjectKey).validate_python(key)
+
+
+@pytest.mark.parametrize("key", ["x" * 1024, "é" * 512, "😀" * 256])
+def test_key_may_be_as_long_as_s3_takes(client: FlaskClient, key: str) -> None:
+    assert send_keys(client, {"keys": [key]}).status_code == 202
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary*=UTF-8''%E2%98%83"])
+def test_form_data_without_a_usable_boundary_is_refused(client: FlaskClient, boundary: str) -> None:
+    kind = f"multipart/form-data{boundary}"
     assert slug(client.post("/v1/jobs", data=b"x", content_type=kind), 400) == "malformed-request"
 
 

@@ -41,6 +41,19 @@ def test_result_that_the_client_has_is_not_sent_again(client: FlaskClient, world
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_result_is_sent_only_where_it_is_the_one_asked_for(
+    client: FlaskClient, world: World
+) -> None:
+    address = f"{finished(client, world, 'a.jpg')}/results/0"
+    tag = client.get(address).headers["ETag"]
+    assert client.get(address, headers={"If-Match": tag}).data == b"painted a.jpg"
+    for method in ("GET", "HEAD"):
+        response = client.open(address, method=method, headers={"If-Match": '"zz"'})
+        assert response.status_code == 412
+        assert response.content_type == "application/problem+json"
+    assert slug(client.get(address, headers={"If-Match": '"zz"'}), 412) == "precondition-failed"
+
+
 def test_head_of_a_result_opens_no_object(client: FlaskClient, world: World) -> None:
     address = finished(client, world, "a.jpg")
     response = client.head(f"{address}/results/0")

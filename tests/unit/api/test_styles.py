@@ -76,6 +76,12 @@ def test_chart_that_the_client_has_is_not_sent_again(client: FlaskClient, world:
     assert client.get(address, headers=tag).data == b"one stage more"
 
 
+def test_chart_is_sent_only_where_it_is_the_one_asked_for(client: FlaskClient) -> None:
+    other = {"If-Match": '"the one before"'}
+    answer = client.get(f"/v1/styles/{STYLE}/losses.png", headers=other)
+    assert slug(answer, 412) == "precondition-failed"
+
+
 def test_stages_say_what_was_measured_and_which_strength_means_them(client: FlaskClient) -> None:
     answer = client.get(f"/v1/styles/{STYLE}/stages").get_json()
     first, last = answer["stages"]
@@ -110,6 +116,28 @@ def test_card_of_another_make_hides_no_style(client: FlaskClient, world: World) 
         assert client.get(f"/v1/styles/{STYLE}/stages").get_json()["stages"][1]["note"] is None
 
 
+def test_damaged_style_is_a_problem_of_those_who_ask_for_it(
+    client: FlaskClient, world: World
+) -> None:
+    world.objects.put("styles/", b"")
+    world.objects.put(layout.style_index("broken"), b"{")
+    styles = client.get("/v1/styles").get_json()["styles"]
+    assert [style["name"] for style in styles] == [STYLE]
+    for address in ("/v1/styles/broken", "/v1/styles/broken/stages", "/v1/styles/nope"):
+        assert slug(client.get(address), 404) == "style-missing"
+    for style in ("broken", "nope"):
+        album = {"style": style, "photos": {"keys": ["a.jpg"]}}
+        assert slug(client.post("/v1/jobs", json=album), 422) == "style-missing"
+
+
+def test_stray_files_among_the_previews_are_passed_over(client: FlaskClient, world: World) -> None:
+    previews = client.get(f"/v1/styles/{STYLE}/previews").get_json()
+    for name in ("", "thumb.jpg", "stage-1/thumb.jpg"):
+        world.objects.put(layout.style_previews(STYLE) + name, b"x")
+    assert client.get(f"/v1/styles/{STYLE}/previews").get_json() == previews
+    assert client.get(f"/v1/styles/{STYLE}/stages").status_code == 200
+
+
 @pytest.mark.parametrize("file", ["losses.svg", "card.json", "previews/0/9.jpg", "history.jsonl"])
 def test_file_that_is_not_there_is_told_from_a_style_that_is_not(
     client: FlaskClient, world: World, file: str
@@ -137,6 +165,15 @@ def test_corpora_are_listed_with_their_photos(client: FlaskClient, world: World)
         ("coco-2", 3),
         ("coco2", 3),
     ]
+
+
+@pytest.mark.parametrize("key", ["/x", "../corpus.json", "\n/corpus.json", "bad/corpus.json"])
+def test_stray_or_damaged_corpus_hides_no_other(
+    client: FlaskClient, world: World, key: str
+) -> None:
+    world.objects.put(f"tenants/default/corpora/{key}", b"{")
+    corpora = client.get("/v1/corpora").get_json()["corpora"]
+    assert [corpus["name"] for corpus in corpora] == ["coco"]
 
 
 def test_a_tenant_sees_only_its_own_corpora() -> None:

@@ -375,6 +375,14 @@ def test_one_corpus_need_not_be_named_but_several_must(client: FlaskClient, worl
     assert teach(client, corpus="mine").status_code == 202
 
 
+def test_damaged_corpus_is_a_mistake_of_who_names_it(client: FlaskClient, world: World) -> None:
+    world.objects.put(layout.corpus_index("default", "bad"), b"{")
+    [error] = problem(teach(client, corpus="bad"), 422)["errors"]
+    assert error["pointer"] == "/corpus"
+    assert "coco" in error["detail"]
+    assert teach(client).status_code == 202
+
+
 def test_without_photos_to_learn_on_it_says_how_to_get_some(
     client: FlaskClient, world: World
 ) -> None:

@@ -73,6 +73,26 @@ def test_styles_are_listed_by_name(catalogue: StyleCatalogue, tmp_path: Path) ->
     assert catalogue.names() == ["lilies", "waves", "waves-2"]
 
 
+@pytest.mark.parametrize("key", ["styles/", "styles//style.json", "styles/My style/style.json"])
+def test_what_has_no_styles_name_is_passed_over(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path, key: str
+) -> None:
+    style = catalogue.publish(style_folder(tmp_path))
+    objects.put(key, b"")
+    assert catalogue.names() == ["waves"]
+    assert catalogue.list() == [style]
+
+
+def test_damaged_style_hides_no_other(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
+) -> None:
+    style = catalogue.publish(style_folder(tmp_path))
+    objects.put(layout.style_index("broken"), b"{")
+    assert catalogue.list() == [style]
+    with pytest.raises(StyleMissing, match="damaged"):
+        catalogue.get("broken")
+
+
 def test_publishing_again_changes_nothing(
     catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
 ) -> None:

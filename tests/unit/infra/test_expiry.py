@@ -127,6 +127,20 @@ def test_everything_stays_where_nothing_is_set() -> None:
     assert world.objects.objects == before
 
 
+def test_files_of_the_users_own_below_ended_survive_and_hold_up_no_removal() -> None:
+    """Even under the very key of a marker: none of ours holds anything."""
+    world = deployment()
+    ancient = layout.ended_marker(TENANT, layout.new_job_id(0), 0.0)
+    keys = ["ended/", "ended/2026/house/1.jpg", "ended/x.jpg", ancient]
+    for key in keys:
+        world.objects.put(key, b"" if key.endswith("/") else b"a photo")
+    submit(world)
+    paint(world)
+    pass_days(world, DAYS + 1)
+    pass_days(world, DAYS + 1)
+    assert list(world.objects.objects) == keys
+
+
 def test_job_that_runs_is_never_removed() -> None:
     world = deployment()
     job = submit(world, photos=30)

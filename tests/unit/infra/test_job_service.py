@@ -8,7 +8,7 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
-from infra.jobs.sweep import BUSY_PATIENCE
+from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.views import ClaimedChunk, ItemView, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
@@ -470,6 +470,18 @@ def test_a_strange_marker_does_not_stop_the_survey(world: FakeDeployment) -> Non
     world.records.flush()
     assert world.jobs.sweep().rebuilt == 1
     assert world.records.open_jobs() == [job]
+
+
+def test_files_of_the_users_own_below_open_survive_every_sweep(world: FakeDeployment) -> None:
+    """Even under the very key of a marker: none of ours holds anything."""
+    ancient = layout.open_marker(TENANT, layout.new_job_id(0))
+    keys = ["open/train/000002b66c9c498e.jpg", "open/a/7", "open/a/7.jpg", ancient]
+    for key in keys:
+        world.objects.put(key, b"a photo")
+    for _ in range(3):
+        world.clock.advance(ABANDONED_SECONDS + SURVEY_SECONDS)
+        assert world.jobs.sweep().discarded == 0
+    assert list(world.objects.objects) == keys
 
 
 def test_submission_that_s3_cannot_take_back_now_is_forgotten_by_redis(

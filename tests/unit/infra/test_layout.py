@@ -8,6 +8,7 @@ from infra import layout
 
 #: Seconds up to the year 10889, the last that fits.
 times = st.floats(min_value=0, max_value=2.8e11)
+JOB = "01k9zq6d3v8m4x2c7t5b1hnwfj"
 
 
 @given(times)
@@ -29,16 +30,77 @@ def test_job_ids_of_one_moment_differ() -> None:
     assert len({layout.new_job_id(1.0) for _ in range(1000)}) == 1000
 
 
-@pytest.mark.parametrize("text", ["", "0" * 25, "0" * 27, "U" * 26, "0" * 25 + "/"])
+@pytest.mark.parametrize("text", ["", "z" * 25, "z" * 27, "U" * 26, "z" * 25 + "/"])
 def test_other_texts_are_no_job_ids(text: str) -> None:
     assert not layout.is_job_id(text)
+
+
+def test_hash_in_hex_digits_is_no_job_id() -> None:
+    assert not layout.is_job_id("000002b66c9c498e1f00aa12cd")
 
 
 def test_keys_are_read_back() -> None:
     job = layout.new_job_id(5.0)
     assert layout.parse_open_marker(layout.open_marker("t", job)) == ("t", job)
-    assert layout.parse_newest_entry(layout.newest_entry("t", job)) == job
+    assert layout.parse_newest_entry(layout.newest_entry("t", job)) == ("t", job)
+    assert layout.parse_ended_marker(layout.ended_marker("t", job, 7.5)) == (7.5, "t", job)
     assert layout.parse_outcomes(layout.outcomes("t", job, 12, 34)) == (12, 34)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "open/",
+        "open/holiday.jpg",
+        "open/house/1.jpg",
+        "open/train/000002b66c9c498e.jpg",
+        f"open//{JOB}",
+        f"open/../{JOB}",
+        f"open/t/{JOB}/1.jpg",
+        f"opened/t/{JOB}",
+    ],
+)
+def test_other_keys_are_no_open_markers(key: str) -> None:
+    assert layout.parse_open_marker(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ended/",
+        "ended/x.jpg",
+        "ended/2026/house/1.jpg",
+        f"ended/2026/t/{JOB}",
+        f"ended/0000000u00/t/{JOB}",
+        f"ended/0000000000//{JOB}",
+        f"ended/0000000000/t/{JOB}/1.jpg",
+        "ended/0000000000/t/1.jpg",
+    ],
+)
+def test_other_keys_are_no_ended_markers(key: str) -> None:
+    assert layout.parse_ended_marker(key) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "tenants/",
+        "tenants/t/newest/",
+        "tenants/t/newest/beach.jpg",
+        layout.newest_entry("t", JOB).replace("/t/", "//"),
+        f"{layout.newest_entry('t', JOB)}/1.jpg",
+        f"tenants//jobs/{JOB}/uploads/1.jpg",
+    ],
+)
+def test_other_keys_are_no_entries_and_belong_to_no_job(key: str) -> None:
+    assert layout.parse_newest_entry(key) is None
+    assert layout.job_of(key) is None
+
+
+@pytest.mark.parametrize("name", ["", "scan-2026.jpg", "ab/scan.json", f"cd/{'ab' * 32}.json"])
+def test_other_keys_are_no_receipts(name: str) -> None:
+    assert layout.is_receipt(layout.receipt("t", "ab" * 32))
+    assert not layout.is_receipt(f"{layout.receipts_prefix('t')}{name}")
 
 
 def test_outcomes_sort_by_chunk_and_then_token() -> None:
@@ -64,6 +126,13 @@ def test_previews_are_read_back_and_lie_below_their_style() -> None:
     key = layout.style_preview("starry-night", 3, 7)
     assert key.startswith(layout.style_previews("starry-night"))
     assert layout.parse_style_preview(key) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "thumb.jpg", "stage-1/", "stage-1/a.jpg", "stage-01/0.jpg", "1/0.jpg", "stage-1/0"]
+)
+def test_other_keys_are_no_previews(name: str) -> None:
+    assert layout.parse_style_preview(layout.style_previews("starry-night") + name) is None
 
 
 def test_corpora_and_paintings_lie_below_their_tenant() -> None:
