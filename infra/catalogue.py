@@ -227,12 +227,15 @@ class StyleCatalogue:
         """Put a style folder (card, nets, pictures) into the bucket, its index last.
 
         Safe to repeat: nets lie under their hash, and a style that is there in the same stages
-        stays as it is. Raises InvalidRequest when the card or a net is not what it should be.
+        stays as it is; one whose index is damaged is put right. Raises InvalidRequest when the
+        card or a net is not what it should be.
         """
         card = _read_card(folder)
         entries = sorted(card.stages, key=lambda entry: entry.stage)
         stages = tuple(_stage(card, entry) for entry in entries)
-        published = self._find(card.name)
+        published = None
+        with suppress(ValidationError):
+            published = self._find(card.name)
         if published and (published.job is not None or published.stages == stages):
             return published  # what a user has taught it under this name is the user's
         for entry, stage in zip(entries, stages, strict=True):

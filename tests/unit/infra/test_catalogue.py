@@ -103,6 +103,16 @@ def test_publishing_again_changes_nothing(
     assert objects.objects == before
 
 
+def test_publishing_again_puts_a_damaged_index_right(
+    catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
+) -> None:
+    """Or a deployment whose bundled style is damaged would not start."""
+    folder = style_folder(tmp_path)
+    style = catalogue.publish(folder)
+    objects.put(layout.style_index("waves"), b"{")
+    assert catalogue.publish(folder).stages == catalogue.get("waves").stages == style.stages
+
+
 def test_style_is_not_there_before_it_is_whole(
     catalogue: StyleCatalogue, objects: MemoryStore, tmp_path: Path
 ) -> None:
