@@ -7,9 +7,10 @@ no id or file name from outside can reach beyond its own prefix.
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Final
+
+from infra.job_ids import STAMP_LENGTH, is_base32, is_job_id, job_time, mirrored, stamp
 
 #: Photos in one part of a manifest.
 PART_PHOTOS: Final = 1000
@@ -21,51 +22,10 @@ STYLES_PREFIX: Final = "styles/"
 BACKBONES_PREFIX: Final = "backbones/"
 BASES_PREFIX: Final = "bases/"
 
-#: Crockford's base 32, lower case: sorts like the numbers it stands for, and no letter looks like
-#: a digit.
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_MIRROR: Final = str.maketrans(_ALPHABET, _ALPHABET[::-1])
-_TIME_CHARS: Final = 10  # 48 bits of milliseconds, and 2 spare
-_RANDOM_CHARS: Final = 16  # 80 bits, enough that nobody guesses one
-_ID_CHARS: Final = _TIME_CHARS + _RANDOM_CHARS
-
 #: The hash is a SHA-256, below its own first two digits.
 _RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
 #: Numbers without leading zeros, so that each preview has one key.
 _PREVIEW: Final = re.compile(r"styles/[^/]+/previews/stage-(0|[1-9][0-9]*)/(0|[1-9][0-9]*)\.jpg")
-
-
-def _base32(number: int, length: int) -> str:
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
-
-
-def new_job_id(now: float) -> str:
-    """Return a fresh job id (26 characters, a ULID in lower case): sorts by time, unguessable.
-
-    `now` is in seconds since the epoch.
-    """
-    stamp = _base32(int(now * 1000), _TIME_CHARS)
-    job = ""
-    while not is_job_id(job):  # one of 65,000, or fewer, would be hex digits alone
-        job = stamp + _base32(secrets.randbits(5 * _RANDOM_CHARS), _RANDOM_CHARS)
-    return job
-
-
-def is_job_id(text: str) -> bool:
-    """Whether a string from outside has the form of a job id; hex digits alone never have."""
-    return _is_base32(text, _ID_CHARS) and max(text) > "f"
-
-
-def _is_base32(text: str, length: int) -> bool:
-    return len(text) == length and all(char in _ALPHABET for char in text)
-
-
-def job_time(job: str) -> float:
-    """Return when a job id was made, in seconds since the epoch."""
-    milliseconds = 0
-    for char in job[:_TIME_CHARS]:
-        milliseconds = milliseconds << 5 | _ALPHABET.index(char)
-    return milliseconds / 1000
 
 
 def _is_part(name: str) -> bool:
@@ -108,16 +68,15 @@ def ended_marker(tenant: str, job: str, finished: float) -> str:
 
     `finished` is in seconds since the epoch.
     """
-    stamp = _base32(int(finished * 1000), _TIME_CHARS)
-    return f"{ENDED_PREFIX}{stamp}/{_part(tenant)}/{_part(job)}"
+    return f"{ENDED_PREFIX}{stamp(finished)}/{_part(tenant)}/{_part(job)}"
 
 
 def parse_ended_marker(key: str) -> tuple[float, str, str] | None:
     """Return the time, tenant and job of an `ended_marker` key; None for any other key."""
     match key.split("/"):
-        case ["ended", stamp, tenant, job] if _is_base32(stamp, _TIME_CHARS):
+        case ["ended", moment, tenant, job] if is_base32(moment, STAMP_LENGTH):
             owner = _owner(tenant, job)
-            return None if owner is None else (job_time(stamp), *owner)
+            return None if owner is None else (job_time(moment), *owner)
         case _:
             return None
 
@@ -132,14 +91,14 @@ def newest_entry(tenant: str, job: str) -> str:
 
     S3 lists in ascending order only, so the id is mirrored digit by digit.
     """
-    return newest_prefix(tenant) + _part(job).translate(_MIRROR)
+    return newest_prefix(tenant) + mirrored(_part(job))
 
 
 def parse_newest_entry(key: str) -> tuple[str, str] | None:
     """Return the tenant and job of a `newest_entry` key; None for any other key."""
     match key.split("/"):
         case ["tenants", tenant, "newest", entry]:
-            return _owner(tenant, entry.translate(_MIRROR))
+            return _owner(tenant, mirrored(entry))
         case _:
             return None
 

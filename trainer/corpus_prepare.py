@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from PIL import Image
 
 from infra import layout
+from infra.job_ids import is_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import PhotoEntry
 from infra.storage.port import ObjectMissing, ObjectStore
@@ -88,7 +89,7 @@ class AlbumSources:
 
     def __init__(self, objects: ObjectStore, tenant: str, job: str) -> None:
         manifest = Manifest(store=objects, tenant=tenant, job=job)
-        spec = manifest.spec() if layout.is_job_id(job) else None
+        spec = manifest.spec() if is_job_id(job) else None
         if spec is None or spec.kind != "stylize":
             raise CorpusRejected(f"No album {job!r} is known here; check the job's id.")
         self._objects = objects

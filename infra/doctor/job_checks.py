@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from infra import layout
 from infra.doctor.finding import Finding, Part
+from infra.job_ids import job_time
 from infra.jobs import rules
 from infra.jobs.manifest import Manifest
 from infra.jobs.markers import open_markers
@@ -79,7 +79,7 @@ class JobChecks:
     def _forgotten(self, listed: set[str]) -> Iterator[Finding]:
         """Find jobs that S3 says are open, and that Redis does not know."""
         for tenant, job in open_markers(self._objects):
-            age = self._clock() - layout.job_time(job)
+            age = self._clock() - job_time(job)
             if job in listed or age < SURVEY_SECONDS + self._grace:
                 continue
             manifest = Manifest(store=self._objects, tenant=tenant, job=job)

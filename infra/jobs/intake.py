@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 
-from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, ServiceUnavailable
+from infra.job_ids import job_time
 from infra.jobs import rules
 from infra.jobs.admission import Admission
 from infra.jobs.holds import Holds
@@ -91,7 +91,7 @@ class Intake:
     def _commit(
         self, manifest: Manifest, draft: JobDraft, *, total: int, chunk_photos: int
     ) -> JobSpec:
-        if self._clock() - layout.job_time(draft.id) > SUBMISSION_SECONDS:
+        if self._clock() - job_time(draft.id) > SUBMISSION_SECONDS:
             # The sweeper may be about to clear this submission away.
             raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
         spec = JobSpec(

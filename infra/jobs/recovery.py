@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 
-from infra import layout
 from infra.catalogue import StyleCatalogue
+from infra.job_ids import job_time
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import seal
 from infra.jobs.manifest import Manifest
@@ -112,7 +112,7 @@ class Recovery:
 
     def _discard_abandoned(self, tenant: str, job: str) -> bool:
         """Clear a submission that never reached its commit, once it no longer can."""
-        if self._clock() - layout.job_time(job) < ABANDONED_SECONDS:
+        if self._clock() - job_time(job) < ABANDONED_SECONDS:
             return False
         Manifest(store=self._objects, tenant=tenant, job=job).discard()
         log.info("submission discarded", job_id=job)

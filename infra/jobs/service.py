@@ -11,6 +11,7 @@ import structlog
 
 from infra import layout
 from infra.errors import JobMissing, ServiceUnavailable
+from infra.job_ids import is_job_id, new_job_id
 from infra.jobs import rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.claims import Claims
@@ -104,7 +105,7 @@ class JobService:
 
     def new_job_id(self) -> str:
         """Return an id for a submission: sorts by time, unguessable, safe in a URL."""
-        return layout.new_job_id(self._clock())
+        return new_job_id(self._clock())
 
     def announce(self, job: str, tenant: str) -> None:
         """Announce a submission before its uploads, so that they are cleared if it is cut off.
@@ -307,7 +308,7 @@ class JobService:
 
     def _find(self, job: str, tenant: str) -> JobRecord:
         live = found = None
-        if layout.is_job_id(job):
+        if is_job_id(job):
             live = self._records.load(job)
             found = live or self._recovery.restore(tenant, job)
         if found is None or found.spec.tenant != tenant:

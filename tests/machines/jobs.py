@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from infra import layout
 from infra.errors import JobMissing, ServiceUnavailable
+from infra.job_ids import new_job_id
 from infra.jobs.model import JobDraft, JobRecord, JobState, PhotoOutcome
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import StaleLease
@@ -97,7 +98,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def submit(self, photos: int, poison: int | None, fault: int | None) -> None:
         # Numbered, not random: Hypothesis must see the same run twice.
-        job = f"{layout.new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
+        job = f"{new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
         draft = JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
         self.known.append(job)
         if poison is not None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobMissing, ServiceUnavailable, StyleTaken
+from infra.job_ids import new_job_id
 from infra.jobs.model import JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import StaleLease
@@ -74,7 +74,7 @@ class TrainingMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.known) < 4)
     def submit(self, pick: int, kill: int | None) -> None:
         """Two names for more trainings, so that some are refused."""
-        job = f"{layout.new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
+        job = f"{new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
         self.known.append(job)
         with self.killed_at(kill), suppress(StyleTaken):
             self.world.jobs.submit_training(draft(job, f"style-{pick}"))

@@ -7,6 +7,7 @@ import pytest
 
 from infra import layout
 from infra.errors import InvalidRequest, JobMissing
+from infra.job_ids import new_job_id
 from infra.jobs.expiry import LOOK_SECONDS
 from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome
 from infra.jobs.timing import DAY_SECONDS
@@ -130,7 +131,7 @@ def test_everything_stays_where_nothing_is_set() -> None:
 def test_files_of_the_users_own_below_ended_survive_and_hold_up_no_removal() -> None:
     """Even under the very key of a marker: none of ours holds anything."""
     world = deployment()
-    ancient = layout.ended_marker(TENANT, layout.new_job_id(0), 0.0)
+    ancient = layout.ended_marker(TENANT, new_job_id(0), 0.0)
     keys = ["ended/", "ended/2026/house/1.jpg", "ended/x.jpg", ancient]
     for key in keys:
         world.objects.put(key, b"" if key.endswith("/") else b"a photo")

@@ -4,6 +4,7 @@ import pytest
 
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnavailable
+from infra.job_ids import new_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
@@ -474,7 +475,7 @@ def test_a_strange_marker_does_not_stop_the_survey(world: FakeDeployment) -> Non
 
 def test_files_of_the_users_own_below_open_survive_every_sweep(world: FakeDeployment) -> None:
     """Even under the very key of a marker: none of ours holds anything."""
-    ancient = layout.open_marker(TENANT, layout.new_job_id(0))
+    ancient = layout.open_marker(TENANT, new_job_id(0))
     keys = ["open/train/000002b66c9c498e.jpg", "open/a/7", "open/a/7.jpg", ancient]
     for key in keys:
         world.objects.put(key, b"a photo")

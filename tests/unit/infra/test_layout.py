@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import layout
+from infra.job_ids import is_job_id, job_time, new_job_id
 
 #: Seconds up to the year 10889, the last that fits.
 times = st.floats(min_value=0, max_value=2.8e11)
@@ -13,34 +14,34 @@ JOB = "01k9zq6d3v8m4x2c7t5b1hnwfj"
 
 @given(times)
 def test_job_id_tells_when_it_was_made(now: float) -> None:
-    job = layout.new_job_id(now)
-    assert layout.is_job_id(job)
-    assert layout.job_time(job) == int(now * 1000) / 1000
+    job = new_job_id(now)
+    assert is_job_id(job)
+    assert job_time(job) == int(now * 1000) / 1000
 
 
 @given(times, times)
 def test_job_ids_sort_by_time_and_newest_entries_backwards(first: float, second: float) -> None:
     early, late = sorted([first, second])
-    old, new = layout.new_job_id(early), layout.new_job_id(late + 1)
+    old, new = new_job_id(early), new_job_id(late + 1)
     assert old < new
     assert layout.newest_entry("t", new) < layout.newest_entry("t", old)
 
 
 def test_job_ids_of_one_moment_differ() -> None:
-    assert len({layout.new_job_id(1.0) for _ in range(1000)}) == 1000
+    assert len({new_job_id(1.0) for _ in range(1000)}) == 1000
 
 
 @pytest.mark.parametrize("text", ["", "z" * 25, "z" * 27, "U" * 26, "z" * 25 + "/"])
 def test_other_texts_are_no_job_ids(text: str) -> None:
-    assert not layout.is_job_id(text)
+    assert not is_job_id(text)
 
 
 def test_hash_in_hex_digits_is_no_job_id() -> None:
-    assert not layout.is_job_id("000002b66c9c498e1f00aa12cd")
+    assert not is_job_id("000002b66c9c498e1f00aa12cd")
 
 
 def test_keys_are_read_back() -> None:
-    job = layout.new_job_id(5.0)
+    job = new_job_id(5.0)
     assert layout.parse_open_marker(layout.open_marker("t", job)) == ("t", job)
     assert layout.parse_newest_entry(layout.newest_entry("t", job)) == ("t", job)
     assert layout.parse_ended_marker(layout.ended_marker("t", job, 7.5)) == (7.5, "t", job)

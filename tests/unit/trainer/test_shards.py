@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from infra.job_ids import new_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobSpec, PhotoEntry
-from infra.layout import corpus_index, corpus_shard, corpus_shard_index, new_job_id
+from infra.layout import corpus_index, corpus_shard, corpus_shard_index
 from tests.fakes.storage import MemoryStore
 from trainer import corpus_prepare
 from trainer.corpus import CorpusRejected, CropSampler
