@@ -9,14 +9,16 @@ import typer
 from api.cli_album import parse_blend, send
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos, each_is_a_photo
-from api.cli_service import UsageError, connect, fail, read_settings
+from api.cli_service import connect, fail
 from api.cli_tables import show_jobs, show_styles
 from api.cli_training import teach
 from api.cli_watch import print_json, see_album, see_training
 from api.client import TrainingWishes
+from infra.errors import ImpastoError
 from infra.jobs.model import Stroke
 from infra.jobs.training import LOSS_NETWORKS, PROFILES, SCHEDULES
-from infra.stack import StackFailed, StackRefused, run_foreground
+from infra.settings import load_settings
+from infra.stack import run_foreground
 
 app = typer.Typer(
     name="impasto",
@@ -68,11 +70,9 @@ def up(
     asked = {"port": port, "data": data}
     changes = {name: value for name, value in asked.items() if value is not None}
     try:
-        run_foreground(read_settings().model_copy(update=changes))
-    except (StackRefused, StackFailed) as error:
+        run_foreground(load_settings().model_copy(update=changes))
+    except ImpastoError as error:
         fail(error.detail)
-    except UsageError as error:
-        fail(str(error))
 
 
 @app.command()

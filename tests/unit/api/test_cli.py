@@ -132,11 +132,19 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
         assert result.stderr.count("\n") == 1
 
 
-def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPASTO_PORT", "many")
-    result = run("styles")
+@pytest.mark.parametrize("command", ["styles", "doctor", "up"])
+@pytest.mark.parametrize(
+    ("variable", "value"), [("IMPASTO_PORT", "many"), ("IMPASTO_API_KEYS", "alice:SECRET")]
+)
+def test_wrong_environment_is_named_in_one_line(
+    variable: str, value: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run(*command.split())
     assert result.exit_code == 2
-    assert "IMPASTO_PORT" in result.stderr
+    assert variable in result.stderr
+    assert "SECRET" not in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_help_teaches_by_example() -> None:

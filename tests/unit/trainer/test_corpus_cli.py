@@ -1,0 +1,19 @@
+"""`impasto corpus`: a mistake is one line and exit code 2."""
+
+import pytest
+from typer.testing import CliRunner
+
+from trainer.corpus_cli import app
+
+
+def refusal(*arguments: str) -> str:
+    """Return the one line that a command ends with."""
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_PORT", "abc")
+    assert "IMPASTO_PORT" in refusal("list")
