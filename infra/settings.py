@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     ring_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     #: Days after its end at which a job is removed, with its uploads, results, manifests and
-    #: records; unset keeps everything. Styles stay.
-    retention_days: Annotated[float, Field(gt=0)] | None = None
+    #: records; unset keeps everything. Styles stay. A century at most: dates end with year 9999.
+    retention_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] | None = None
 
     #: Jobs that may be open at the same time: of one tenant, and of all.
     max_tenant_open_jobs: Annotated[int, Field(ge=1)] = 20_000

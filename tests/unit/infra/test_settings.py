@@ -52,3 +52,15 @@ def test_wrong_setting_is_refused_without_being_repeated() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate({"api_keys": {"alice": {"key": "SECRET"}}})
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("days", ["inf", "nan", "3000000", "1e9", "0"])
+def test_retention_that_no_date_can_say_is_refused(
+    days: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job says when it will be removed."""
+    assert "IMPASTO_RETENTION_DAYS" in refusal(monkeypatch, IMPASTO_RETENTION_DAYS=days)
+
+
+def test_job_may_be_kept_for_a_century() -> None:
+    assert Settings(retention_days=36_500).retention_days == 36_500
