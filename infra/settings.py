@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -26,8 +26,23 @@ def _read_json(value: object) -> object:
         raise PydanticCustomError("json", "Input should be JSON") from error
 
 
+def _tell_tenants_apart(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Refuse a key that opens the door to whoever sends none, or that two tenants share."""
+    secrets = [key.get_secret_value().strip() for key in keys.values()]
+    if "" in secrets:
+        raise PydanticCustomError("empty_key", "No key may be empty")
+    if len(set(secrets)) < len(secrets):
+        raise PydanticCustomError("shared_key", "Each tenant needs a key of its own")
+    return keys
+
+
 #: Tenant to key. pydantic-settings would read the JSON itself, and end with an error of its own.
-ApiKeys = Annotated[dict[str, SecretStr], NoDecode, BeforeValidator(_read_json)]
+ApiKeys = Annotated[
+    dict[str, SecretStr],
+    NoDecode,
+    BeforeValidator(_read_json),
+    AfterValidator(_tell_tenants_apart),
+]
 
 
 class Settings(BaseSettings):

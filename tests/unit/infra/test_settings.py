@@ -64,3 +64,24 @@ def test_retention_that_no_date_can_say_is_refused(
 
 def test_job_may_be_kept_for_a_century() -> None:
     assert Settings(retention_days=36_500).retention_days == 36_500
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ('{"alice": ""}', "empty"),
+        ('{"alice": "a-long-SECRET", "bob": " "}', "empty"),
+        ('{"alice": "a-long-SECRET", "bob": "a-long-SECRET"}', "of its own"),
+    ],
+)
+def test_keys_that_do_not_tell_tenants_apart_are_refused(
+    keys: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends no key is nobody, and one tenant's photos are never another's.
+
+    It is so wherever settings are read: before a stack starts, and before the API lets anyone in.
+    """
+    told = refusal(monkeypatch, IMPASTO_API_KEYS=keys)
+    assert "IMPASTO_API_KEYS" in told
+    assert fault in told
+    assert "SECRET" not in told
