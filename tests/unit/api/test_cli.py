@@ -147,6 +147,19 @@ def test_wrong_environment_is_named_in_one_line(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("variable", ["IMPASTO_S3_ENDPOINT", "IMPASTO_REDIS_URL"])
+def test_doctor_names_a_server_that_cannot_be_one(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv(variable, "nonsense")
+    result = run("doctor")
+    assert result.exit_code == 2
+    assert variable in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_help_teaches_by_example() -> None:
     assert "impasto up" in run("--help").stdout
     assert "impasto stylize holiday/ --style water-lilies" in run("stylize", "--help").stdout

@@ -17,3 +17,8 @@ def refusal(*arguments: str) -> str:
 def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_PORT", "abc")
     assert "IMPASTO_PORT" in refusal("list")
+
+
+def test_server_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "nonsense")
+    assert "IMPASTO_S3_ENDPOINT" in refusal("list")
