@@ -71,8 +71,8 @@ def up(
     changes = {name: value for name, value in asked.items() if value is not None}
     try:
         run_foreground(load_settings().model_copy(update=changes))
-    except ImpastoError as error:
-        fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        fail(str(error))
 
 
 @app.command()

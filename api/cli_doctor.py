@@ -18,8 +18,8 @@ def consult(*, repair: bool, as_json: bool) -> None:
     """Examine the deployment that the settings name, answer, and exit by how it is."""
     try:
         found = examine(attach_all(load_settings()), repair=repair)
-    except ImpastoError as error:
-        fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        fail(str(error))
     left = [item for item in found if not item.repaired]
     if as_json:
         print_json({"healthy": not left, "findings": [_document(item) for item in found]})

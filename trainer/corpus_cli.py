@@ -51,8 +51,8 @@ def add_command(
     try:
         objects = connect_s3(attach(load_settings()))
         index = _prepare(objects, tenant, name, _sources(objects, tenant, photos))
-    except ImpastoError as error:
-        _fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        _fail(str(error))
     console.print(f"Corpus {name}: {_summary(index)}.")
 
 
@@ -65,8 +65,8 @@ def list_command(tenant: Tenant = "default") -> None:
         for index in _whole(objects, tenant):
             size = sum(file.bytes for file in index.files) / 1e6
             table.add_row(index.name, str(index.photos), str(index.shards), f"{size:.0f}")
-    except ImpastoError as error:
-        _fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        _fail(str(error))
     Console().print(table)
 
 

@@ -160,6 +160,19 @@ def test_doctor_names_a_server_that_cannot_be_one(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_data_folder_that_is_a_file_is_told_in_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "file"
+    data.touch()
+    monkeypatch.setenv("IMPASTO_DATA", str(data))
+    result = run(command)
+    assert result.exit_code == 2
+    assert str(data) in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_help_teaches_by_example() -> None:
     assert "impasto up" in run("--help").stdout
     assert "impasto stylize holiday/ --style water-lilies" in run("stylize", "--help").stdout

@@ -1,5 +1,7 @@
 """`impasto corpus`: a mistake is one line and exit code 2."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +19,15 @@ def refusal(*arguments: str) -> str:
 def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_PORT", "abc")
     assert "IMPASTO_PORT" in refusal("list")
+
+
+def test_data_folder_that_is_a_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "file"
+    data.touch()
+    monkeypatch.setenv("IMPASTO_DATA", str(data))
+    assert str(data) in refusal("list")
 
 
 def test_server_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
