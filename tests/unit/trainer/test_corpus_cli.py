@@ -21,6 +21,20 @@ def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "IMPASTO_PORT" in refusal("list")
 
 
+@pytest.mark.parametrize("name", ["[/x]", "[bold]"])
+def test_brackets_in_a_name_are_told_as_they_are(name: str) -> None:
+    """What a user typed is no markup."""
+    assert repr(name) in refusal("add", name, ".")
+
+
+@pytest.mark.parametrize("tenant", ["a/b", "..", ""])
+@pytest.mark.parametrize("command", [["list"], ["add", "coco", "."]])
+def test_tenant_that_would_reach_beyond_its_prefix_is_refused(
+    command: list[str], tenant: str
+) -> None:
+    assert repr(tenant) in refusal(*command, "--tenant", tenant)
+
+
 def test_data_folder_that_is_a_file_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
