@@ -132,6 +132,22 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
         assert result.stderr.count("\n") == 1
 
 
+def test_what_was_typed_need_not_be_text(service: str, album: Path) -> None:
+    photo, strange = str(album / "b.jpg"), "x\udcff"
+    for command in (
+        ["watch", "a\x01b"],
+        ["cancel", ""],
+        ["retry", strange],
+        ["stylize", photo, "--style", strange],
+        ["stylize", photo, "--style", STYLE, "--blend", f"{strange}:0.5"],
+        ["train", photo, "--name", strange],
+        ["train", photo, "--name", "night", "--title", strange],
+    ):
+        result = run(*command, "--url", service)
+        assert result.exit_code == 2, result.output
+        assert result.stderr.splitlines()[-1].startswith("impasto: ")
+
+
 @pytest.mark.parametrize("command", ["styles", "doctor", "up"])
 @pytest.mark.parametrize(
     ("variable", "value"), [("IMPASTO_PORT", "many"), ("IMPASTO_API_KEYS", "alice:SECRET")]

@@ -203,6 +203,40 @@ def test_key_is_never_taken_to_another_server(address: str, tmp_path: Path) -> N
         client.download(item(result=address), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "job", ["../styles", "a b?c#d", "a%2Fb", "a\x01b", "\udcff", "", ".", ".."]
+)
+def test_what_is_no_id_is_no_job(job: str, service: str) -> None:
+    """Whatever it is made of, it leads to no other address."""
+    with Client(service) as client:
+        for ask in (
+            client.job,
+            client.cancel,
+            client.retry,
+            lambda job: list(client.items(job)),
+            lambda job: client.page(job, start=0),
+        ):
+            with pytest.raises(ClientError, match="No job") as caught:
+                ask(job)
+            assert caught.value.type == "job-missing"
+
+
+def test_name_that_is_no_text_is_no_style(service: str) -> None:
+    with Client(service) as client:
+        for ask in (client.style, client.stages):
+            with pytest.raises(ClientError) as caught:
+                ask("\udcff")
+            assert caught.value.type == "style-missing"
+
+
+def test_field_that_is_no_text_is_never_sent(album: list[Path]) -> None:
+    client = client_of(lambda _: pytest.fail("was asked"))
+    with pytest.raises(ClientError, match=r"x\\udcff"):
+        client.submit_training(album[0], style="night", title="x\udcff")
+    with pytest.raises(ClientError, match="udcff"):
+        client.submit(album, style="\udcff")
+
+
 def test_key_goes_with_every_request() -> None:
     seen: list[str] = []
 
