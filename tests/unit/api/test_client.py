@@ -1,6 +1,7 @@
 """The Python client against the app: over a socket, and against a service that comes and goes."""
 
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,31 @@ def test_answer_without_a_problem_still_says_its_status() -> None:
 def test_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ClientError, match="no service's address"):
         Client(url)
+
+
+@pytest.mark.parametrize("key", ["a\nSECRET", "SÉCRET", "SECRET\x7f", "SECRET\udcff"])
+def test_key_that_no_header_can_carry_is_refused_without_being_repeated(key: str) -> None:
+    with pytest.raises(ClientError, match="IMPASTO_API_KEY") as caught:
+        Client("http://impasto.example", key)
+    assert "CRET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "proxy", ["::bad::", "nonsense://", "http://u:SECRET@proxy:port", "socks9://u:SECRET@proxy"]
+)
+def test_proxy_that_is_none_is_refused_without_its_password(
+    variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(ClientError, match="HTTP_PROXY") as caught:
+        Client("http://impasto.example")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_proxy_leads_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://")
+    Client("http://127.0.0.1:9").close()
 
 
 def test_watching_bears_a_service_that_is_away_for_a_while() -> None:
