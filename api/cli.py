@@ -124,7 +124,7 @@ def stylize(
     with connect(url) as client:
         album = collect_photos(photos)
         check_out(out, album)
-        other = parse_blend(blend) if blend else None
+        other = parse_blend(blend) if blend is not None else None
         job = send(
             client,
             album,

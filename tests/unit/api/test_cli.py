@@ -123,6 +123,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
     for arguments, line in (
         ([str(album), "--style", "cubism"], "cubism"),
         ([str(album / "gone.jpg"), "--style", STYLE], "is not there"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--blend", ""], "NAME:SHARE"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album)], "another folder"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album / "a.png")], "is a file"),
     ):
