@@ -210,6 +210,8 @@ def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
     cannot be watched.
     """
     with connect(url) as client:
+        if out is not None:
+            check_out(out)
         found = client.job(job)
         if found.kind == "train":
             see_training(client, found.id, out, as_json=as_json)
@@ -265,6 +267,8 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
     They become a job of their own; the old one stays as it is. Exit codes are those of `watch`.
     """
     with connect(url) as client:
+        if out is not None:
+            check_out(out)
         again = client.retry(job)
         see_album(client, again.id, out, sources=None, as_json=as_json)
 

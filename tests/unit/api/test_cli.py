@@ -1,6 +1,7 @@
 """The command line against the app."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
         ([str(album / "b.jpg"), "--style", STYLE, "--blend", ""], "NAME:SHARE"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album)], "another folder"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album / "a.png")], "is a file"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--out", f"{album}/a.png/x/y"], "is a file"),
     ):
         result = run("stylize", *arguments, "--url", service)
         assert result.exit_code == 2
@@ -208,6 +210,38 @@ def test_folder_without_files_is_no_album(tmp_path: Path) -> None:
 def test_photos_are_never_replaced_by_their_results(album: Path) -> None:
     with pytest.raises(UsageError, match="replace"):
         check_out(album / "sub" / "..", [album / "b.jpg"])
+
+
+@pytest.mark.parametrize("command", ["watch", "retry"])
+def test_folder_for_results_is_looked_at_before_anything_is_asked(
+    command: str, album: Path
+) -> None:
+    result = run(command, "j", "--out", str(album / "a.png"), "--url", "http://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_that_may_not_be_written_is_refused(album: Path) -> None:
+    album.chmod(0o500)
+    with pytest.raises(UsageError, match="permissions"):
+        check_out(album / "new" / "out")
+
+
+def test_results_that_cannot_be_written_are_told_with_their_job(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    """Where a disk fills, or a folder goes: they can be fetched to another one."""
+    out = tmp_path / "gone"
+    out.symlink_to(tmp_path / "nowhere" / "else")
+    options = ("--style", STYLE, "--out", str(out), "--json", "--url", service)
+    result = run("stylize", str(album / "b.jpg"), *options)
+    with Client(service) as client:
+        job = client.jobs()[0]
+    assert result.exit_code == 2
+    assert f"impasto watch {job.id} --out" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_address_is_asked_for_or_set_or_the_default(tmp_path: Path) -> None:
