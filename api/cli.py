@@ -1,6 +1,8 @@
 """The command line: `impasto`."""
 
+import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -291,5 +293,11 @@ def doctor(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what a stream's encoding lacks is written escaped.
+
+    Names of files need not be UTF-8, and the answer comes when all is painted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -1,5 +1,6 @@
 """A job followed to its end on the command line, and how it went told by words and exit codes."""
 
+import codecs
 import json
 import sys
 from collections.abc import Generator, Sequence
@@ -52,7 +53,9 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
 
 def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
     """Answer a script."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    # The stream's own escapes for what its encoding lacks would be no JSON.
+    ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
 
 
 @contextmanager

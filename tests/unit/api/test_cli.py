@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -258,6 +260,28 @@ def test_time_left_is_written_for_people() -> None:
         "3 min 20 s",
         "2 h 5 min",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_names_that_the_terminal_cannot_write_are_told_escaped(
+    form: str, encoding: str, service: str, album: Path, tmp_path: Path
+) -> None:
+    """Names of files need not be UTF-8; the answer comes when all is painted."""
+    photo = album / "m\xe9r\U0001f30a\udce9.jpg"
+    photo.write_bytes(b"sea")
+    command = (
+        *(sys.executable, "-c", "from api.cli import main; main()", "stylize", str(photo)),
+        *("--style", STYLE, "--out", str(tmp_path / "out"), "--url", service),
+        *(("--json",) if form == "json" else ()),
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        assert json.loads(done.stdout)["photos"][0]["photo"] == str(photo)
+    else:
+        assert rb"\udce9.jpg" in done.stdout
 
 
 def test_results_are_gathered_while_the_job_runs(service: str, album: Path, tmp_path: Path) -> None:
