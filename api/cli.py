@@ -1,6 +1,8 @@
 """The command line: `impasto`."""
 
+import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +11,16 @@ import typer
 from api.cli_album import parse_blend, send
 from api.cli_mounts import MountedGroup
 from api.cli_photos import check_out, collect_photos, each_is_a_photo
-from api.cli_service import UsageError, connect, fail, read_settings
+from api.cli_service import connect, fail
 from api.cli_tables import show_jobs, show_styles
 from api.cli_training import teach
 from api.cli_watch import print_json, see_album, see_training
 from api.client import TrainingWishes
+from infra.errors import ImpastoError
 from infra.jobs.model import Stroke
 from infra.jobs.training import LOSS_NETWORKS, PROFILES, SCHEDULES
-from infra.stack import StackFailed, StackRefused, run_foreground
+from infra.settings import load_settings
+from infra.stack import run_foreground
 
 app = typer.Typer(
     name="impasto",
@@ -68,10 +72,8 @@ def up(
     asked = {"port": port, "data": data}
     changes = {name: value for name, value in asked.items() if value is not None}
     try:
-        run_foreground(read_settings().model_copy(update=changes))
-    except (StackRefused, StackFailed) as error:
-        fail(error.detail)
-    except UsageError as error:
+        run_foreground(load_settings().model_copy(update=changes))
+    except (ImpastoError, OSError) as error:
         fail(str(error))
 
 
@@ -124,7 +126,7 @@ def stylize(
     with connect(url) as client:
         album = collect_photos(photos)
         check_out(out, album)
-        other = parse_blend(blend) if blend else None
+        other = parse_blend(blend) if blend is not None else None
         job = send(
             client,
             album,
@@ -210,6 +212,8 @@ def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
     cannot be watched.
     """
     with connect(url) as client:
+        if out is not None:
+            check_out(out)
         found = client.job(job)
         if found.kind == "train":
             see_training(client, found.id, out, as_json=as_json)
@@ -265,6 +269,8 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
     They become a job of their own; the old one stays as it is. Exit codes are those of `watch`.
     """
     with connect(url) as client:
+        if out is not None:
+            check_out(out)
         again = client.retry(job)
         see_album(client, again.id, out, sources=None, as_json=as_json)
 
@@ -287,5 +293,11 @@ def doctor(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what a stream's encoding lacks is written escaped.
+
+    Names of files need not be UTF-8, and the answer comes when all is painted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -5,19 +5,20 @@ from typing import Any
 
 import typer
 
-from api.cli_service import FAILED, UsageError, fail, read_settings
+from api.cli_service import FAILED, fail
 from api.cli_tables import show_findings
 from api.cli_watch import print_json
 from infra.doctor import Examined, examine
 from infra.errors import ImpastoError
+from infra.settings import load_settings
 from infra.stack.attach import attach_all
 
 
 def consult(*, repair: bool, as_json: bool) -> None:
     """Examine the deployment that the settings name, answer, and exit by how it is."""
     try:
-        found = examine(attach_all(read_settings()), repair=repair)
-    except (UsageError, ImpastoError) as error:
+        found = examine(attach_all(load_settings()), repair=repair)
+    except (ImpastoError, OSError) as error:
         fail(str(error))
     left = [item for item in found if not item.repaired]
     if as_json:

@@ -23,11 +23,17 @@ def collect_photos(arguments: Iterable[Path]) -> list[Path]:
     return photos
 
 
-def check_out(out: Path, photos: Iterable[Path]) -> None:
-    """Refuse a folder for results where they could replace the photos; raises UsageError."""
+def check_out(out: Path, photos: Iterable[Path] = ()) -> None:
+    """Refuse a folder for results that cannot be one, or where they could replace the photos.
+
+    Raises UsageError, so that nothing is painted that cannot be kept.
+    """
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"--out {out} is no folder: {there} is a file; name another one.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {out} cannot be written: check the permissions of {there}.")
     target = out.resolve()
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file; name a folder.")
     if inside := next((photo for photo in photos if photo.resolve().parent == target), None):
         raise UsageError(
             f"--out {out} holds {inside.name} itself, which its result would replace; "

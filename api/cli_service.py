@@ -5,8 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from pydantic import ValidationError
-
 from api.client import Client, ClientError, ServiceUnreachable
 from infra.errors import ImpastoError
 from infra.settings import Settings, load_settings
@@ -18,18 +16,6 @@ FAILED, TROUBLE, INTERRUPTED = 1, 2, 130
 
 class UsageError(Exception):
     """The command cannot be carried out as it was given; one line says why."""
-
-
-def read_settings() -> Settings:
-    """Read the environment; raises UsageError with every wrong variable named."""
-    try:
-        return load_settings()
-    except ValidationError as error:
-        wrong = ", ".join(
-            f"IMPASTO_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
-            for item in error.errors(include_url=False)
-        )
-        raise UsageError(f"The environment is not valid: {wrong}") from error
 
 
 def find_url(asked: str | None, settings: Settings) -> str:
@@ -45,7 +31,7 @@ def find_url(asked: str | None, settings: Settings) -> str:
 def connect(url: str | None) -> Generator[Client]:
     """Open the client for one command, and end the process with one line where it fails."""
     try:
-        settings = read_settings()
+        settings = load_settings()
         key = settings.api_key.get_secret_value() if settings.api_key else None
         with Client(find_url(url, settings), key) as client:
             yield client

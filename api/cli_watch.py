@@ -1,13 +1,15 @@
 """A job followed to its end on the command line, and how it went told by words and exit codes."""
 
+import codecs
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from api.cli_album import Painted, follow, succeeded
-from api.cli_service import FAILED, INTERRUPTED
+from api.cli_service import FAILED, INTERRUPTED, UsageError
 from api.cli_tables import show_results, show_stages
 from api.cli_training import fetch_pictures, follow_training, published_stages, try_it
 from api.client import Client
@@ -21,7 +23,8 @@ def see_album(
 ) -> None:
     """Watch an album to its end, answer, and exit by how it went."""
     try:
-        job, harvest = follow(client, job_id, out, quiet=as_json)
+        with _job_named(job_id):
+            job, harvest = follow(client, job_id, out, quiet=as_json)
     except KeyboardInterrupt:
         _leave(job_id, f"impasto watch {job_id} --out DIR")
     _answer_album(job, harvest.photos(sources), as_json=as_json)
@@ -36,7 +39,8 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
     except KeyboardInterrupt:
         _leave(job_id, f"impasto watch {job_id}")
     stages = published_stages(client, job)
-    files = fetch_pictures(client, job, out) if out is not None else []
+    with _job_named(job_id):
+        files = fetch_pictures(client, job, out) if out is not None else []
     if as_json:
         documents = [stage.model_dump(mode="json") for stage in stages]
         paths = [str(path) for path in files]
@@ -49,7 +53,20 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
 
 def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
     """Answer a script."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    # The stream's own escapes for what its encoding lacks would be no JSON.
+    ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
+
+
+@contextmanager
+def _job_named(job_id: str) -> Generator[None]:
+    """Say which job it was whose results could not be written: the service still has them."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{error}. The service keeps job {job_id}: impasto watch {job_id} --out DIR"
+        ) from error
 
 
 def _leave(job_id: str, again: str) -> NoReturn:

@@ -105,7 +105,7 @@ class Client:
 
     def style(self, name: str) -> StyleWithCard:
         """Return one style and its card."""
-        return self._service.get(f"/v1/styles/{quote(name, safe='')}", StyleWithCard)
+        return self._service.get(f"/v1/styles/{_quoted(name)}", StyleWithCard)
 
     def submit(
         self,
@@ -126,8 +126,7 @@ class Client:
         fields = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
-        files = [("photos", Path(photo)) for photo in photos]
-        return self._send(UploadBody(fields, files, sent=sent))
+        return self._send(fields, [("photos", Path(photo)) for photo in photos], sent)
 
     def submit_stored(
         self,
@@ -161,7 +160,7 @@ class Client:
         """
         wanted = {name: _field(wish) for name, wish in wishes.items() if wish is not None}
         files = [("painting", Path(painting)), *(("previews", Path(photo)) for photo in previews)]
-        return self._send(UploadBody({"kind": "train", "style": style, **wanted}, files, sent=sent))
+        return self._send({"kind": "train", "style": style, **wanted}, files, sent)
 
     def submit_stored_training(
         self,
@@ -180,7 +179,7 @@ class Client:
 
     def stages(self, style: str) -> list[StageDetail]:
         """Return the stages of a style that can be used, from the base to the strongest."""
-        return self._service.get(f"/v1/styles/{quote(style, safe='')}/stages", StageList).stages
+        return self._service.get(f"/v1/styles/{_quoted(style)}/stages", StageList).stages
 
     def corpora(self) -> list[Corpus]:
         """Return the corpora that styles can be learnt on."""
@@ -192,15 +191,15 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
-        return self._service.get(f"/v1/jobs/{job_id}", Job)
+        return self._service.get(_job_address(job_id), Job)
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""
-        return self._service.ask("POST", f"/v1/jobs/{job_id}/cancel", Job)
+        return self._service.ask("POST", f"{_job_address(job_id)}/cancel", Job)
 
     def retry(self, job_id: str) -> Job:
         """Work the failed photos of an album again; returns the new job."""
-        return self._service.ask("POST", f"/v1/jobs/{job_id}/retry", Job)
+        return self._service.ask("POST", f"{_job_address(job_id)}/retry", Job)
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """Yield the job as it is, again and again, the last time when it has ended.
@@ -218,7 +217,7 @@ class Client:
 
     def items(self, job_id: str, *, start: int = 0) -> Iterator[Item]:
         """Yield the photos of a job from `start` on, page by page."""
-        address: str | None = f"/v1/jobs/{job_id}/items?offset={start}&limit={PAGE}"
+        address: str | None = f"{_job_address(job_id)}/items?offset={start}&limit={PAGE}"
         while address:
             page = self.patiently(lambda at=address: self._service.get(at, ItemPage))
             yield from page.items
@@ -226,7 +225,7 @@ class Client:
 
     def page(self, job_id: str, *, start: int, limit: int = PAGE) -> list[Item]:
         """Return at most `limit` photos of a job, from `start` on."""
-        address = f"/v1/jobs/{job_id}/items?offset={start}&limit={limit}"
+        address = f"{_job_address(job_id)}/items?offset={start}&limit={limit}"
         return self.patiently(lambda: self._service.get(address, ItemPage)).items
 
     def download(self, item: Item, folder: Path, *, name: str | None = None) -> Path:
@@ -246,9 +245,33 @@ class Client:
         """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
         return self._service.save(address, path)
 
-    def _send(self, body: UploadBody) -> Job:
+    def _send(
+        self,
+        fields: Mapping[str, str],
+        files: Sequence[tuple[str, Path]],
+        sent: Callable[[int], None] | None,
+    ) -> Job:
+        try:
+            body = UploadBody(fields, files, sent=sent)
+        except UnicodeEncodeError as error:
+            raise ClientError(f"{error.object!r} cannot be sent: it is no text.") from error
         headers = {"Content-Type": body.content_type}
         return self._service.ask("POST", "/v1/jobs", Job, content=iter(body), headers=headers)
+
+
+def _job_address(job_id: str) -> str:
+    """Return where a job is; raises ClientError for what no server takes for one's id.
+
+    Servers read a quoted slash as a slash, and nothing, or dots, lead to other addresses.
+    """
+    if job_id in ("", ".", "..") or "/" in job_id:
+        raise ClientError(f"No job {job_id!r} is known here; check the id.", type="job-missing")
+    return f"/v1/jobs/{_quoted(job_id)}"
+
+
+def _quoted(name: str) -> str:
+    """Write a name as one part of an address; names from a command line need not be UTF-8."""
+    return quote(name, safe="", errors="surrogateescape")
 
 
 def _field(wish: object) -> str:

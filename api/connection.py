@@ -52,15 +52,25 @@ class Connection:
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """Nothing is sent yet; raises ClientError for an address, key or proxy that cannot be."""
         self.url = url.rstrip("/")
         self._sleep = sleep
-        self._http = httpx2.Client(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=TIMEOUT,
-            transport=transport,
-            trust_env=not is_loopback(_host(self.url)),  # no proxy leads to this machine
-        )
+        headers = {"Authorization": f"Bearer {_sendable(key)}"} if key else {}
+        trust_env = not is_loopback(_host(self.url))  # no proxy leads to this machine
+        try:
+            self._http = httpx2.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=TIMEOUT,
+                transport=transport,
+                trust_env=trust_env,
+            )
+        except (httpx2.InvalidURL, ValueError, ImportError):
+            # Not from httpx's error, which repeats the proxy's address: it may hold a password.
+            raise ClientError(
+                "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used; they "
+                "take addresses such as http://proxy.example.com:3128."
+            ) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -131,6 +141,13 @@ def _host(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ClientError(f"{url!r} is no service's address, such as http://127.0.0.1:8000.")
     return parsed.host
+
+
+def _sendable(key: str) -> str:
+    """Refuse a key that no header can carry, without repeating it."""
+    if not (key.isascii() and key.isprintable()):
+        raise ClientError("The API key (IMPASTO_API_KEY) must be printable ASCII, on one line.")
+    return key
 
 
 def own_address(address: str) -> str:

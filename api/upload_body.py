@@ -21,8 +21,11 @@ class UploadBody:
         *,
         sent: Callable[[int], None] | None = None,
     ) -> None:
-        """`files` are pairs of a field and a file; `sent` is told the bytes of files that went."""
-        self._fields = fields
+        """`files` are pairs of a field and a file; `sent` is told the bytes of files that went.
+
+        Raises UnicodeEncodeError for a field that UTF-8 cannot write.
+        """
+        self._fields = {name: value.encode() for name, value in fields.items()}
         self._files = files
         self._sent = sent
         self._boundary = secrets.token_hex(16)
@@ -35,7 +38,7 @@ class UploadBody:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body; raises OSError when a file cannot be read."""
         for name, value in self._fields.items():
-            yield self._head(f'name="{_escape(name)}"') + value.encode() + b"\r\n"
+            yield self._head(f'name="{_escape(name)}"') + value + b"\r\n"
         for name, path in self._files:
             yield self._head(f'name="{_escape(name)}"; filename="{_escape(path.name)}"')
             yield from self._content(path)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from infra import tether
+from infra.errors import ImpastoError
 from infra.settings import Settings, load_settings
-from infra.stack import EmbeddedStack, StackFailed, StackRefused
+from infra.stack import EmbeddedStack, StackFailed
 from infra.stack.folder import DataFolder
 from infra.stack.supervision import tethered
 
@@ -49,7 +50,7 @@ def show(*, photos: Path | None, out: Path, style: str, data: Path | None, run: 
     try:
         with _folder(data) as folder:
             code = _through_stack(folder, lambda stack: _stylize(album, out, style, stack, run))
-    except (StackFailed, StackRefused) as error:
+    except ImpastoError as error:
         print(error.detail, file=sys.stderr)
         return 2
     if code == SOME_FAILED and photos is not None:

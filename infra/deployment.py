@@ -53,7 +53,8 @@ class Deployment:
 def connect(settings: Settings) -> Deployment:
     """Put the services together; nothing is sent yet.
 
-    Raises ServiceUnavailable when the settings name no Redis or no S3.
+    Raises ServiceUnavailable when the settings name no Redis or no S3, InvalidSettings when what
+    they name cannot be one.
     """
     objects = connect_s3(settings)
     redis = connect_redis(settings)

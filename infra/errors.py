@@ -23,6 +23,16 @@ class ImpastoError(Exception):
         self.detail = detail
 
 
+class InvalidSettings(ImpastoError):
+    """The environment says something that cannot be; `detail` names the setting, not its value.
+
+    Values may be secrets: keys, or the password in an address.
+    """
+
+    type = "invalid-settings"
+    title = "The settings are not valid."
+
+
 class JobMissing(ImpastoError):
     """No job of this tenant has that id."""
 

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from infra.errors import ServiceUnavailable
+from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
 
 #: Seconds until a connection must stand.
@@ -71,17 +71,26 @@ def redis_address(settings: Settings) -> str:
 def connect_redis(settings: Settings) -> RedisClient:
     """Return a client of the Redis that the settings name; nothing is sent yet.
 
-    It speaks text, may be shared by threads, and connects again by itself.
+    It speaks text, may be shared by threads, and connects again by itself. Raises
+    InvalidSettings for an address that cannot be one, ServiceUnavailable where none is named.
     """
-    client = redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-        redis_address(settings),
-        decode_responses=True,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        socket_keepalive=True,
-        health_check_interval=HEALTH_CHECK_SECONDS,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
-    )
+    address = redis_address(settings)
+    try:
+        client = redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            address,
+            decode_responses=True,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            socket_keepalive=True,
+            health_check_interval=HEALTH_CHECK_SECONDS,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
+        )
+    except ValueError:
+        # Neither the address nor redis-py's error, which repeats parts of it: it holds a password.
+        raise InvalidSettings(
+            "IMPASTO_REDIS_URL is no address of a Redis, such as redis://:PASSWORD@HOST:6379/0 "
+            "(in a password, write / as %2F and @ as %40)."
+        ) from None
     return cast("RedisClient", client)
 
 

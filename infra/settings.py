@@ -1,15 +1,48 @@
 """Every setting of Impasto and its one reader: the environment, prefix ``IMPASTO_``."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infra.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
 
 EngineSetting = Literal["auto", "torch", "openvino"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
+
+
+def _read_json(value: object) -> object:
+    """Read a variable here, where what is wrong with it is told under its name, as of any other."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise PydanticCustomError("json", "Input should be JSON") from error
+
+
+def _tell_tenants_apart(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Refuse a key that opens the door to whoever sends none, or that two tenants share."""
+    secrets = [key.get_secret_value().strip() for key in keys.values()]
+    if "" in secrets:
+        raise PydanticCustomError("empty_key", "No key may be empty")
+    if len(set(secrets)) < len(secrets):
+        raise PydanticCustomError("shared_key", "Each tenant needs a key of its own")
+    return keys
+
+
+#: Tenant to key. pydantic-settings would read the JSON itself, and end with an error of its own.
+ApiKeys = Annotated[
+    dict[str, SecretStr],
+    NoDecode,
+    BeforeValidator(_read_json),
+    AfterValidator(_tell_tenants_apart),
+]
 
 
 class Settings(BaseSettings):
@@ -19,7 +52,12 @@ class Settings(BaseSettings):
     children through these same variables.
     """
 
-    model_config = SettingsConfigDict(env_prefix="IMPASTO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_",
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # an error is logged and shown, and the input may be a secret
+    )
 
     #: Folder that holds everything an embedded stack keeps.
     data: Path = Path(".impasto")
@@ -37,7 +75,7 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 picks one.")
-    api_keys: dict[str, SecretStr] = Field(
+    api_keys: ApiKeys = Field(
         default_factory=dict,
         description='Tenant to key, as JSON: {"alice": "…"}. Needed for any host but loopback.',
     )
@@ -60,8 +98,8 @@ class Settings(BaseSettings):
     ring_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     #: Days after its end at which a job is removed, with its uploads, results, manifests and
-    #: records; unset keeps everything. Styles stay.
-    retention_days: Annotated[float, Field(gt=0)] | None = None
+    #: records; unset keeps everything. Styles stay. A century at most: dates end with year 9999.
+    retention_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] | None = None
 
     #: Jobs that may be open at the same time: of one tenant, and of all.
     max_tenant_open_jobs: Annotated[int, Field(ge=1)] = 20_000
@@ -133,6 +171,15 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment once.
 
-    Raises pydantic.ValidationError with every wrong variable named.
+    Raises InvalidSettings with every wrong variable named.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Of where the mistake is, the variable alone: below it stands what the user wrote. From
+        # None for the same reason, as the service logs what it was raised from.
+        wrong = {
+            f"IMPASTO_{str(item['loc'][0]).upper()}: {item['msg']}": None
+            for item in error.errors(include_url=False, include_input=False)
+        }
+        raise InvalidSettings(f"The environment is not valid: {', '.join(wrong)}") from None

@@ -1,6 +1,5 @@
 """`python -m trainer.backbone_cli`: make a backbone, and quick styles over one, on this machine."""
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from infra.errors import ImpastoError
 from trainer.arithmetic import set_up_cpu
 from trainer.backbone import Lesson, Trained, read_lessons, train_backbone
 from trainer.card import Losses
-from trainer.cli import console
+from trainer.cli_console import console, fail
 from trainer.folder import SHEET_PHOTOS
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.measure import Measured
@@ -216,8 +215,7 @@ def main() -> None:
     try:
         app()
     except (ImpastoError, UnknownLossNetwork, ValueError, OSError) as error:
-        console.print(f"[red]error[/red] {error}", soft_wrap=True)
-        sys.exit(2)
+        fail(str(error))
 
 
 if __name__ == "__main__":

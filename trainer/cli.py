@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
@@ -15,6 +14,7 @@ from infra.jobs.training import SCHEDULES
 from infra.settings import load_settings
 from trainer.arithmetic import Arithmetic, set_up_cpu
 from trainer.card import StyleCard
+from trainer.cli_console import console, fail
 from trainer.corpus import CorpusRejected, read_picture
 from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
 from trainer.objective import Recipe
@@ -32,7 +32,6 @@ from worker.netfile import unpack
 DEFAULT_SCHEDULE = "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700"
 #: Short side (px) of the photo in a `picture`.
 PICTURE_SIDE = 400
-console = Console(stderr=True)
 app = typer.Typer(
     help="Train transform nets on this machine, stage by stage.",
     no_args_is_help=True,
@@ -294,5 +293,4 @@ def main() -> None:
     try:
         app()
     except (ImpastoError, UnknownLossNetwork, ValueError, OSError) as error:
-        console.print(f"[red]error[/red] {error}", soft_wrap=True)
-        sys.exit(2)
+        fail(str(error))

@@ -1,9 +1,8 @@
 """Prepare photos that styles are learned on, and list what is prepared."""
 
 import re
-import sys
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from infra.errors import ImpastoError
 from infra.settings import load_settings
 from infra.stack.attach import attach
 from infra.storage.s3 import S3Store, connect_s3
+from trainer.cli_console import console, fail
 from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation, Sources
 from trainer.shards import CorpusIndex, CorpusMissing, read_corpus_index
 
@@ -23,7 +23,6 @@ CORPUS_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 #: How an album of the service is named in place of a folder.
 ALBUM: Final = "job:"
 
-console = Console(stderr=True)
 app = typer.Typer(
     help="Prepare photos that styles are learned on, and list what is prepared.",
     no_args_is_help=True,
@@ -31,7 +30,16 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Tenant = Annotated[str, typer.Option(help="Whose corpus it is.")]
+
+def _check_tenant(name: str) -> str:
+    try:
+        layout.tenant_prefix(name)
+    except ValueError:
+        fail(f"{name!r} cannot be a tenant's name: it is one part of a key in the bucket.")
+    return name
+
+
+Tenant = Annotated[str, typer.Option(help="Whose corpus it is.", callback=_check_tenant)]
 
 
 @app.command("add")
@@ -47,12 +55,12 @@ def add_command(
     Example: impasto corpus add coco ~/coco/train2017
     """
     if not CORPUS_NAME.fullmatch(name):
-        _fail(f"{name!r} cannot be a corpus's name: use a-z, 0-9 and hyphens.")
+        fail(f"{name!r} cannot be a corpus's name: use a-z, 0-9 and hyphens.")
     try:
         objects = connect_s3(attach(load_settings()))
         index = _prepare(objects, tenant, name, _sources(objects, tenant, photos))
-    except ImpastoError as error:
-        _fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        fail(str(error))
     console.print(f"Corpus {name}: {_summary(index)}.")
 
 
@@ -65,8 +73,8 @@ def list_command(tenant: Tenant = "default") -> None:
         for index in _whole(objects, tenant):
             size = sum(file.bytes for file in index.files) / 1e6
             table.add_row(index.name, str(index.photos), str(index.shards), f"{size:.0f}")
-    except ImpastoError as error:
-        _fail(error.detail)
+    except (ImpastoError, OSError) as error:
+        fail(str(error))
     Console().print(table)
 
 
@@ -110,8 +118,3 @@ def _whole(objects: S3Store, tenant: str) -> list[CorpusIndex]:
 def _summary(index: CorpusIndex) -> str:
     text = f"{index.photos} photos in {index.shards} shards"
     return f"{text}, {index.skipped} could not be used" if index.skipped else text
-
-
-def _fail(detail: str) -> NoReturn:
-    console.print(f"[red]error[/red] {detail}", soft_wrap=True)
-    sys.exit(2)

@@ -29,7 +29,8 @@ def examine(
     """Return everything that is wrong; with `repair`, put right what can be without risk.
 
     A server that does not answer is a finding, and what needs it is not looked at. Raises
-    ServiceUnavailable when the settings name no Redis or no S3.
+    ServiceUnavailable when the settings name no Redis or no S3, InvalidSettings when what they
+    name cannot be one.
     """
     found = list(_findings(connect(settings), clock))
     # Each once: several findings may ask for the same sweep.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -104,10 +105,11 @@ class EmbeddedStack:
     def start(self) -> None:
         """Start every program; they need a moment until they are ready.
 
-        Raises StackRefused when the settings are unsafe, or a stack runs on the data already.
+        Raises StackRefused when the settings are unsafe, the data folder cannot be one, or a stack
+        runs on it already.
         """
         _refuse_open_door(self._asked)
-        folder = self._folder = DataFolder.prepare(self._asked.data)
+        folder = self._folder = _prepare(self._asked.data)
         try:
             self._take(folder)
             credentials = keep_credentials(folder.run / "credentials.json")
@@ -251,6 +253,16 @@ def _refuse_open_door(settings: Settings) -> None:
         f"Anybody who reaches {settings.host} could use this service: set IMPASTO_API_KEYS "
         'to keys such as {"alice": "a-long-secret"}, or IMPASTO_HOST to 127.0.0.1.'
     )
+
+
+def _prepare(data: Path) -> DataFolder:
+    try:
+        return DataFolder.prepare(data)
+    except OSError as error:
+        raise StackRefused(
+            f"{error.filename} cannot be made, or be used as a folder ({error.strerror}); name "
+            "another one by IMPASTO_DATA or --data."
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

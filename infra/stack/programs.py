@@ -56,7 +56,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
     """Choose ports and programs; a server that the settings name is not started.
 
     Raises StackRefused when the API's port was asked for by name and is taken, or when a
-    dependency is not installed.
+    dependency is not installed, and InvalidSettings when a server is named that cannot be one.
     """
     _require_extras()
     book = PortBook(folder.run / "ports.json")
@@ -81,7 +81,19 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
     programs += [_api(settings.host, api_port), _worker()]
     if find_spec("torchvision"):  # the extra `trainer` is installed
         programs.append(_trainer())
-    return Plan(settings.model_copy(update=known), tuple(programs), ports)
+    complete = settings.model_copy(update=known)
+    if settings.model_fields_set & {"redis_url", "s3_endpoint", "s3_region"}:
+        _check_servers(complete)
+    return Plan(complete, tuple(programs), ports)
+
+
+def _check_servers(settings: Settings) -> None:
+    """Refuse servers that no client can be made for: every program would end, again and again."""
+    from infra.redis_client import connect_redis  # slow to import, as boto3 is, and seldom needed
+    from infra.storage.s3 import s3_client
+
+    connect_redis(settings)
+    s3_client(settings)
 
 
 def _api_port(settings: Settings, book: PortBook) -> int:

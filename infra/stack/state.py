@@ -36,7 +36,7 @@ def read_state(folder: DataFolder) -> StackState | None:
     """What the last stack said of itself; it may be gone. None when nothing readable is there."""
     try:
         return StackState.model_validate_json(folder.state.read_text())
-    except (FileNotFoundError, ValidationError):
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
 
 

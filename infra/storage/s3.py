@@ -10,10 +10,11 @@ from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
     ClientError,
+    InvalidRegionError,
 )
 from urllib3.exceptions import HTTPError
 
-from infra.errors import ServiceUnavailable
+from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
 from infra.storage.port import ObjectInfo, ObjectMissing
 
@@ -209,7 +210,7 @@ def connect_s3(settings: Settings) -> S3Store:
     """Return the store that the settings name; nothing is sent yet.
 
     Without keys in the settings boto3 looks for them where it always does. Raises
-    ServiceUnavailable when no S3 is named.
+    ServiceUnavailable when no S3 is named, InvalidSettings as `s3_client` does.
     """
     if settings.s3_endpoint is None:
         raise ServiceUnavailable(
@@ -219,17 +220,39 @@ def connect_s3(settings: Settings) -> S3Store:
 
 
 def s3_client(settings: Settings) -> S3Client:
-    """Return a client of the S3 that the settings name; its errors are botocore's own."""
+    """Return a client of the S3 that the settings name; its errors are botocore's own.
+
+    Raises InvalidSettings where none can be made of them.
+    """
     access, secret = settings.s3_access_key, settings.s3_secret_key
-    client = cast("Any", Session()).client(
-        "s3",
-        endpoint_url=settings.s3_endpoint,
-        region_name=settings.s3_region,
-        aws_access_key_id=access.get_secret_value() if access else None,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        config=_config(),
-    )
+    with _refused():
+        client = cast("Any", Session()).client(
+            "s3",
+            endpoint_url=settings.s3_endpoint,
+            region_name=settings.s3_region,
+            aws_access_key_id=access.get_secret_value() if access else None,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            config=_config(),
+        )
     return cast("S3Client", client)
+
+
+@contextmanager
+def _refused() -> Generator[None]:
+    """Turn what boto3 says of settings into ours."""
+    try:
+        yield
+    except InvalidRegionError as error:
+        raise InvalidSettings(
+            "IMPASTO_S3_REGION is no name of a region, such as us-east-1."
+        ) from error
+    except BotoCoreError as error:  # half a pair of keys, or of boto3's own environment
+        raise InvalidSettings(f"S3 cannot be used with these settings: {error}") from error
+    except ValueError:
+        # Not from botocore's error, which repeats the address: it may hold a password.
+        raise InvalidSettings(
+            "IMPASTO_S3_ENDPOINT is no address of an S3, such as https://s3.example.com."
+        ) from None
 
 
 def _config() -> Config:

@@ -1,6 +1,9 @@
 """The command line against the app."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,8 +126,10 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
     for arguments, line in (
         ([str(album), "--style", "cubism"], "cubism"),
         ([str(album / "gone.jpg"), "--style", STYLE], "is not there"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--blend", ""], "NAME:SHARE"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album)], "another folder"),
         ([str(album / "b.jpg"), "--style", STYLE, "--out", str(album / "a.png")], "is a file"),
+        ([str(album / "b.jpg"), "--style", STYLE, "--out", f"{album}/a.png/x/y"], "is a file"),
     ):
         result = run("stylize", *arguments, "--url", service)
         assert result.exit_code == 2
@@ -132,11 +137,61 @@ def test_wrong_use_is_one_line_and_exit_code_2(service: str, album: Path) -> Non
         assert result.stderr.count("\n") == 1
 
 
-def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMPASTO_PORT", "many")
-    result = run("styles")
+def test_what_was_typed_need_not_be_text(service: str, album: Path) -> None:
+    photo, strange = str(album / "b.jpg"), "x\udcff"
+    for command in (
+        ["watch", "a\x01b"],
+        ["cancel", ""],
+        ["retry", strange],
+        ["stylize", photo, "--style", strange],
+        ["stylize", photo, "--style", STYLE, "--blend", f"{strange}:0.5"],
+        ["train", photo, "--name", strange],
+        ["train", photo, "--name", "night", "--title", strange],
+    ):
+        result = run(*command, "--url", service)
+        assert result.exit_code == 2, result.output
+        assert result.stderr.splitlines()[-1].startswith("impasto: ")
+
+
+@pytest.mark.parametrize("command", ["styles", "doctor", "up"])
+@pytest.mark.parametrize(
+    ("variable", "value"), [("IMPASTO_PORT", "many"), ("IMPASTO_API_KEYS", "alice:SECRET")]
+)
+def test_wrong_environment_is_named_in_one_line(
+    variable: str, value: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run(*command.split())
     assert result.exit_code == 2
-    assert "IMPASTO_PORT" in result.stderr
+    assert variable in result.stderr
+    assert "SECRET" not in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("variable", ["IMPASTO_S3_ENDPOINT", "IMPASTO_REDIS_URL"])
+def test_doctor_names_a_server_that_cannot_be_one(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://127.0.0.1:9/0")
+    monkeypatch.setenv(variable, "nonsense")
+    result = run("doctor")
+    assert result.exit_code == 2
+    assert variable in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["up", "doctor"])
+def test_data_folder_that_is_a_file_is_told_in_one_line(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "file"
+    data.touch()
+    monkeypatch.setenv("IMPASTO_DATA", str(data))
+    result = run(command)
+    assert result.exit_code == 2
+    assert str(data) in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_help_teaches_by_example() -> None:
@@ -159,6 +214,38 @@ def test_photos_are_never_replaced_by_their_results(album: Path) -> None:
         check_out(album / "sub" / "..", [album / "b.jpg"])
 
 
+@pytest.mark.parametrize("command", ["watch", "retry"])
+def test_folder_for_results_is_looked_at_before_anything_is_asked(
+    command: str, album: Path
+) -> None:
+    result = run(command, "j", "--out", str(album / "a.png"), "--url", "http://127.0.0.1:9")
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folder_that_may_not_be_written_is_refused(album: Path) -> None:
+    album.chmod(0o500)
+    with pytest.raises(UsageError, match="permissions"):
+        check_out(album / "new" / "out")
+
+
+def test_results_that_cannot_be_written_are_told_with_their_job(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    """Where a disk fills, or a folder goes: they can be fetched to another one."""
+    out = tmp_path / "gone"
+    out.symlink_to(tmp_path / "nowhere" / "else")
+    options = ("--style", STYLE, "--out", str(out), "--json", "--url", service)
+    result = run("stylize", str(album / "b.jpg"), *options)
+    with Client(service) as client:
+        job = client.jobs()[0]
+    assert result.exit_code == 2
+    assert f"impasto watch {job.id} --out" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_address_is_asked_for_or_set_or_the_default(tmp_path: Path) -> None:
     nowhere = Settings(data=tmp_path)
     assert find_url("http://a", nowhere) == "http://a"
@@ -173,6 +260,28 @@ def test_time_left_is_written_for_people() -> None:
         "3 min 20 s",
         "2 h 5 min",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_names_that_the_terminal_cannot_write_are_told_escaped(
+    form: str, encoding: str, service: str, album: Path, tmp_path: Path
+) -> None:
+    """Names of files need not be UTF-8; the answer comes when all is painted."""
+    photo = album / "m\xe9r\U0001f30a\udce9.jpg"
+    photo.write_bytes(b"sea")
+    command = (
+        *(sys.executable, "-c", "from api.cli import main; main()", "stylize", str(photo)),
+        *("--style", STYLE, "--out", str(tmp_path / "out"), "--url", service),
+        *(("--json",) if form == "json" else ()),
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        assert json.loads(done.stdout)["photos"][0]["photo"] == str(photo)
+    else:
+        assert rb"\udce9.jpg" in done.stdout
 
 
 def test_results_are_gathered_while_the_job_runs(service: str, album: Path, tmp_path: Path) -> None:

@@ -131,6 +131,19 @@ def test_watch_knows_a_training_and_fetches_its_pictures(
     assert str(out / "losses.svg") in result.stdout
 
 
+def test_pictures_that_cannot_be_written_are_told_with_their_job(
+    service: str, painting: Path, tmp_path: Path
+) -> None:
+    with Client(service) as client:
+        job = client.submit_training(painting, style="night", schedule=SCHEDULE)
+    out = tmp_path / "gone"
+    out.symlink_to(tmp_path / "nowhere" / "else")
+    result = run("watch", job.id, "--out", str(out), "--json", "--url", service)
+    assert result.exit_code == 2
+    assert f"impasto watch {job.id} --out" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_jobs_and_styles_show_trainings_as_what_they_are(service: str, painting: Path) -> None:
     train(painting, service)
     assert "2/2 stages" in run("jobs", "--url", service).stdout

@@ -1,6 +1,7 @@
 """The Python client against the app: over a socket, and against a service that comes and goes."""
 
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,6 +149,31 @@ def test_address_that_is_none_is_refused(url: str) -> None:
         Client(url)
 
 
+@pytest.mark.parametrize("key", ["a\nSECRET", "SÉCRET", "SECRET\x7f", "SECRET\udcff"])
+def test_key_that_no_header_can_carry_is_refused_without_being_repeated(key: str) -> None:
+    with pytest.raises(ClientError, match="IMPASTO_API_KEY") as caught:
+        Client("http://impasto.example", key)
+    assert "CRET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "proxy", ["::bad::", "nonsense://", "http://u:SECRET@proxy:port", "socks9://u:SECRET@proxy"]
+)
+def test_proxy_that_is_none_is_refused_without_its_password(
+    variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(ClientError, match="HTTP_PROXY") as caught:
+        Client("http://impasto.example")
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_proxy_leads_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://")
+    Client("http://127.0.0.1:9").close()
+
+
 def test_watching_bears_a_service_that_is_away_for_a_while() -> None:
     answers: list[Exception | httpx2.Response] = [
         httpx2.ConnectError("refused"),
@@ -201,6 +227,40 @@ def test_key_is_never_taken_to_another_server(address: str, tmp_path: Path) -> N
     client = client_of(lambda _: pytest.fail("was asked"))
     with pytest.raises(ClientError, match="not its own"):
         client.download(item(result=address), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "job", ["../styles", "a b?c#d", "a%2Fb", "a\x01b", "\udcff", "", ".", ".."]
+)
+def test_what_is_no_id_is_no_job(job: str, service: str) -> None:
+    """Whatever it is made of, it leads to no other address."""
+    with Client(service) as client:
+        for ask in (
+            client.job,
+            client.cancel,
+            client.retry,
+            lambda job: list(client.items(job)),
+            lambda job: client.page(job, start=0),
+        ):
+            with pytest.raises(ClientError, match="No job") as caught:
+                ask(job)
+            assert caught.value.type == "job-missing"
+
+
+def test_name_that_is_no_text_is_no_style(service: str) -> None:
+    with Client(service) as client:
+        for ask in (client.style, client.stages):
+            with pytest.raises(ClientError) as caught:
+                ask("\udcff")
+            assert caught.value.type == "style-missing"
+
+
+def test_field_that_is_no_text_is_never_sent(album: list[Path]) -> None:
+    client = client_of(lambda _: pytest.fail("was asked"))
+    with pytest.raises(ClientError, match=r"x\\udcff"):
+        client.submit_training(album[0], style="night", title="x\udcff")
+    with pytest.raises(ClientError, match="udcff"):
+        client.submit(album, style="\udcff")
 
 
 def test_key_goes_with_every_request() -> None:

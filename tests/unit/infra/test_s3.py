@@ -1,6 +1,7 @@
 """How S3's trouble reaches us; the rest of the store is tested over a real server."""
 
 import io
+import traceback
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from urllib3.exceptions import ProtocolError
 
-from infra.errors import ServiceUnavailable
+from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
 from infra.storage.port import ObjectMissing
 from infra.storage.s3 import S3Store, connect_s3
@@ -131,3 +132,20 @@ def test_bucket_that_may_not_be_looked_at_is_told() -> None:
 def test_no_address_is_told_with_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match="IMPASTO_S3_ENDPOINT"):
         connect_s3(Settings(s3_endpoint=None))
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"s3_endpoint": "nonsense"}, "IMPASTO_S3_ENDPOINT"),
+        ({"s3_endpoint": "http://user:SECRET@bad host"}, "IMPASTO_S3_ENDPOINT"),
+        ({"s3_endpoint": "http://127.0.0.1:9", "s3_region": "bad region"}, "IMPASTO_S3_REGION"),
+        ({"s3_endpoint": "http://127.0.0.1:9", "s3_access_key": "AKIA"}, "aws_secret_access_key"),
+    ],
+)
+def test_settings_that_no_client_can_be_made_of_are_told(
+    settings: Mapping[str, str], fault: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=fault) as caught:
+        connect_s3(Settings.model_validate(settings))
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))

@@ -225,6 +225,15 @@ def test_a_host_that_others_reach_needs_keys(tmp_path: Path) -> None:
         stack.wait_ready(20)
 
 
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """Nothing runs on it, and nothing can."""
+    data = tmp_path / "file"
+    data.touch()
+    assert running_stack(data) is None
+    with pytest.raises(StackRefused, match="IMPASTO_DATA"):
+        EmbeddedStack(Settings(data=data), planner=Standins()).start()
+
+
 def test_a_failing_plan_leaves_the_data_folder_free(tmp_path: Path) -> None:
     """A start that did not succeed holds no lock."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.errors import InvalidSettings
 from infra.settings import Settings
 from infra.stack import StackRefused
 from infra.stack.credentials import Credentials, keep_credentials
@@ -55,11 +56,29 @@ def test_a_server_that_the_settings_name_is_not_started(
         redis_url=SecretStr("rediss://cache.example:6380/0"),
         s3_endpoint="https://s3.example",
         s3_access_key=SecretStr("mine"),
+        s3_secret_key=SecretStr("mine too"),
     )
     plan = make_plan(settings, folder, credentials)
     assert {"redis", "s3"}.isdisjoint(_names(plan))
     assert plan.settings.redis_url == settings.redis_url
     assert plan.settings.s3_access_key == settings.s3_access_key
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"redis_url": SecretStr("nonsense")},
+        {"s3_endpoint": "nonsense"},
+        {"s3_region": "bad region"},
+    ],
+)
+def test_a_server_that_cannot_be_one_is_told_before_anything_starts(
+    server: dict[str, object], folder: DataFolder, credentials: Credentials
+) -> None:
+    """Else every program ends again and again, each with its reason in its log."""
+    settings = Settings.model_validate({"data": folder.root, "port": 0, **server})
+    with pytest.raises(InvalidSettings, match="IMPASTO_"):
+        make_plan(settings, folder, credentials)
 
 
 def test_no_secret_is_in_a_command_or_in_the_supervisors_file(

@@ -1,0 +1,87 @@
+"""The environment, and what is said of it where it is wrong."""
+
+import json
+import traceback
+
+import pytest
+from pydantic import ValidationError
+
+from infra.errors import InvalidSettings
+from infra.settings import Settings, load_settings
+from infra.stack.environment import settings_environment
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    """Return what is logged of an environment that is not valid."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings) as caught:
+        load_settings()
+    return "".join(traceback.format_exception(caught.value))
+
+
+def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refusal(monkeypatch, IMPASTO_PORT="many", IMPASTO_LEASE_SECONDS="0")
+    assert "IMPASTO_PORT: " in told
+    assert "IMPASTO_LEASE_SECONDS: " in told
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["alice:SECRET", '["alice-SECRET"]', '{"alice": {"key": "SECRET"}}', '{"SECRET": 5}'],
+)
+def test_keys_that_cannot_be_read_are_named_and_not_repeated(
+    keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with the keys goes to terminals and logs."""
+    told = refusal(monkeypatch, IMPASTO_API_KEYS=keys)
+    assert "IMPASTO_API_KEYS: " in told
+    assert "SECRET" not in told
+
+
+def test_keys_are_read_as_the_stack_hands_them_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"alice": "a-long-secret", "bob": "another"}
+    monkeypatch.setenv("IMPASTO_API_KEYS", json.dumps(keys))
+    settings = load_settings()
+    assert {tenant: key.get_secret_value() for tenant, key in settings.api_keys.items()} == keys
+    handed_over = settings_environment(settings)["IMPASTO_API_KEYS"]
+    assert json.loads(handed_over) == keys
+
+
+def test_wrong_setting_is_refused_without_being_repeated() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"api_keys": {"alice": {"key": "SECRET"}}})
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("days", ["inf", "nan", "3000000", "1e9", "0"])
+def test_retention_that_no_date_can_say_is_refused(
+    days: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job says when it will be removed."""
+    assert "IMPASTO_RETENTION_DAYS" in refusal(monkeypatch, IMPASTO_RETENTION_DAYS=days)
+
+
+def test_job_may_be_kept_for_a_century() -> None:
+    assert Settings(retention_days=36_500).retention_days == 36_500
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ('{"alice": ""}', "empty"),
+        ('{"alice": "a-long-SECRET", "bob": " "}', "empty"),
+        ('{"alice": "a-long-SECRET", "bob": "a-long-SECRET"}', "of its own"),
+    ],
+)
+def test_keys_that_do_not_tell_tenants_apart_are_refused(
+    keys: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends no key is nobody, and one tenant's photos are never another's.
+
+    It is so wherever settings are read: before a stack starts, and before the API lets anyone in.
+    """
+    told = refusal(monkeypatch, IMPASTO_API_KEYS=keys)
+    assert "IMPASTO_API_KEYS" in told
+    assert fault in told
+    assert "SECRET" not in told
