@@ -131,6 +131,8 @@ class Connection:
         except httpx2.TransportError as error:
             what = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise ServiceUnreachable(f"The connection to {self.url} failed ({what}).") from error
+        except UnicodeError as error:  # as of a host with a part that is empty, or too long
+            raise ClientError(f"{self.url} is no address of a service.") from error
 
 
 def _host(url: str) -> str:

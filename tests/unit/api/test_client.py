@@ -156,6 +156,12 @@ def test_key_that_no_header_can_carry_is_refused_without_being_repeated(key: str
     assert "CRET" not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example"])
+def test_host_that_is_none_is_refused(host: str) -> None:
+    with Client(f"http://{host}") as client, pytest.raises(ClientError, match="no address"):
+        client.styles()
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])
 @pytest.mark.parametrize(
     "proxy", ["::bad::", "nonsense://", "http://u:SECRET@proxy:port", "socks9://u:SECRET@proxy"]
