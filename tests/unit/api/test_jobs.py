@@ -324,8 +324,52 @@ def test_json_that_is_too_long_is_refused(client: FlaskClient) -> None:
 
 
 def test_list_of_mistakes_is_bounded(client: FlaskClient) -> None:
-    details = problem(send_keys(client, {"keys": [1] * 1000}), 422)
+    mistakes = {f"unknown-{number}": 1 for number in range(60)}
+    details = problem(send_keys(client, {"keys": ["a.jpg"]}, **mistakes), 422)
     assert len(details["errors"]) == 50
+
+
+def test_of_many_keys_that_are_none_the_first_alone_is_told(client: FlaskClient) -> None:
+    """A mistake takes a hundred times the bytes that it has in the body."""
+    details = problem(send_keys(client, {"keys": ["a.jpg", *[0] * 1000]}), 422)
+    assert [error["pointer"] for error in details["errors"]] == ["/photos/keys/1"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_more_fields_than_any_job_has_are_refused_before_they_are_looked_at(
+    client: FlaskClient, nested: bool
+) -> None:
+    fields = {f"unknown-{number}": 1 for number in range(200)}
+    response = client.post("/v1/jobs", json={"photos": fields} if nested else fields)
+    details = problem(response, 422)
+    assert "more than 100 fields" in details["detail"]
+    assert "errors" not in details
+
+
+def test_more_values_than_an_album_may_have_are_refused_before_they_are_looked_at() -> None:
+    world = World(settings=Settings(max_album_photos=2))
+    client = create_app(world.services()).test_client()
+    assert slug(send_keys(client, {"keys": [0] * 200}), 413) == "album-too-large"
+
+
+def test_marks_of_json_within_a_key_are_part_of_it() -> None:
+    world = World(settings=Settings(max_album_photos=2))
+    client = create_app(world.services()).test_client()
+    keys = [',:"\\' * 100, "b,:.jpg"]
+    assert send_keys(client, {"keys": keys}).status_code == 202
+
+
+def test_long_name_that_nobody_knows_comes_back_cut(client: FlaskClient) -> None:
+    response = send_keys(client, {"keys": ["a.jpg"]}, **{"x" * 1_000_000: 1})
+    assert problem(response, 422)["errors"][0]["pointer"].endswith("x…")
+    assert len(response.data) < 1000
+
+
+@pytest.mark.parametrize("value", ["1", "1" * 70_000])
+def test_long_name_of_a_form_field_comes_back_cut(client: FlaskClient, value: str) -> None:
+    response = send(client, photos("a.jpg"), **{"x" * 10_000: value})
+    assert response.status_code in (400, 422)
+    assert len(response.data) < 1000
 
 
 @given(body=st.binary(max_size=200))
