@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.multipart import FilePart, TextPart
+from api.problems import InvalidFields
 from api.uploads import submit_upload
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
@@ -377,6 +378,22 @@ def test_noise_as_json_is_a_problem(body: bytes) -> None:
     client = create_app(World().services()).test_client()
     response = client.post("/v1/jobs", data=body, content_type="application/json")
     assert slug(response, 422) == "invalid-request"
+
+
+@pytest.mark.parametrize("again", ["unknown", "strength"])
+def test_field_that_no_form_keeps_is_refused_before_the_next_is_read(
+    world: World, again: str
+) -> None:
+    """Kept until the end, a form of text fields would be as large in memory as it was sent."""
+
+    def parts() -> Iterator[TextPart | FilePart]:
+        yield TextPart("strength", "1")
+        yield TextPart(again, "x" * 60_000)
+        pytest.fail("was read on")
+
+    with pytest.raises(InvalidFields) as caught:
+        submit_upload(parts(), services=world.services(), tenant="default")
+    assert [error.pointer for error in caught.value.errors] == [f"/{again}"]
 
 
 @pytest.mark.parametrize("name", ["style", "strength"])
