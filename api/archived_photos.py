@@ -11,7 +11,7 @@ from api.zip_directory import ArchiveDamaged, ZipEntry, read_directory
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.model import ArchiveMember
 from infra.settings import Settings
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 
 #: How much larger than packed a file may be, and from how many bytes on that matters. Photos in
 #: packed formats stay below 2; Deflate ends at 1,032.
@@ -43,7 +43,8 @@ def read_archive(
     Everything is checked before the first. Folders, hidden files and clutter are passed over; what
     else is no photo comes back with a reason of its own. A ZIP file within is not opened.
 
-    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`.
+    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`
+    or the bucket does not hand it out.
     """
     try:
         size = objects.head(key).size
@@ -59,6 +60,8 @@ def read_archive(
         )
     except ObjectMissing as error:
         raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
+    except ObjectRefused as error:
+        raise InvalidRequest(error.detail) from error
     for entry in entries:
         _check(entry, settings.max_photo_bytes)
     return ((entry.name, _member(entry)) for entry in entries if _is_wanted(entry))

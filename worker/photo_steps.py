@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.archived import fetch_member
 from worker.digest import result_digest
 from worker.pixels import Photo, PhotoRejected, encode, result_name
@@ -59,7 +59,8 @@ class PhotoSteps:
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
-        Raises PhotoRejected, also as `photo-missing` and `photo-too-many-bytes`.
+        Raises PhotoRejected, also as `photo-missing`, `photo-refused-by-storage` and
+        `photo-too-many-bytes`.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -101,6 +102,8 @@ class PhotoSteps:
             raise PhotoRejected(
                 "photo-missing", f"There is no object {entry.key!r} in the bucket; upload it first."
             ) from error
+        except ObjectRefused as error:
+            raise PhotoRejected("photo-refused-by-storage", error.detail) from error
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

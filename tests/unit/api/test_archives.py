@@ -132,6 +132,13 @@ def test_archive_that_is_not_there_is_told_at_once(client: FlaskClient, world: W
     assert "inbox/a.zip" in response.get_json()["detail"]
 
 
+def test_archive_that_is_not_handed_out_is_told_at_once(client: FlaskClient, world: World) -> None:
+    world.objects.refused.add("inbox/a.zip")
+    response = send_source(client, keys=["inbox/a.zip"])
+    assert response.status_code == 422
+    assert "inbox/a.zip" in response.get_json()["detail"]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("way", ["upload", "key"])
 def test_hostile_archive_is_answered_with_its_reason_and_nothing_stays(

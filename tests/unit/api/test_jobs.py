@@ -269,6 +269,14 @@ def test_photos_are_either_keys_or_a_prefix(client: FlaskClient, source: dict[st
     assert all(pointer.startswith("/photos") for pointer in pointers)
 
 
+@pytest.mark.parametrize("source", [{"keys": ["ä" * 600]}, {"prefix": "ä" * 600}])
+def test_key_of_more_bytes_than_s3_takes_is_refused(
+    client: FlaskClient, source: dict[str, Any]
+) -> None:
+    details = problem(send_keys(client, source), 422)
+    assert "more than 1024 bytes" in details["detail"]
+
+
 @pytest.mark.parametrize("key", ["../up.jpg", "/a.jpg", "a//b.jpg", "a/./b", "a\n.jpg", "a/.."])
 def test_key_that_a_folder_would_follow_elsewhere_is_refused(client: FlaskClient, key: str) -> None:
     details = problem(send_keys(client, {"keys": ["fine.jpg", key]}), 422)
