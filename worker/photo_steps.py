@@ -59,8 +59,8 @@ class PhotoSteps:
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
-        Raises PhotoRejected, also as `photo-missing`, `photo-refused-by-storage` and
-        `photo-too-many-bytes`.
+        Raises PhotoRejected, also with the fault that the entry came with, and as `photo-missing`,
+        `photo-refused-by-storage` and `photo-too-many-bytes`.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -87,6 +87,8 @@ class PhotoSteps:
         return _outcome(prepared.entry, receipt, seconds=painted.seconds, cached=False)
 
     def _fetch(self, entry: PhotoEntry) -> bytes:
+        if entry.fault is not None:
+            raise PhotoRejected(entry.fault.type, entry.fault.detail)
         try:
             size = entry.member.size if entry.member else self._objects.head(entry.key).size
             if size > self._max_bytes:
