@@ -1,13 +1,14 @@
 """Albums that come with the request: each photo goes to S3 before the next one is read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from os import SEEK_END
 
-from api.albums import Place, make_draft, parse_options
-from api.archived_photos import read_archive
+from api.albums import make_draft, parse_options
 from api.forms import Fields, Form
 from api.multipart import FilePart
 from api.photo_names import UniqueNames, safe_name
+from api.places import Place, any_readable, archive_places
 from api.schemas import AlbumOptions
 from api.services import Services
 from infra import layout
@@ -29,7 +30,7 @@ class AlbumForm(Form):
     def __init__(self, services: Services, tenant: str, job: str) -> None:
         super().__init__(services, tenant, job)
         self._unique = UniqueNames()
-        #: Name, key, and place in an archive of each photo.
+        #: Where each photo lies, under its name in the album.
         self._photos: list[Place] = []
         self._bytes = 0
 
@@ -41,26 +42,31 @@ class AlbumForm(Form):
     def store(self, part: FilePart) -> None:
         """Store a photo, or an archive, under the number that the next photo has in the album.
 
-        An archive stays as it is. Raises what reading its directory raises.
+        An archive stays as it is, a damaged one too. Raises what else its directory raises.
         """
         if part.name != PHOTOS:
             raise self.refuse_file(part)
         if part.archive:
             key = self._put(part, safe_name(part.filename))
-            for path, member in read_archive(self.services.objects, key, self.services.settings):
+            for place in self._archived(key, part.filename):
                 self._check_room()
-                self._photos.append((self._unique.take(safe_name(path)), key, member))
+                name = self._unique.take(safe_name(place.name))
+                self._photos.append(replace(place, name=name))
         else:
             self._check_room()
             name = self._unique.take(safe_name(part.filename))
-            self._photos.append((name, self._put(part, name), None))
+            self._photos.append(Place(name, self._put(part, name)))
 
     def finish(self, fields: Fields) -> Callable[[], JobView]:
-        """Raise InvalidRequest for an album without photos, and what `check` raises."""
+        """Raise InvalidRequest for an album without photos, and what `check` raises.
+
+        Where all that was sent are damaged archives, it raises ArchiveDamaged.
+        """
         if not self._photos:
             raise InvalidRequest(
                 f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
             )
+        self._photos = list(any_readable(self._photos))
         draft = self._draft(fields).model_copy(update={"bytes": self._bytes})
         return lambda: self.services.jobs.submit(draft, self._entries())
 
@@ -69,8 +75,12 @@ class AlbumForm(Form):
         return make_draft(options, self.job, services=self.services, tenant=self.tenant)
 
     def _entries(self) -> Iterable[PhotoEntry]:
-        for index, (name, key, member) in enumerate(self._photos):
-            yield PhotoEntry(index=index, name=name, key=key, member=member)
+        for index, place in enumerate(self._photos):
+            yield place.entry(index, place.name)
+
+    def _archived(self, key: str, filename: str) -> Iterator[Place]:
+        objects, settings = self.services.objects, self.services.settings
+        return archive_places(objects, key, settings, name=safe_name(filename))
 
     def _put(self, part: FilePart, name: str) -> str:
         key = layout.upload(self.tenant, self.job, len(self._photos), name)

@@ -5,25 +5,22 @@ from itertools import chain
 
 from pydantic import ValidationError
 
-from api.archived_photos import read_archive
 from api.photo_names import UniqueNames, safe_name
+from api.places import Place, any_readable, archive_places
 from api.problems import FieldError, InvalidFields, UnknownStyle, invalid_fields
 from api.schemas import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
 from api.stored import allowed_prefix, check_keys, key_fault
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
-from infra.jobs.model import ArchiveMember, JobDraft, PhotoEntry, StyleShare
+from infra.jobs.model import JobDraft, PhotoEntry, StyleShare
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectStore
-
-#: A photo's path or name, the key of the object it lies in, and where in it, if not alone.
-Place = tuple[str, str, ArchiveMember | None]
 
 
 def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
     """Submit an album whose photos lie in the bucket; `body` is the request's JSON.
 
-    Raises InvalidRequest, AlbumTooLarge and what the job service raises.
+    Raises InvalidRequest, AlbumTooLarge, ArchiveDamaged and what the job service raises.
     """
     try:
         album = AlbumByKeys.model_validate_json(body, strict=True)
@@ -33,7 +30,7 @@ def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
     allowed = allowed_prefix(services, tenant)
     limit = services.settings.max_album_photos
     keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
-    return services.jobs.submit(draft, name_photos(_places(keys, services)))
+    return services.jobs.submit(draft, name_photos(any_readable(_places(keys, services))))
 
 
 def parse_options(fields: Mapping[str, str]) -> AlbumOptions:
@@ -70,18 +67,17 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
 def name_photos(places: Iterable[Place]) -> Iterator[PhotoEntry]:
     """Number the photos and name each after its path; no two names are equal."""
     names = UniqueNames()
-    for index, (path, key, member) in enumerate(places):
-        yield PhotoEntry(index=index, name=names.take(safe_name(path)), key=key, member=member)
+    for index, place in enumerate(places):
+        yield place.entry(index, names.take(safe_name(place.name)))
 
 
 def _places(keys: Iterable[str], services: Services) -> Iterator[Place]:
     """Say where each photo lies; that a key is an archive's, its suffix tells."""
     for key in keys:
         if key.lower().endswith(".zip"):
-            for path, member in read_archive(services.objects, key, services.settings):
-                yield path, key, member
+            yield from archive_places(services.objects, key, services.settings, name=key)
         else:
-            yield key, key, None
+            yield Place(key, key)
 
 
 def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int) -> Iterable[str]:

@@ -11,7 +11,7 @@ from api.zip_directory import ArchiveDamaged, ZipEntry, read_directory
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.model import ArchiveMember
 from infra.settings import Settings
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 
 #: How much larger than packed a file may be, and from how many bytes on that matters. Photos in
 #: packed formats stay below 2; Deflate ends at 1,032.
@@ -36,32 +36,42 @@ class ArchiveRefused(InvalidRequest):
 
 
 def read_archive(
-    objects: ObjectStore, key: str, settings: Settings
+    objects: ObjectStore, key: str, settings: Settings, *, name: str
 ) -> Iterator[tuple[str, ArchiveMember]]:
-    """Yield the path and place of each photo in the ZIP file at `key`.
+    """Yield the path and place of each photo in the ZIP file at `key`; errors say its `name`.
 
     Everything is checked before the first. Folders, hidden files and clutter are passed over; what
     else is no photo comes back with a reason of its own. A ZIP file within is not opened.
 
-    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`.
+    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`
+    or the bucket does not hand it out.
     """
     try:
-        size = objects.head(key).size
-        if size > settings.max_archive_bytes:
-            raise AlbumTooLarge(
-                f"The ZIP file {key!r} has more than {settings.max_archive_bytes} bytes, "
-                "the most that this service takes. Send several."
-            )
-        entries = read_directory(
-            lambda start, stop: objects.get_range(key, start, stop),
-            size,
-            max_entries=settings.max_album_photos,
-        )
+        entries = _entries(objects, key, settings)
+    except (ArchiveDamaged, ArchiveRefused, AlbumTooLarge) as error:
+        raise type(error)(f"{name}: {error.detail}") from error
     except ObjectMissing as error:
         raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
+    except ObjectRefused as error:
+        raise InvalidRequest(error.detail) from error
+    return ((entry.name, _member(entry)) for entry in entries if _is_wanted(entry))
+
+
+def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntry]:
+    size = objects.head(key).size
+    if size > settings.max_archive_bytes:
+        raise AlbumTooLarge(
+            f"The ZIP file has more than {settings.max_archive_bytes} bytes, the most that this "
+            "service takes. Send several."
+        )
+    entries = read_directory(
+        lambda start, stop: objects.get_range(key, start, stop),
+        size,
+        max_entries=settings.max_album_photos,
+    )
     for entry in entries:
         _check(entry, settings.max_photo_bytes)
-    return ((entry.name, _member(entry)) for entry in entries if _is_wanted(entry))
+    return entries
 
 
 def _check(entry: ZipEntry, max_bytes: int) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import structlog
 
 from api.multipart import FilePart
-from api.problems import FieldError, InvalidFields
+from api.problems import FieldError, InvalidFields, pointer
 from api.services import Services
 from api.wire import Request
 from infra.jobs.manifest import Manifest
@@ -68,4 +68,4 @@ class Form(ABC):
 
 def field_error(name: str, detail: str) -> InvalidFields:
     """Return the error of one field."""
-    return InvalidFields([FieldError(pointer=f"/{name}", detail=detail)])
+    return InvalidFields([FieldError(pointer=pointer((name,)), detail=detail)])

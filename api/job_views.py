@@ -23,7 +23,8 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
     {
         202: Job,
         400: problem(
-            "`malformed-request`: the body cannot be read. `archive-damaged`: a ZIP file cannot."
+            "`malformed-request`: the body cannot be read. `archive-damaged`: a ZIP file cannot, "
+            "and the album has no photos besides."
         ),
         409: problem("`style-exists`: a new style needs a name that no other has."),
         413: problem("`album-too-large`: more photos, or larger ones, than allowed."),

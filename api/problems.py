@@ -14,6 +14,8 @@ from infra.errors import ImpastoError, InvalidRequest, QueueFull, StyleMissing
 
 #: How many single mistakes of one request are listed.
 MAX_LISTED_ERRORS = 50
+#: Characters of a pointer that are given back: a made-up name may be as long as a body.
+MAX_POINTER_LENGTH = 200
 MEDIA_TYPE = "application/problem+json"
 
 log = structlog.get_logger(__name__)
@@ -124,9 +126,10 @@ def invalid_fields(error: ValidationError) -> InvalidFields:
 
 
 def pointer(location: tuple[int | str, ...]) -> str:
-    """Return the JSON pointer (RFC 6901) of a place in a document."""
+    """Return the JSON pointer (RFC 6901) of a place in a document; an overlong one is cut."""
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
-    return "".join(f"/{step}" for step in escaped)
+    whole = "".join(f"/{step}" for step in escaped)
+    return whole if len(whole) <= MAX_POINTER_LENGTH else f"{whole[:MAX_POINTER_LENGTH]}…"
 
 
 def render(error: ImpastoError) -> Response:

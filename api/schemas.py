@@ -28,7 +28,7 @@ class PhotoSource(Request):
         json_schema_extra={"oneOf": [{"required": ["keys"]}, {"required": ["prefix"]}]}
     )
 
-    keys: Annotated[list[ObjectKey], Field(min_length=1)] | None = Field(
+    keys: Annotated[list[ObjectKey], Field(min_length=1, fail_fast=True)] | None = Field(
         default=None,
         description="Object keys, in the order of the album.",
         json_schema_extra=example(["holiday/1.jpg", "holiday/2.jpg"]),

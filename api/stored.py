@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from api.problems import MAX_LISTED_ERRORS, FieldError, InvalidFields
 from api.services import Services
+from api.wire import MAX_KEY_BYTES
 from infra import layout
 
 
@@ -31,6 +32,8 @@ def key_fault(key: str, allowed: str, *, prefix: bool = False) -> str | None:
     """
     if not key.startswith(allowed):
         return f"only keys below {allowed} may be named"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        return f"no usable key: it has more than {MAX_KEY_BYTES} bytes"
     parts = (key.removesuffix("/") if prefix else key).split("/")
     if not key.isprintable() or any(part in ("", ".", "..") for part in parts):
         return "no usable key: it has an empty part, a part of dots, or an unprintable character"

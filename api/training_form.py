@@ -41,7 +41,7 @@ class TrainingForm(Form):
         if part.name not in self.files:
             raise self.refuse_file(part)
         if not part.file.read(1):
-            raise field_error(part.name, f"the file {part.filename!r} is empty")
+            raise field_error(part.name, f"the file {part.filename[:100]!r} is empty")
         part.file.seek(0)
         if part.name == PAINTING:
             self._store_painting(part)

@@ -13,7 +13,7 @@ from api.training_schemas import TrainingByKeys, TrainingOptions
 from infra.jobs.model import JobDraft, Painting, TrainingOrder
 from infra.jobs.training import USUAL_SCHEDULES, parse_schedule
 from infra.jobs.views import JobView
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 
 
 def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> JobView:
@@ -91,30 +91,33 @@ def _look_at(key: str, services: Services) -> Painting:
         digest = sha256()
         for piece in services.objects.stream(key):
             digest.update(piece)
-    except ObjectMissing as error:
-        raise InvalidFields([_missing("/painting/key", key)]) from error
+    except (ObjectMissing, ObjectRefused) as error:
+        detail = _told(error)
+        raise InvalidFields([FieldError(pointer="/painting/key", detail=detail)]) from error
     return Painting(key=key, sha256=digest.hexdigest())
 
 
 def _look_for(keys: Sequence[str], objects: ObjectStore) -> Sequence[str]:
-    """Return the keys of previews that are all there; raises InvalidFields."""
-    missing = [
-        _missing(f"/previews/keys/{index}", key)
+    """Return the keys of previews that can all be had; raises InvalidFields."""
+    faults = [
+        FieldError(pointer=f"/previews/keys/{index}", detail=fault)
         for index, key in enumerate(keys)
-        if not _exists(key, objects)
+        if (fault := _fault(key, objects))
     ]
-    if missing:
-        raise InvalidFields(missing)
+    if faults:
+        raise InvalidFields(faults)
     return keys
 
 
-def _exists(key: str, objects: ObjectStore) -> bool:
+def _fault(key: str, objects: ObjectStore) -> str | None:
     try:
         objects.head(key)
-    except ObjectMissing:
-        return False
-    return True
+    except (ObjectMissing, ObjectRefused) as error:
+        return _told(error)
+    return None
 
 
-def _missing(pointer: str, key: str) -> FieldError:
-    return FieldError(pointer=pointer, detail=f"no object has the key {key!r}")
+def _told(error: ObjectMissing | ObjectRefused) -> str:
+    if isinstance(error, ObjectRefused):
+        return error.detail
+    return f"no object has the key {error.key!r}"

@@ -70,6 +70,8 @@ class _Upload:
             raise field_error(part.name, "given more than once")
         if part.name in FILES:
             raise field_error(part.name, f"must be a file: curl -F {part.name}=@photo.jpg")
+        if not _owners(part.name):  # kept, a form of any length would be in memory
+            raise field_error(part.name, "no kind of job has a field of that name")
         self.fields[part.name] = part.value
         if part.name == "kind":
             if part.value not in FORMS:
@@ -87,9 +89,14 @@ class _Upload:
             self.form.check(self.fields)
 
     def _settle(self, name: str) -> None:
-        owners = [kind for kind, form in FORMS.items() if form.owns(name)]
+        owners = _owners(name)
         if self._kind is None and len(owners) == 1:
             self._kind = owners[0]
+
+
+def _owners(name: str) -> list[str]:
+    """Return the kinds of job that have a field of that name."""
+    return [kind for kind, form in FORMS.items() if form.owns(name)]
 
 
 def _has_file(part: FilePart) -> bool:

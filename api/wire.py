@@ -3,24 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 #: S3's own limit on the length of a key, in bytes of UTF-8; characters are never more.
 MAX_KEY_BYTES = 1024
 
-
-def _fits_s3(key: str) -> str:
-    if len(key.encode()) > MAX_KEY_BYTES:
-        raise PydanticCustomError(
-            "object_key", "A key has at most {most} bytes in UTF-8", {"most": MAX_KEY_BYTES}
-        )
-    return key
-
-
-ObjectKey = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_KEY_BYTES), AfterValidator(_fits_s3)
-]
+ObjectKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_BYTES)]
 StyleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 

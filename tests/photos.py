@@ -105,13 +105,20 @@ def red_cyan_profile() -> bytes:
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + matrix
     table += ramp * 4 + bytes(v for point in grid for v in point) + ramp * 3
     tag = struct.pack(">I4sII", 1, b"A2B0", 144, len(table))
-    header = struct.pack(">I4sI4s4s4s", 144 + len(table), b"test", 0x02400000, *_PRINTER)
+    return _profile_header(144 + len(table), b"prtr", b"CMYK", b"Lab ") + tag + table
+
+
+def linear_grey_profile() -> bytes:
+    """A grey profile of linear light: what it calls 64 is 137 in sRGB."""
+    curve = b"curv" + bytes(8)
+    tag = struct.pack(">I4sII", 1, b"kTRC", 144, len(curve))
+    return _profile_header(144 + len(curve), b"mntr", b"GRAY", b"XYZ ") + tag + curve
+
+
+def _profile_header(size: int, device: bytes, space: bytes, connection: bytes) -> bytes:
+    header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02400000, device, space, connection)
     header += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
-    header += struct.pack(">3i", 63190, 65536, 54061)
-    return header.ljust(128, b"\0") + tag + table
-
-
-_PRINTER = (b"prtr", b"CMYK", b"Lab ")
+    return (header + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0")
 
 
 def two_pictures_mpo() -> bytes:

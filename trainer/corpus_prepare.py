@@ -19,7 +19,7 @@ from infra import layout
 from infra.job_ids import is_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import PhotoEntry
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from trainer.corpus import CorpusRejected, find_photos, resized
 from trainer.shards import CorpusIndex, CorpusShard, ShardIndex, ShardPhoto, SkippedPhoto
 from worker.pixels import PhotoRejected, PixelLimits, decode
@@ -56,7 +56,7 @@ class Sources(Protocol):
         ...
 
     def read(self, index: int) -> bytes:
-        """Return the file; raises OSError or ObjectMissing."""
+        """Return the file; raises OSError, ObjectMissing or ObjectRefused."""
         ...
 
 
@@ -205,7 +205,7 @@ def _prepared(sources: Sources, index: int) -> tuple[str, bytes] | SkippedPhoto:
     name = sources.name(index)
     try:
         return name, prepared_photo(sources.read(index))
-    except (PhotoRejected, OSError, ObjectMissing) as error:
+    except (PhotoRejected, OSError, ObjectMissing, ObjectRefused) as error:
         return SkippedPhoto(name=name, reason=str(error))
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from trainer.corpus import resized
 from trainer.studio import to_tensor
 from worker.net import TransformNet
@@ -45,7 +45,7 @@ def fetch_previews(
     for key in keys:
         try:
             rgb = decode(objects.get(key), limits).rgb
-        except (ObjectMissing, PhotoRejected) as error:
+        except (ObjectMissing, ObjectRefused, PhotoRejected) as error:
             notes.append(f"The preview photo {key.rpartition('/')[2]} was left out: {error}")
             continue
         photos.append(to_tensor(resized(Image.fromarray(rgb), PREVIEW_SIDE)))

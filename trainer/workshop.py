@@ -19,7 +19,7 @@ from infra.errors import ImpastoError
 from infra.jobs.model import JobSpec, TrainingOrder
 from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import ClaimedTraining
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from trainer.arithmetic import EXACT, Arithmetic
 from trainer.checkpoint import CheckpointStore
 from trainer.corpus import Photos
@@ -174,6 +174,8 @@ class Workshop:
             data = self._objects.get(order.painting.key)
         except ObjectMissing as error:
             raise PaintingRejected(f"There is nothing at {order.painting.key!r}.") from error
+        except ObjectRefused as error:
+            raise PaintingRejected(error.detail) from error
         if hashlib.sha256(data).hexdigest() != order.painting.sha256:
             raise PaintingRejected(f"{order.painting.key} has changed since the job was sent.")
         path = folder / "painting"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.archived import fetch_member
 from worker.digest import result_digest
 from worker.pixels import Photo, PhotoRejected, encode, result_name
@@ -59,7 +59,8 @@ class PhotoSteps:
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
-        Raises PhotoRejected, also as `photo-missing` and `photo-too-many-bytes`.
+        Raises PhotoRejected, also with the fault that the entry came with, and as `photo-missing`,
+        `photo-refused-by-storage` and `photo-too-many-bytes`.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -86,6 +87,8 @@ class PhotoSteps:
         return _outcome(prepared.entry, receipt, seconds=painted.seconds, cached=False)
 
     def _fetch(self, entry: PhotoEntry) -> bytes:
+        if entry.fault is not None:
+            raise PhotoRejected(entry.fault.type, entry.fault.detail)
         try:
             size = entry.member.size if entry.member else self._objects.head(entry.key).size
             if size > self._max_bytes:
@@ -101,6 +104,8 @@ class PhotoSteps:
             raise PhotoRejected(
                 "photo-missing", f"There is no object {entry.key!r} in the bucket; upload it first."
             ) from error
+        except ObjectRefused as error:
+            raise PhotoRejected("photo-refused-by-storage", error.detail) from error
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

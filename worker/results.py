@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from infra import layout
 from infra.jobs.model import Value
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.pixels import MEDIA_TYPES, Photo
 from worker.pixels.photo import ResultFormat
 
@@ -32,7 +32,7 @@ class ResultShelf:
     job: str
 
     def find(self, digest: str) -> Receipt | None:
-        """Return the receipt of a result that is there and whole, else None.
+        """Return the receipt of a result that is there, whole and to be had, else None.
 
         What another job has is copied: it may be removed with that job at any moment.
         """
@@ -44,7 +44,7 @@ class ResultShelf:
             if own.key != receipt.key:
                 self.objects.copy(receipt.key, own.key)
             whole = self.objects.head(own.key).size == own.bytes
-        except (ObjectMissing, ValidationError):
+        except (ObjectMissing, ObjectRefused, ValidationError):
             return None
         if whole and own.key != receipt.key:
             self._put_receipt(digest, own)  # of the two copies, ours will stay longer

@@ -14,7 +14,8 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 )
 
 from infra.doctor.finding import Finding
-from infra.storage.s3 import S3Client, S3Store, error_code, error_status
+from infra.storage.s3 import S3Client, S3Store
+from infra.storage.s3_errors import error_code, error_status
 
 #: Seconds that the clocks may differ; S3 refuses signatures from 15 minutes on.
 SKEW_SECONDS: Final = 60.0

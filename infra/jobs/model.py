@@ -198,6 +198,8 @@ class PhotoEntry(Value):
     key: str
     #: Where it lies in the object `key`, if that is an archive and not the photo itself.
     member: ArchiveMember | None = None
+    #: Why it fails, where that was known before it was accepted.
+    fault: Problem | None = None
 
 
 class PhotoOutcome(Value):

@@ -4,12 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from infra.errors import ServiceUnavailable
+
 
 class ObjectMissing(LookupError):
     """No object has that key."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"no object {key!r}")
+        self.key = key
+
+
+class ObjectRefused(ServiceUnavailable):
+    """The store answers, and will not hand out this one object as it is, however often asked.
+
+    It lies in an archive, say, or its key is none to this store. `detail` is for whoever named
+    the key; an object that nobody named may be restored, so there it is an outage like others.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(
+            f"The bucket does not hand out the object {key!r} ({reason}). Restore it where it is "
+            "archived, or upload it again under another key."
+        )
         self.key = key
 
 
@@ -29,22 +46,25 @@ class ObjectStore(Protocol):
         ...
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes; raises ObjectMissing."""
+        """Return the object's bytes; raises ObjectMissing and ObjectRefused."""
         ...
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """Return the bytes from `start` up to `stop`, as far as there are any.
 
-        Raises ObjectMissing.
+        Raises ObjectMissing and ObjectRefused.
         """
         ...
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
-        """Yield the object's bytes in pieces; raises ObjectMissing before the first piece."""
+        """Yield the object's bytes in pieces.
+
+        Raises ObjectMissing and ObjectRefused before the first piece.
+        """
         ...
 
     def head(self, key: str) -> ObjectInfo:
-        """Return the object's size; raises ObjectMissing."""
+        """Return the object's size; raises ObjectMissing and ObjectRefused."""
         ...
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
@@ -52,7 +72,10 @@ class ObjectStore(Protocol):
         ...
 
     def copy(self, source: str, key: str) -> None:
-        """Write or replace an object by what another one holds; raises ObjectMissing."""
+        """Write or replace an object by what another one holds.
+
+        Raises ObjectMissing and ObjectRefused.
+        """
         ...
 
     def delete(self, key: str) -> None:

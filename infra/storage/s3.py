@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from boto3.s3.transfer import TransferConfig  # pyright: ignore[reportMissingTypeStubs]
@@ -12,11 +13,19 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     ClientError,
     InvalidRegionError,
 )
-from urllib3.exceptions import HTTPError
 
 from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectInfo, ObjectMissing
+from infra.storage.port import ObjectInfo
+from infra.storage.s3_errors import (
+    NothingThere,
+    error_code,
+    error_status,
+    reading,
+    told,
+    translated,
+    unreachable,
+)
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32
@@ -33,7 +42,6 @@ DELETE_KEYS: Final = 1000
 #: Bytes from which a file goes up in parts, and the size of a part.
 PART_BYTES: Final = 8 * 1024 * 1024
 
-_MISSING: Final = {"404", "NoSuchKey", "NotFound"}
 _NO_BUCKET: Final = {"404", "NoSuchBucket", "NotFound"}
 
 #: One thread a file: a part at a time is in memory, and the callers are threads already.
@@ -60,15 +68,12 @@ class S3Client(Protocol):
     def generate_presigned_url(self, method: str, /, **kwargs: object) -> str: ...
 
 
-class _NothingThere(Exception):
-    """A range begins behind the end of its object."""
-
-
 class S3Store:
     """Objects of one bucket. Threads may share it.
 
     Every method raises ServiceUnavailable when S3 cannot be reached or refuses, after botocore's
-    retries; a missing key is ObjectMissing, as the port says.
+    retries; a missing key is ObjectMissing, and one object that S3 will not hand out is
+    ObjectRefused, as the port says.
     """
 
     def __init__(self, *, client: S3Client, bucket: str, region: str = "us-east-1") -> None:
@@ -79,7 +84,7 @@ class S3Store:
     def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
         """Write or replace an object; a file goes up in parts from its current position."""
         extra = {"ContentType": content_type} if content_type else {}
-        with _translated(key):
+        with translated(key):
             if isinstance(body, bytes):
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **extra)
             else:
@@ -97,25 +102,25 @@ class S3Store:
             return b""
         try:
             return self._read_whole(key, Range=f"bytes={start}-{stop - 1}")
-        except _NothingThere:
+        except NothingThere:
             return b""
 
     def _read_whole(self, key: str, **options: str) -> bytes:
         for _ in range(BODY_ATTEMPTS - 1):
-            with _translated(key):
+            with reading(key):
                 pieces = self._read(key, PART_BYTES, **options)
             with suppress(BotoCoreError):
                 return b"".join(pieces)
-        with _translated(key):
+        with reading(key):
             return b"".join(self._read(key, PART_BYTES, **options))
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; the request is made at once."""
-        with _translated(key):
+        with reading(key):
             pieces = self._read(key, chunk_bytes)
 
         def guarded() -> Iterator[bytes]:
-            with _translated(key):
+            with translated(key):
                 yield from pieces
 
         return guarded()
@@ -133,15 +138,24 @@ class S3Store:
 
     def head(self, key: str) -> ObjectInfo:
         """Return the object's size."""
-        with _translated(key):
-            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+        with reading(key):
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_status(error) == HTTPStatus.BAD_REQUEST:
+                    self._ask_why(key)
+                raise
         return ObjectInfo(key, answer["ContentLength"])
+
+    def _ask_why(self, key: str) -> None:
+        """Raise what S3 says of an object: its answer to HEAD has a status and no word."""
+        self._client.get_object(Bucket=self._bucket, Key=key)["Body"].close()
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects below a prefix in key order, a page (1,000) at a time."""
         options: dict[str, object] = {"StartAfter": start_after} if start_after else {}
         while True:
-            with _translated(prefix):
+            with translated(prefix):
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
             for entry in page.get("Contents", ()):
                 yield ObjectInfo(entry["Key"], entry["Size"])
@@ -152,12 +166,12 @@ class S3Store:
     def copy(self, source: str, key: str) -> None:
         """Write or replace an object by what another one holds, inside S3."""
         place = {"Bucket": self._bucket, "Key": source}
-        with _translated(source):
+        with reading(source):
             self._client.copy_object(Bucket=self._bucket, Key=key, CopySource=place)
 
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
-        with _translated(key):
+        with translated(key):
             self._client.delete_object(Bucket=self._bucket, Key=key)
 
     def delete_prefix(self, prefix: str) -> None:
@@ -173,7 +187,7 @@ class S3Store:
 
     def _delete_many(self, keys: Sequence[str]) -> None:
         wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        with _translated(keys[0]):
+        with translated(keys[0]):
             answer = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
         if errors := answer.get("Errors"):
             first = errors[0]
@@ -181,7 +195,7 @@ class S3Store:
 
     def ping(self) -> None:
         """Raise ServiceUnavailable when S3 or the bucket cannot be reached."""
-        with _translated(self._bucket):
+        with translated(self._bucket):
             self._client.head_bucket(Bucket=self._bucket)
 
     def ensure_bucket(self) -> None:
@@ -190,17 +204,17 @@ class S3Store:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
             if error_code(error) not in _NO_BUCKET:
-                raise _told(self._bucket, error) from error
+                raise told(self._bucket, error) from error
             self._create_bucket()
         except BotoCoreError as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     def _create_bucket(self) -> None:
         place = {"LocationConstraint": self._region}
         # S3 refuses the name of its first region as a constraint.
         extra = {} if self._region == "us-east-1" else {"CreateBucketConfiguration": place}
         try:
-            with _translated(self._bucket):
+            with translated(self._bucket):
                 self._client.create_bucket(Bucket=self._bucket, **extra)
         except ServiceUnavailable:
             self.ping()  # somebody else made it meanwhile; else this says what is wrong
@@ -268,39 +282,3 @@ def _config() -> Config:
         response_checksum_validation="when_required",
         tcp_keepalive=True,
     )
-
-
-@contextmanager
-def _translated(key: str) -> Generator[None]:
-    """Turn botocore's errors into the port's."""
-    try:
-        yield
-    except ClientError as error:
-        raise _told(key, error) from error
-    except (BotoCoreError, HTTPError) as error:
-        # botocore lets urllib3's own error through where the body of a refusal breaks off.
-        raise _unreachable(error) from error
-
-
-def _told(key: str, error: ClientError) -> Exception:
-    if (code := error_code(error)) in _MISSING:
-        return ObjectMissing(key)
-    if code == "InvalidRange":
-        return _NothingThere()
-    return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
-
-
-def _unreachable(error: BotoCoreError | HTTPError) -> ServiceUnavailable:
-    return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
-
-
-def error_code(error: ClientError) -> str:
-    """Return S3's own word for what is wrong, such as `NoSuchKey`; a status where there is none."""
-    response = cast("dict[str, dict[str, str]]", error.response)
-    return response.get("Error", {}).get("Code", "")
-
-
-def error_status(error: ClientError) -> int:
-    """Return the HTTP status of S3's answer, 0 where it is not known."""
-    response = cast("dict[str, dict[str, int]]", error.response)
-    return response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -72,7 +72,7 @@ def turn_away() -> tuple[list[Answer], int]:
     store, answers, peak = MemoryStore(), list[Answer](), 0
     for name, file in hostile_zips().items():
         store.put(name, file.data)
-        read = partial(read_archive, store, name, Settings())
+        read = partial(read_archive, store, name, Settings(), name=name)
         answers.append(_timed(name, lambda read=read: sum(1 for _ in read())))
     with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES) as decoder:
         decoder.decode(encoded(scene(), "PNG"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from infra.storage.s3 import S3Store
 
 
@@ -80,6 +80,13 @@ def test_missing_key_is_object_missing(objects: ObjectStore, prefix: str) -> Non
         with pytest.raises(ObjectMissing) as caught:
             ask(prefix + "nothing")
         assert caught.value.key == prefix + "nothing"
+
+
+def test_key_that_no_server_takes_is_no_outage(objects: ObjectStore, prefix: str) -> None:
+    """S3 takes 1,024 bytes; servers differ in what they say to more."""
+    for ask in (objects.get, objects.head, objects.stream, first_byte(objects)):
+        with pytest.raises((ObjectMissing, ObjectRefused)):
+            ask(prefix + "\N{BLUE HEART}" * 1024)
 
 
 def test_keys_are_listed_in_the_order_of_their_bytes(objects: ObjectStore, prefix: str) -> None:

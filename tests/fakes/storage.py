@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from infra.errors import ServiceUnavailable
-from infra.storage.port import ObjectInfo, ObjectMissing
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused
 from tests.fakes.jobs import Fuse
 
 
@@ -14,6 +14,8 @@ class MemoryStore:
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
         self.down = False
+        #: Keys of objects that are there and are not handed out.
+        self.refused: set[str] = set()
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str | None] = {}
 
@@ -25,6 +27,8 @@ class MemoryStore:
 
     def get(self, key: str) -> bytes:
         self._reach()
+        if key in self.refused:
+            raise ObjectRefused(key, "in this test")
         try:
             return self.objects[key]
         except KeyError as error:

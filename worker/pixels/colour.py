@@ -8,6 +8,9 @@ from worker.pixels.photo import Pixels
 
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 
+#: Modes that can be transparent and have one channel of colour.
+_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+
 #: The colour space of an ICC profile and Pillow's mode → the mode that the profile is applied to.
 _PROFILED = {
     ("RGB", "RGB"): "RGB",
@@ -27,8 +30,7 @@ def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode in _DEEP_MODES:
         colour, alpha = _shallow(image)
     elif image.has_transparency_data:
-        layered = image.convert("RGBA")
-        colour, alpha = layered.convert("RGB"), layered.getchannel("A")
+        colour, alpha = _layers(image)
     else:
         colour, alpha = _plain(image), None
     if alpha is not None and alpha.getextrema() == (255, 255):
@@ -56,6 +58,13 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "CMYK"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _layers(image: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Take colour and alpha apart; grey stays grey, which is what its profile describes."""
+    grey = image.mode in _GREY_MODES
+    layered = image.convert("LA" if grey else "RGBA")
+    return layered.convert("L" if grey else "RGB"), layered.getchannel("A")
 
 
 def _shallow(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -132,6 +132,13 @@ def test_archive_that_is_not_there_is_told_at_once(client: FlaskClient, world: W
     assert "inbox/a.zip" in response.get_json()["detail"]
 
 
+def test_archive_that_is_not_handed_out_is_told_at_once(client: FlaskClient, world: World) -> None:
+    world.objects.refused.add("inbox/a.zip")
+    response = send_source(client, keys=["inbox/a.zip"])
+    assert response.status_code == 422
+    assert "inbox/a.zip" in response.get_json()["detail"]
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("way", ["upload", "key"])
 def test_hostile_archive_is_answered_with_its_reason_and_nothing_stays(
@@ -149,8 +156,43 @@ def test_hostile_archive_is_answered_with_its_reason_and_nothing_stays(
     assert time.process_time() - began < PATIENCE
     assert 400 <= response.status_code < 500
     assert response.get_json()["type"] == f"urn:impasto:problem:{hostile.reason}"
+    if hostile.reason != "invalid-request":  # that is of the album, which has no photos
+        called = "inbox/a.zip" if way == "key" else name
+        assert response.get_json()["detail"].startswith(f"{called}:")
     assert world.objects.objects == before
     assert world.records.open_jobs() == []
+
+
+@pytest.mark.parametrize("way", ["upload", "keys", "prefix"])
+def test_damaged_archive_is_an_item_of_its_album_and_all_others_are_photos(
+    client: FlaskClient, world: World, way: str
+) -> None:
+    cut, whole = zipped({"x.jpg": PHOTO})[:-9], zipped({"y.jpg": PHOTO})
+    world.objects.put("inbox/a.zip", cut)
+    world.objects.put("inbox/b.jpg", PHOTO)
+    world.objects.put("inbox/c.zip", whole)
+    if way == "upload":
+        response = send(client, (cut, "a.zip"), (PHOTO, "b.jpg"), (whole, "c.zip"))
+    elif way == "keys":
+        response = send_source(client, keys=["inbox/a.zip", "inbox/b.jpg", "inbox/c.zip"])
+    else:
+        response = send_source(client, prefix="inbox/")
+    assert response.status_code == 202, response.text
+    manifest = Manifest(store=world.objects, tenant="default", job=response.get_json()["id"])
+    damaged, *photos = manifest.photos(0, 3)
+    assert damaged.fault is not None
+    assert damaged.fault.type == "archive-damaged"
+    assert "a.zip: " in damaged.fault.detail
+    assert [(photo.name, photo.fault) for photo in photos] == [("b.jpg", None), ("y.jpg", None)]
+
+
+def test_album_of_damaged_archives_alone_is_refused(client: FlaskClient, world: World) -> None:
+    cut = zipped({"x.jpg": PHOTO})[:-9]
+    before = dict(world.objects.objects)
+    response = send(client, (cut, "a.zip"), (cut, "b.zip"))
+    assert response.status_code == 400
+    assert response.get_json()["detail"].startswith("a.zip:")
+    assert world.objects.objects == before
 
 
 @pytest.mark.parametrize("name", hostile_members())
@@ -173,6 +215,7 @@ def test_limits_on_archives_are_those_of_the_settings() -> None:
         response = send(client, (zipped(files, stored), "a.zip"))
         assert response.status_code == 413
         assert response.get_json()["type"] == "urn:impasto:problem:album-too-large"
+        assert "a.zip" in response.get_json()["detail"]
     pair = (zipped({"a": b"1", "b": b"2"}), "a.zip")
     assert send(client, pair, (b"3", "c")).status_code == 202
     assert send(client, pair, (b"3", "c"), (b"4", "d")).status_code == 413

@@ -271,6 +271,8 @@ def test_wrong_wish_is_refused_at_once_and_named(
         ({"previews": {"keys": ["paintings/night.jpg"] * 9}}, "/previews/keys"),
         ({"previews": {"keys": ["paintings/night.jpg", "gone.jpg"]}}, "/previews/keys/1"),
         ({"previews": {"keys": ["a//b"]}}, "/previews/keys/0"),
+        ({"painting": {"key": "archived.jpg"}}, "/painting/key"),
+        ({"previews": {"keys": ["archived.jpg"]}}, "/previews/keys/0"),
         ({"seed": "1"}, "/seed"),
         ({"adaptive": "true"}, "/adaptive"),
         ({"photos": {"keys": ["a.jpg"]}}, "/photos"),
@@ -282,6 +284,7 @@ def test_wrong_order_in_json_is_named(
 ) -> None:
     world.objects.put("paintings/night.jpg", PAINTING)
     world.objects.put("empty.jpg", b"")
+    world.objects.refused.add("archived.jpg")
     details = problem(teach_stored(client, **order), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
 

@@ -2,8 +2,8 @@
 
 import io
 import traceback
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -12,8 +12,9 @@ from urllib3.exceptions import ProtocolError
 
 from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectMissing
+from infra.storage.port import ObjectMissing, ObjectRefused
 from infra.storage.s3 import S3Store, connect_s3
+from infra.storage.s3_errors import error_code
 
 
 class ScriptedClient:
@@ -44,8 +45,9 @@ def store(*answers: Mapping[str, Any] | Exception, region: str = "us-east-1") ->
     return S3Store(client=ScriptedClient(*answers), bucket="b", region=region)
 
 
-def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+def refusal(code: str, status: int = 0) -> ClientError:
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(cast("Any", answer), "Operation")
 
 
 def body(data: bytes, length: int) -> Mapping[str, Any]:
@@ -71,6 +73,71 @@ def test_refusal_that_breaks_off_is_service_unavailable() -> None:
 def test_refusal_is_service_unavailable_and_names_its_code(code: str) -> None:
     with pytest.raises(ServiceUnavailable, match=code):
         store(refusal(code)).get("k")
+
+
+READS: list[Callable[[S3Store], object]] = [
+    lambda s: s.get("k"),
+    lambda s: s.get_range("k", 0, 1),
+    lambda s: s.stream("k"),
+    lambda s: s.head("k"),
+    lambda s: s.copy("k", "other"),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    "refused",
+    [
+        refusal("InvalidObjectState", 403),
+        refusal("KeyTooLongError", 400),
+        refusal("InvalidRequest", 400),
+        refusal("414", 414),
+        refusal("431", 431),
+    ],
+)
+def test_object_that_is_never_handed_out_is_object_refused(
+    read: Callable[[S3Store], object], refused: ClientError
+) -> None:
+    """Asked for again and again, it would keep its album from ever ending."""
+    with pytest.raises(ObjectRefused, match=f"'k' .{error_code(refused)}") as caught:
+        read(store(refused, refused))
+    assert caught.value.key == "k"
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        refusal("AccessDenied", 403),
+        refusal("TooManyRequests", 429),
+        refusal("InternalError", 500),
+        refusal("SlowDown", 503),
+        refusal("ExpiredToken", 400),
+        refusal("RequestTimeout", 400),
+        refusal("ThrottlingException", 400),
+    ],
+)
+def test_trouble_that_is_no_fault_of_the_object_is_an_outage(
+    read: Callable[[S3Store], object], trouble: ClientError
+) -> None:
+    with pytest.raises(ServiceUnavailable) as caught:
+        read(store(trouble, trouble))
+    assert not isinstance(caught.value, ObjectRefused)
+
+
+@pytest.mark.parametrize(("code", "refused"), [("InvalidRequest", True), ("ExpiredToken", False)])
+def test_head_without_a_word_asks_for_one(code: str, refused: bool) -> None:
+    """What answers a HEAD has no body: an object and a key that ran out would look alike."""
+    with pytest.raises(ServiceUnavailable, match=code) as caught:
+        store(refusal("400", 400), refusal(code, 400)).head("k")
+    assert isinstance(caught.value, ObjectRefused) == refused
+
+
+def test_bucket_that_is_refused_is_no_object() -> None:
+    for call in (lambda s: s.ping(), lambda s: list(s.list("k")), lambda s: s.put("k", b"")):
+        with pytest.raises(ServiceUnavailable) as caught:
+            call(store(refusal("InvalidRequest", 400)))
+        assert not isinstance(caught.value, ObjectRefused)
 
 
 def test_unreachable_server_is_service_unavailable() -> None:

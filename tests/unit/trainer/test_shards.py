@@ -138,11 +138,16 @@ def test_an_album_of_the_service_serves_as_a_corpus(photos: Path, tmp_path: Path
     for index, path in enumerate(files):
         objects.put(f"u/{index}", path.read_bytes())
     entries = [PhotoEntry(index=i, name=p.name, key=f"u/{i}") for i, p in enumerate(files)]
-    total = manifest.write_photos([*entries, PhotoEntry(index=8, name="gone.jpg", key="u/gone")])
+    objects.refused.add("u/archived")
+    lost = [
+        PhotoEntry(index=index, name=name, key=f"u/{name}")
+        for index, name in enumerate(("gone", "archived"), start=8)
+    ]
+    total = manifest.write_photos([*entries, *lost])
     spec = JobSpec(id=job, tenant="t", style="s", total=total, chunk_photos=8, created=0.0)
     manifest.write_spec(spec)
     index = preparation(objects).run(AlbumSources(objects, "t", job))
-    assert (index.photos, index.skipped) == (8, 1)
+    assert (index.photos, index.skipped) == (8, 2)
     assert opened(objects, tmp_path / "cache").photo(7).shape[0] == 288
     with pytest.raises(CorpusRejected, match="No album"):
         AlbumSources(objects, "other", job)

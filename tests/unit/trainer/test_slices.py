@@ -386,6 +386,23 @@ def test_a_painting_that_is_none_is_a_clear_error(make: MakeTrainer, tmp_path: P
     assert view.error.type == "painting-rejected"
 
 
+def test_a_painting_that_is_not_handed_out_is_a_clear_error(make: MakeTrainer) -> None:
+    trainer = make()
+    trainer.at.objects.refused.add(trainer.painting.key)
+    view = trainer.finish(trainer.submit())
+    assert view.error is not None
+    assert view.error.type == "painting-rejected"
+    assert trainer.painting.key in view.error.detail
+
+
+def test_a_preview_photo_that_is_not_handed_out_is_left_out(make: MakeTrainer) -> None:
+    trainer = make()
+    trainer.at.objects.refused.add("u/me.jpg")
+    view = trainer.finish(trainer.submit(previews=["u/me.jpg", trainer.painting.key]))
+    assert view.state is JobState.SUCCEEDED
+    assert any("me.jpg was left out" in note for note in trainer.card().notes)
+
+
 def test_missing_weights_fail_the_training_by_name(
     make: MakeTrainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -116,10 +116,12 @@ def test_bad_photos_fail_alone_and_say_why() -> None:
             "text.jpg": TEXT,
             "gone.jpg": None,
             "heavy.jpg": encoded(scene(), "JPEG") + bytes(1_000_000),
+            "archived.jpg": encoded(scene(), "JPEG"),
             "empty.jpg": b"",
             "fine.jpg": encoded(scene(), "JPEG"),
         }
     )
+    studio.objects.refused.add("photos/archived.jpg")
     studio.work(job)
     reasons = {
         name: outcome.error.type if outcome and outcome.error else None
@@ -130,11 +132,12 @@ def test_bad_photos_fail_alone_and_say_why() -> None:
         "text.jpg": "not-an-image",
         "gone.jpg": "photo-missing",
         "heavy.jpg": "photo-too-many-bytes",
+        "archived.jpg": "photo-refused-by-storage",
         "empty.jpg": "photo-empty",
         "fine.jpg": None,
     }
     view = studio.jobs.get(job, "default")
-    assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 2, 4)
+    assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 2, 5)
 
 
 @pytest.mark.parametrize(

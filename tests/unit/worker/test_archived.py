@@ -3,7 +3,7 @@
 import pytest
 
 from api.archived_photos import read_archive
-from infra.jobs.model import JobDraft, PhotoEntry
+from infra.jobs.model import JobDraft, PhotoEntry, Problem
 from tests.fakes.studio import BLEND, Studio
 from tests.zips import PHOTO, hostile_members, zipped
 
@@ -14,7 +14,7 @@ def work(data: bytes) -> list[str | None]:
     """Paint the photos of an archive; why each one failed, in their order."""
     studio = Studio()
     studio.objects.put("inbox/a.zip", data)
-    places = read_archive(studio.objects, "inbox/a.zip", studio.settings)
+    places = read_archive(studio.objects, "inbox/a.zip", studio.settings, name="a.zip")
     job = studio.jobs.new_job_id()
     entries = (
         PhotoEntry(index=index, name=f"{index}.jpg", key="inbox/a.zip", member=member)
@@ -43,10 +43,28 @@ def test_photo_that_is_not_what_the_directory_says_fails(name: str) -> None:
     assert work(HOSTILE[name].data) == [HOSTILE[name].reason]
 
 
+def test_archive_that_was_found_damaged_fails_alone_and_says_so() -> None:
+    studio = Studio()
+    studio.objects.put("photos/b.jpg", PHOTO)
+    fault = Problem(type="archive-damaged", detail="a.zip: The ZIP file breaks off.")
+    entries = [
+        PhotoEntry(index=0, name="a.zip", key="photos/a.zip", fault=fault),
+        PhotoEntry(index=1, name="b.jpg", key="photos/b.jpg"),
+    ]
+    job = studio.jobs.new_job_id()
+    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    studio.work(job)
+    archive, photo = studio.outcomes(job).values()
+    assert archive is not None
+    assert archive.error == fault
+    assert photo is not None
+    assert photo.error is None
+
+
 def test_archive_that_was_replaced_meanwhile_gives_no_wrong_photo() -> None:
     studio = Studio()
     studio.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
-    ((_, member),) = read_archive(studio.objects, "a.zip", studio.settings)
+    ((_, member),) = read_archive(studio.objects, "a.zip", studio.settings, name="a.zip")
     studio.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
     job = studio.jobs.new_job_id()
     entry = PhotoEntry(index=0, name="a.jpg", key="a.zip", member=member)

@@ -69,6 +69,25 @@ def test_grey_photo_with_a_profile_for_colours_is_followed_too() -> None:
     assert difference(decode(data, LIMITS), grey) < 25
 
 
+@pytest.mark.parametrize(
+    ("picture", "options", "level"),
+    [
+        (Image.new("L", (4, 4), 64), {}, 137),
+        (Image.new("L", (4, 4), 64), {"transparency": 5}, 137),
+        (Image.new("LA", (4, 4), (64, 255)), {}, 137),
+        (Image.new("LA", (4, 4), (64, 128)), {}, 196),
+        (Image.new("RGBA", (4, 4), (64, 64, 64, 255)), {}, 64),
+        (Image.new("L", (4, 4), 64).convert("P"), {"transparency": 5}, 64),
+    ],
+)
+def test_profile_for_grey_is_followed_where_the_photo_is_grey(
+    picture: Image.Image, options: dict[str, int], level: int
+) -> None:
+    """Transparent or not; half of what is half transparent is the white behind it."""
+    data = encoded(picture, "PNG", icc_profile=photos.linear_grey_profile(), **options)
+    assert decode(data, LIMITS).rgb[0, 0].tolist() == [level] * 3
+
+
 @pytest.mark.parametrize("profile", [b"no profile", photos.red_cyan_profile(), b"\0" * 300])
 def test_profile_that_cannot_be_followed_is_ignored(profile: bytes) -> None:
     data = encoded(scene(), "PNG", icc_profile=profile)

@@ -75,6 +75,14 @@ def test_result_that_is_not_what_its_receipt_says_is_not_used(result: bytes | No
     assert results.find(DIGEST) is None
 
 
+@pytest.mark.parametrize("key", [RECEIPT_KEY, RESULT_KEY])
+def test_result_that_the_bucket_does_not_hand_out_is_not_used(key: str) -> None:
+    objects = MemoryStore()
+    ResultShelf(objects=objects, tenant="alice", job="first").keep(DIGEST, b"a painting", PHOTO)
+    objects.refused.add(key)
+    assert ResultShelf(objects=objects, tenant="alice", job="second").find(DIGEST) is None
+
+
 @pytest.mark.parametrize("receipt", [b"", b"{}", b"\xff", json.dumps({"key": 3}).encode()])
 def test_broken_receipt_is_as_good_as_none(receipt: bytes) -> None:
     results = shelf()

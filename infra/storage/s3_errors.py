@@ -1,0 +1,98 @@
+"""What a refusal of S3 means: nothing there, an object that is never handed out, or an outage."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Final, cast
+
+from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    BotoCoreError,
+    ClientError,
+)
+from urllib3.exceptions import HTTPError
+
+from infra.errors import ServiceUnavailable
+from infra.storage.port import ObjectMissing, ObjectRefused
+
+_MISSING: Final = {"404", "NoSuchKey", "NotFound"}
+
+#: What S3 says of one object that it will not hand out, whatever the status.
+_REFUSED: Final = {"InvalidObjectState", "KeyTooLongError"}
+#: What else no second try mends: the object needs a key of its own to be read, or has a long name.
+_REFUSED_STATUS: Final = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+#: What S3 answers with status 400 and means of us or of the moment, not of the object.
+_NOT_THE_OBJECT: Final = {
+    "AuthorizationHeaderMalformed",
+    "ExpiredToken",
+    "InvalidToken",
+    "KMS.ThrottlingException",
+    "RequestTimeout",
+    "Throttling",
+    "ThrottlingException",
+    "TokenRefreshRequired",
+}
+
+
+class NothingThere(Exception):
+    """A range begins behind the end of its object."""
+
+
+@contextmanager
+def translated(key: str) -> Generator[None]:
+    """Turn botocore's errors into the port's."""
+    try:
+        yield
+    except ClientError as error:
+        raise told(key, error) from error
+    except (BotoCoreError, HTTPError) as error:
+        # botocore lets urllib3's own error through where the body of a refusal breaks off.
+        raise unreachable(error) from error
+
+
+@contextmanager
+def reading(key: str) -> Generator[None]:
+    """Turn botocore's errors into the port's, where an object may be refused for good."""
+    with translated(key):
+        try:
+            yield
+        except ClientError as error:
+            if _is_final(error):
+                raise ObjectRefused(key, error_code(error)) from error
+            raise
+
+
+def _is_final(error: ClientError) -> bool:
+    code = error_code(error)
+    if code in _REFUSED:
+        return True
+    return error_status(error) in _REFUSED_STATUS and code not in _NOT_THE_OBJECT
+
+
+def told(key: str, error: ClientError) -> Exception:
+    """Return the port's error for a refusal."""
+    if (code := error_code(error)) in _MISSING:
+        return ObjectMissing(key)
+    if code == "InvalidRange":
+        return NothingThere()
+    return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
+
+
+def unreachable(error: BotoCoreError | HTTPError) -> ServiceUnavailable:
+    """Return the port's error where there was no answer."""
+    return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
+
+
+def error_code(error: ClientError) -> str:
+    """Return S3's own word for what is wrong, such as `NoSuchKey`; a status where there is none."""
+    response = cast("dict[str, dict[str, str]]", error.response)
+    return response.get("Error", {}).get("Code", "")
+
+
+def error_status(error: ClientError) -> int:
+    """Return the HTTP status of S3's answer, 0 where it is not known."""
+    response = cast("dict[str, dict[str, int]]", error.response)
+    return response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
