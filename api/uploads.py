@@ -45,6 +45,8 @@ class _Upload:
 
     def __init__(self, services: Services, tenant: str, job: str) -> None:
         self.fields: dict[str, str] = {}
+        self._services = services
+        self._job = job
         self._forms = {kind: form(services, tenant, job) for kind, form in FORMS.items()}
         self._kind: str | None = None
         #: Whether there are fields that the form has not seen.
@@ -63,6 +65,7 @@ class _Upload:
             elif _has_file(part):
                 self._settle(part.name)
                 self._check()
+                self._services.jobs.check_time(self._job)
                 self.form.store(part)
 
     def _keep(self, part: TextPart) -> None:

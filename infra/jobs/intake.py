@@ -43,6 +43,14 @@ class Intake:
         self._admission.check(tenant)
         Manifest(store=self._objects, tenant=tenant, job=job).open()
 
+    def check_time(self, job: str) -> None:
+        """Raise InvalidRequest once a submission takes so long that it can no longer be accepted.
+
+        The sweeper may be about to clear it away, and would miss what is stored after that.
+        """
+        if self._clock() - job_time(job) > SUBMISSION_SECONDS:
+            raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
+
     def accept(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> tuple[JobRecord, list[int]]:
         """Keep the job in S3 and Redis; returns its record and the chunks to ring for.
 
@@ -91,9 +99,7 @@ class Intake:
     def _commit(
         self, manifest: Manifest, draft: JobDraft, *, total: int, chunk_photos: int
     ) -> JobSpec:
-        if self._clock() - job_time(draft.id) > SUBMISSION_SECONDS:
-            # The sweeper may be about to clear this submission away.
-            raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
+        self.check_time(draft.id)
         spec = JobSpec(
             **draft.model_dump(),
             total=total,

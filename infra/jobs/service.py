@@ -114,6 +114,10 @@ class JobService:
         """
         self._intake.announce(job, tenant)
 
+    def check_time(self, job: str) -> None:
+        """Raise InvalidRequest once an announced submission takes too long to be accepted."""
+        self._intake.check_time(job)
+
     def submit(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobView:
         """Accept an album; `photos` is streamed, its indices 0, 1, 2, ….
 

@@ -18,6 +18,7 @@ from api.uploads import submit_upload
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.recovery import SUBMISSION_SECONDS
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore
@@ -213,6 +214,26 @@ def test_redis_that_is_down_is_a_problem_and_leaves_nothing_behind(
     assert slug(send(client, photos("a.jpg")), 503) == "service-unavailable"
     world.records.down = False
     assert {key for key in world.objects.objects if "uploads" in key} == before - before
+
+
+def test_upload_that_takes_too_long_is_ended_and_leaves_nothing_behind(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweeper clears it away after a while; what comes later would stay for good."""
+    put, before = world.objects.put, set(world.objects.objects)
+    uploads: list[str] = []
+
+    def slow(key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
+        put(key, body, content_type=content_type)
+        if "/uploads/" in key:
+            uploads.append(key)
+            world.clock.advance(SUBMISSION_SECONDS - 1)
+
+    monkeypatch.setattr(world.objects, "put", slow)
+    response = send(client, photos("a.jpg", "b.jpg", "c.jpg", "d.jpg"))
+    assert slug(response, 422) == "invalid-request"
+    assert len(uploads) == 2
+    assert set(world.objects.objects) == before
 
 
 def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: World) -> None:
