@@ -1,7 +1,6 @@
 """The styles of the deployment: what is published in the bucket, and how more get there."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,17 +8,15 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import structlog
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from infra import layout
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
 from infra.jobs.model import StyleShare
-from infra.published import Blend, Stage, Style, mixture
+from infra.published import STYLE_NAME, Blend, Stage, Style, mixture
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.style_cards import read_card, read_net, read_stage
 from infra.style_names import StyleNames
-
-#: What a style may be called: safe in a URL, an object key and a file name.
-STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 _CONTENT_TYPES: Final = {
     ".json": "application/json",
@@ -31,28 +28,6 @@ _CONTENT_TYPES: Final = {
 _NET_TYPE: Final = "application/octet-stream"
 
 log = structlog.get_logger()
-
-
-class _CardStage(BaseModel):
-    stage: int
-    ratio: float
-    file: str
-    sha256: str
-
-
-class _CardTraining(BaseModel):
-    loss_network: str
-
-
-class _Card(BaseModel):
-    """What publishing needs of a style card; the rest of it is for people."""
-
-    name: str
-    title: str
-    stages: list[_CardStage] = Field(min_length=1)
-    #: The net's shape and how it was trained; without both, the style cannot serve as a base.
-    net: dict[str, str | int] | None = None
-    training: _CardTraining | None = None
 
 
 class StyleCatalogue:
@@ -230,9 +205,9 @@ class StyleCatalogue:
         stays as it is; one whose index is damaged is put right. Raises InvalidRequest when the
         card or a net is not what it should be.
         """
-        card = _read_card(folder)
+        card = read_card(folder)
         entries = sorted(card.stages, key=lambda entry: entry.stage)
-        stages = tuple(_stage(card, entry) for entry in entries)
+        stages = tuple(read_stage(card, entry) for entry in entries)
         published = None
         with suppress(ValidationError):
             published = self._find(card.name)
@@ -270,54 +245,20 @@ class StyleCatalogue:
         None when its card does not tell the net's shape and loss network. Raises InvalidRequest
         as `publish` does.
         """
-        card = _read_card(folder)
+        card = read_card(folder)
         if card.net is None or card.training is None:
             return None
         first = min(card.stages, key=lambda entry: entry.stage)
         key = layout.base(card.net, card.training.loss_network)
-        self.put_base(key, _read_net(folder / first.file, _stage(card, first)))
+        self.put_base(key, read_net(folder / first.file, read_stage(card, first)))
         return key
 
     def _put_net(self, path: Path, stage: Stage) -> None:
-        self._objects.put(stage.key, _read_net(path, stage), content_type=_NET_TYPE)
+        self._objects.put(stage.key, read_net(path, stage), content_type=_NET_TYPE)
 
     def _put_file(self, path: Path, key: str) -> None:
         with path.open("rb") as body:
             self._objects.put(key, body, content_type=_CONTENT_TYPES[path.suffix])
-
-
-def _read_card(folder: Path) -> _Card:
-    path = folder / "card.json"
-    try:
-        card = _Card.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise InvalidRequest(f"{path} cannot be read as a style card: {error}") from error
-    if not STYLE_NAME.fullmatch(card.name):
-        raise InvalidRequest(
-            f"{card.name!r} on {path} cannot be a style's name: use a-z, 0-9 and hyphens."
-        )
-    return card
-
-
-def _stage(card: _Card, entry: _CardStage) -> Stage:
-    if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256):
-        raise InvalidRequest(f"Stage {entry.stage} of {card.name!r} has no SHA-256 on its card.")
-    if Path(entry.file).name != entry.file:
-        raise InvalidRequest(f"Stage {entry.stage} of {card.name!r} names a file elsewhere.")
-    key = layout.style_net(card.name, entry.sha256)
-    return Stage(stage=entry.stage, ratio=entry.ratio, sha256=entry.sha256, key=key)
-
-
-def _read_net(path: Path, stage: Stage) -> bytes:
-    if not path.is_file():
-        raise InvalidRequest(f"{path} is missing, although the style card names it.")
-    body = path.read_bytes()
-    if (actual := hashlib.sha256(body).hexdigest()) != stage.sha256:
-        raise InvalidRequest(
-            f"{path} is not the net that the style card names: its SHA-256 is {actual}, "
-            f"on the card it is {stage.sha256}. Copy the folder again, or train again."
-        )
-    return body
 
 
 def _companions(folder: Path) -> Iterator[Path]:

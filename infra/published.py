@@ -1,12 +1,17 @@
 """A published style: its stages, and the nets that a strength or a mixture of two styles means."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from infra.errors import StylesNotBlendable
 from infra.jobs.model import WeightedNet
+
+#: What a style may be called: safe in a URL, an object key and a file name.
+STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 #: The nets that an album is painted with; their weights sum to 1.
 Blend = tuple[WeightedNet, ...]
