@@ -24,6 +24,7 @@ BASES_PREFIX: Final = "bases/"
 
 #: The hash is a SHA-256, below its own first two digits.
 _RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
+_RESULT: Final = re.compile(r"tenants/[^/]+/jobs/[^/]+/results/[0-9a-f]{2}/([0-9a-f]{64})\.[a-z]+")
 #: Numbers without leading zeros, so that each preview has one key.
 _PREVIEW: Final = re.compile(r"styles/[^/]+/previews/stage-(0|[1-9][0-9]*)/(0|[1-9][0-9]*)\.jpg")
 
@@ -237,9 +238,10 @@ def result(tenant: str, job: str, digest: str, suffix: str) -> str:
     return f"{results_prefix(tenant, job)}{_part(digest)[:2]}/{digest}.{_part(suffix)}"
 
 
-def result_digest(key: str) -> str:
-    """Return the hash of a `result` key."""
-    return key.rpartition("/")[2].partition(".")[0]
+def result_digest(key: str) -> str | None:
+    """Return the hash of a `result` key; None for any other key."""
+    found = _RESULT.fullmatch(key)
+    return found[1] if found else None
 
 
 def receipts_prefix(tenant: str) -> str:

@@ -22,7 +22,7 @@ def _read_json(value: object) -> object:
         return value
     try:
         return json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PydanticCustomError("json", "Input should be JSON") from error
 
 

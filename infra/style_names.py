@@ -74,12 +74,10 @@ class StyleNames:
         """Whether a reservation still stands: its job is open, or is on its way in.
 
         One that was cut off is not given back by anybody; it ends with the submission's marker.
-        The name of a style that was published is found by its index.
+        The end alone says nothing: a flush may have brought the job back to life before it was
+        written. The name of a style that was published is found by its index.
         """
-        manifest = Manifest(store=self._objects, tenant=owner.tenant, job=owner.job)
-        if manifest.spec() is None:
-            return self._exists(layout.open_marker(owner.tenant, owner.job))
-        return manifest.end() is None
+        return Manifest(store=self._objects, tenant=owner.tenant, job=owner.job).is_open()
 
     def _exists(self, key: str) -> bool:
         try:

@@ -22,6 +22,7 @@ from infra.jobs.model import PhotoEntry
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from trainer.corpus import CorpusRejected, find_photos, resized
 from trainer.shards import CorpusIndex, CorpusShard, ShardIndex, ShardPhoto, SkippedPhoto
+from worker.archived import fetch_member
 from worker.pixels import PhotoRejected, PixelLimits, decode
 
 #: Photos in one shard.
@@ -56,7 +57,7 @@ class Sources(Protocol):
         ...
 
     def read(self, index: int) -> bytes:
-        """Return the file; raises OSError, ObjectMissing or ObjectRefused."""
+        """Return the file; raises OSError, ObjectMissing, ObjectRefused or PhotoRejected."""
         ...
 
 
@@ -109,8 +110,13 @@ class AlbumSources:
 
     def read(self, index: int) -> bytes:
         """See Sources; raises CorpusRejected where the whole album has gone meanwhile."""
+        entry = self._entries[index]
+        if entry.fault is not None:
+            raise PhotoRejected(entry.fault.type, entry.fault.detail)
         try:
-            return self._objects.get(self._entries[index].key)
+            if entry.member is not None:
+                return fetch_member(self._objects, entry.key, entry.member)
+            return self._objects.get(entry.key)
         except ObjectMissing as error:
             if self._manifest.spec() is None:
                 raise CorpusRejected(

@@ -105,7 +105,8 @@ class Expiry:
         misses anything.
         """
         for info in self._objects.list(layout.results_prefix(tenant, job)):
-            self._forget(layout.receipt(tenant, layout.result_digest(info.key)), tenant, job)
+            if digest := layout.result_digest(info.key):
+                self._forget(layout.receipt(tenant, digest), tenant, job)
             self._objects.delete(info.key)
             yield
 

@@ -7,6 +7,7 @@ old one meant, and finds the photos where they lie; it holds the old job for as 
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from infra.errors import JobNotFinished, NothingToRetry
 from infra.jobs.manifest import Manifest
@@ -30,19 +31,26 @@ def retried(
             if spec.training is not None
             else f"{record.done} of {spec.total} photos are painted, and none has failed."
         )
+    entries = _failed(record, objects)
+    first = next(entries, None)
+    if first is None:
+        raise NothingToRetry("What failed are damaged ZIP files; make them anew and send those.")
     asked = {name: getattr(spec, name) for name in JobDraft.model_fields}
     draft = JobDraft.model_validate({**asked, "id": job, "retry_of": spec.id, "bytes": 0})
-    return draft, _failed(record, objects)
+    return draft, chain([first], entries)
 
 
 def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:
-    """Yield the failed photos, numbered anew, reading part by part."""
+    """Yield the failed photos, numbered anew, reading part by part.
+
+    Not what was found damaged as it came in: that will not be another one.
+    """
     manifest = Manifest(store=objects, tenant=record.spec.tenant, job=record.spec.id)
     found = 0
     for start in range(0, record.spec.total, PART_PHOTOS):
         stop = min(start + PART_PHOTOS, record.spec.total)
         progress = read_progress(manifest, record, range(start, stop))
         for entry in manifest.photos(start, stop):
-            if progress.view(entry).state is ItemState.FAILED:
+            if entry.fault is None and progress.view(entry).state is ItemState.FAILED:
                 yield entry.model_copy(update={"index": found})
                 found += 1

@@ -41,7 +41,7 @@ class StaleLease(Exception):
 
 
 class JobCancelled(StaleLease):
-    """The chunk was taken back because the job is being cancelled."""
+    """The job is being cancelled: the chunk was taken back, or a training is to be given back."""
 
 
 def move(record: JobRecord, state: JobState) -> JobRecord:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import structlog
 
+from infra.errors import ServiceUnavailable
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.manifest import Manifest
@@ -57,11 +58,22 @@ class TrainingClaims:
             claimed = self._records.change(job, rule)
         except (rules.NotClaimable, RecordMissing):
             return None
-        if self._manifest(claimed.spec).spec() is None:
-            # The submission was withdrawn after its record had come to be: nobody was told of it.
+        if self._withdrawn(claimed):
             self._records.remove(job)
             return None
         return claimed
+
+    def _withdrawn(self, claim: ClaimedTraining) -> bool:
+        """Whether the submission was taken back after its record had come to be.
+
+        Nobody was told of it then. Gives the training back where that cannot be known now.
+        """
+        try:
+            return self._manifest(claim.spec).spec() is None
+        except ServiceUnavailable:
+            with suppress(ServiceUnavailable):
+                self.end_slice(claim, None, ring=False)
+            raise
 
     def report(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
         """Note progress and extend the lease."""

@@ -142,14 +142,12 @@ class S3Store:
             try:
                 answer = self._client.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
-                if error_status(error) == HTTPStatus.BAD_REQUEST:
-                    self._ask_why(key)
-                raise
+                if error_status(error) != HTTPStatus.BAD_REQUEST:
+                    raise
+                # What answers a HEAD has a status and no word: a GET says more, or all is well.
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+                answer["Body"].close()
         return ObjectInfo(key, answer["ContentLength"])
-
-    def _ask_why(self, key: str) -> None:
-        """Raise what S3 says of an object: its answer to HEAD has a status and no word."""
-        self._client.get_object(Bucket=self._bucket, Key=key)["Body"].close()
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects below a prefix in key order, a page (1,000) at a time."""

@@ -16,24 +16,14 @@ from infra.storage.port import ObjectMissing, ObjectRefused
 
 _MISSING: Final = {"404", "NoSuchKey", "NotFound"}
 
-#: What S3 says of one object that it will not hand out, whatever the status.
-_REFUSED: Final = {"InvalidObjectState", "KeyTooLongError"}
-#: What else no second try mends: the object needs a key of its own to be read, or has a long name.
+#: What S3 says of one object that it will not hand out, in a word of its own. `InvalidRequest` is
+#: one that needs a key of its own to be read. A status of 400 alone says nothing: proxies and
+#: broken connections make them, and S3 itself does for keys that ran out and requests that did.
+_REFUSED: Final = {"InvalidObjectState", "InvalidRequest", "KeyTooLongError"}
+#: A name that is too long for the server, whatever it says.
 _REFUSED_STATUS: Final = {
-    HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-}
-#: What S3 answers with status 400 and means of us or of the moment, not of the object.
-_NOT_THE_OBJECT: Final = {
-    "AuthorizationHeaderMalformed",
-    "ExpiredToken",
-    "InvalidToken",
-    "KMS.ThrottlingException",
-    "RequestTimeout",
-    "Throttling",
-    "ThrottlingException",
-    "TokenRefreshRequired",
 }
 
 
@@ -66,10 +56,7 @@ def reading(key: str) -> Generator[None]:
 
 
 def _is_final(error: ClientError) -> bool:
-    code = error_code(error)
-    if code in _REFUSED:
-        return True
-    return error_status(error) in _REFUSED_STATUS and code not in _NOT_THE_OBJECT
+    return error_code(error) in _REFUSED or error_status(error) in _REFUSED_STATUS
 
 
 def told(key: str, error: ClientError) -> Exception:

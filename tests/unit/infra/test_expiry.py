@@ -74,6 +74,16 @@ def traces(world: FakeDeployment, job: str) -> list[str]:
     return [*named, *newest, *(name for name in world.records.records if name == job)]
 
 
+@pytest.mark.parametrize("stray", ["", ".DS_Store", "x/y", "00/"])
+def test_stray_objects_among_the_results_hold_up_no_removal(stray: str) -> None:
+    world = deployment()
+    job = submit(world)
+    world.objects.put(layout.results_prefix(TENANT, job) + stray, b"")
+    paint(world)
+    pass_days(world, DAYS + 1)
+    assert not traces(world, job)
+
+
 def test_result_that_was_never_committed_goes_with_its_receipt() -> None:
     """The worker was killed between the two, and then the job was cancelled."""
     world = deployment()

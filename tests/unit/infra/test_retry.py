@@ -3,9 +3,9 @@
 import pytest
 
 from infra.errors import JobNotFinished, NothingToRetry
-from infra.jobs.model import JobState
+from infra.jobs.model import JobDraft, JobState, PhotoEntry, Problem
 from tests.fakes import trainings
-from tests.fakes.service import TENANT, FakeDeployment, done, failed
+from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 
 
 def half_failed(world: FakeDeployment, photos: int = 8) -> str:
@@ -51,6 +51,23 @@ def test_retry_can_be_retried() -> None:
             world.jobs.finish(claim)
     assert world.jobs.get(again.id, TENANT).state is JobState.FAILED
     assert world.jobs.retry(again.id, TENANT).total == 4
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_came_in_damaged_is_not_retried(others: int) -> None:
+    world = FakeDeployment()
+    fault = Problem(type="archive-damaged", detail="It broke off.")
+    damaged = PhotoEntry(index=others, name="a.zip", key="a.zip", fault=fault)
+    draft = JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    job = world.jobs.submit(draft, [*entries(others), damaged]).id
+    claim = world.claim(job, 0)
+    world.jobs.report(claim, [failed(photo.index) for photo in claim.photos])
+    world.jobs.finish(claim)
+    if others:
+        assert world.jobs.retry(job, TENANT).total == others
+    else:
+        with pytest.raises(NothingToRetry, match="ZIP"):
+            world.jobs.retry(job, TENANT)
 
 
 def test_job_that_runs_or_has_no_failed_photo_cannot_be_retried() -> None:

@@ -115,6 +115,8 @@ def test_object_that_is_never_handed_out_is_object_refused(
         refusal("ExpiredToken", 400),
         refusal("RequestTimeout", 400),
         refusal("ThrottlingException", 400),
+        refusal("400", 400),
+        refusal("BadRequest", 400),
     ],
 )
 def test_trouble_that_is_no_fault_of_the_object_is_an_outage(
@@ -131,6 +133,12 @@ def test_head_without_a_word_asks_for_one(code: str, refused: bool) -> None:
     with pytest.raises(ServiceUnavailable, match=code) as caught:
         store(refusal("400", 400), refusal(code, 400)).head("k")
     assert isinstance(caught.value, ObjectRefused) == refused
+
+
+def test_head_that_fails_for_a_moment_is_answered_by_a_get() -> None:
+    body = StreamingBody(io.BytesIO(b"photo"), content_length=5)
+    answer = {"Body": body, "ContentLength": 5}
+    assert store(refusal("400", 400), answer).head("k").size == 5
 
 
 def test_bucket_that_is_refused_is_no_object() -> None:

@@ -342,6 +342,8 @@ def test_end_that_comes_late_does_not_end_a_training_that_has_come_back_to_life(
     world.fuse.clear()
     for other in others:
         assert world.records.open_jobs() == [job]
+        with pytest.raises(StyleTaken):
+            submit(world)
         publish(world, other, 0)
         world.jobs.finish_training(other)
     assert world.jobs.get(job, TENANT).published == ((0,) if others else ())
@@ -398,6 +400,21 @@ def test_training_that_was_withdrawn_is_not_trained(
     world.records.down = False
     assert world.jobs.claim_training(job, "t") is None
     assert not world.records.open_jobs()
+
+
+def test_claim_that_s3_interrupts_is_no_strike(world: FakeDeployment) -> None:
+    def fail() -> None:
+        raise ServiceUnavailable("S3 is away for a moment.")
+
+    job = submit(world).id
+    world.fuse.set(2, fail)  # the record, read and written, and then no word of the spec
+    with pytest.raises(ServiceUnavailable):
+        world.jobs.claim_training(job, "t")
+    world.clock.advance(world.settings.lease_seconds + 1)
+    world.jobs.sweep()
+    record = world.records.peek(job)
+    assert record
+    assert not record.active[0].strikes
 
 
 def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -> None:
