@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from api.archived_photos import read_archive
 from infra.job_ids import new_job_id
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobSpec, PhotoEntry
+from infra.jobs.model import JobSpec, PhotoEntry, Problem
 from infra.layout import corpus_index, corpus_shard, corpus_shard_index
+from infra.settings import Settings
 from tests.fakes.storage import MemoryStore
 from trainer import corpus_prepare
 from trainer.corpus import CorpusRejected, CropSampler
@@ -151,6 +154,30 @@ def test_an_album_of_the_service_serves_as_a_corpus(photos: Path, tmp_path: Path
     assert opened(objects, tmp_path / "cache").photo(7).shape[0] == 288
     with pytest.raises(CorpusRejected, match="No album"):
         AlbumSources(objects, "other", job)
+
+
+def test_an_album_of_a_zip_file_serves_as_a_corpus(photos: Path) -> None:
+    """What is damaged in it is left out, as any photo that is none."""
+    objects = MemoryStore()
+    job = new_job_id(1e9)
+    manifest = Manifest(store=objects, tenant="t", job=job)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(photos.rglob("*.*")):
+            archive.write(path, path.name)
+    objects.put("u/album.zip", packed.getvalue())
+    members = read_archive(objects, "u/album.zip", Settings(), name="album.zip")
+    entries = [
+        PhotoEntry(index=index, name=name, key="u/album.zip", member=member)
+        for index, (name, member) in enumerate(members)
+    ]
+    fault = Problem(type="archive-damaged", detail="It broke off.")
+    damaged = PhotoEntry(index=len(entries), name="b.zip", key="u/b.zip", fault=fault)
+    total = manifest.write_photos([*entries, damaged])
+    spec = JobSpec(id=job, tenant="t", style="s", total=total, chunk_photos=8, created=0.0)
+    manifest.write_spec(spec)
+    index = preparation(objects).run(AlbumSources(objects, "t", job))
+    assert (index.photos, index.skipped) == (len(entries), 1)
 
 
 def test_an_album_that_is_removed_meanwhile_makes_no_corpus(photos: Path) -> None:
