@@ -60,13 +60,13 @@ def test_bundled_styles_stay_small() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_on_the_card_repeats_a_stage(name: str) -> None:
-    """The first 20 iterations of the first and the last stage, in a process of their own."""
+    """The first 20 iterations of it, in a process of their own; the base's also of its last."""
     if "IMPASTO_ASSETS" not in os.environ:
         pytest.skip("needs the paintings, photos and weights of IMPASTO_ASSETS")
     card = StyleCard.read(STYLES / name)
     first = 1 if card.base_sha256 else 0
     assert f"--stage {first} " in card.reproduce
-    for stage in (first, len(card.stages) - 1):
+    for stage in [first] if card.base_sha256 else [first, len(card.stages) - 1]:
         command = card.reproduce.replace(f"--stage {first} ", f"--stage {stage} ")
         command = command.replace("python", sys.executable, 1)
         run = subprocess.run(

@@ -36,7 +36,7 @@ SCHEDULE = "0.2:3,1:36"
 #: Seconds until the stack must be ready, on a machine that is busy with other things.
 READY_SECONDS = 600.0
 #: Times that the trainer is killed on its way.
-KILLS = 4
+KILLS = 3
 
 pytestmark = pytest.mark.timeout(900)
 
