@@ -173,16 +173,21 @@ def _parse_headers(head: bytes) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
+def shown(name: str) -> str:
+    """Return a name as errors say it: cut, for it may be as long as a body."""
+    return repr(name[:100])
+
+
 def _text(name: str, content: Iterator[bytes]) -> str:
     value = bytearray()
     for piece in content:
         value += piece
         if len(value) > MAX_FIELD_BYTES:
-            raise MalformedRequest(f"The form field {name[:100]!r} is too long.")
+            raise MalformedRequest(f"The form field {shown(name)} is too long.")
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise MalformedRequest(f"The form field {name[:100]!r} is not UTF-8.") from error
+        raise MalformedRequest(f"The form field {shown(name)} is not UTF-8.") from error
 
 
 def _limited(name: str, content: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
@@ -191,7 +196,7 @@ def _limited(name: str, content: Iterator[bytes], max_bytes: int) -> Iterator[by
         size += len(piece)
         if size > max_bytes:
             raise AlbumTooLarge(
-                f"The file {name[:100]!r} has more than {max_bytes} bytes, "
+                f"The file {shown(name)} has more than {max_bytes} bytes, "
                 "the most that this service takes. Leave it out, or send it smaller."
             )
         yield piece

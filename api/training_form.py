@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from api.forms import Fields, Form, field_error
-from api.multipart import READ_BYTES, FilePart
+from api.multipart import READ_BYTES, FilePart, shown
 from api.photo_names import UniqueNames, safe_name, split_suffix
 from api.services import Services
 from api.training_schemas import MAX_PREVIEWS, TrainingOptions
@@ -41,7 +41,7 @@ class TrainingForm(Form):
         if part.name not in self.files:
             raise self.refuse_file(part)
         if not part.file.read(1):
-            raise field_error(part.name, f"the file {part.filename[:100]!r} is empty")
+            raise field_error(part.name, f"the file {shown(part.filename)} is empty")
         part.file.seek(0)
         if part.name == PAINTING:
             self._store_painting(part)

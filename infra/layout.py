@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from infra.job_ids import STAMP_LENGTH, is_base32, is_job_id, job_time, mirrored, stamp
+from infra.job_ids import is_job_id, is_stamp, job_time, mirrored, stamp
 
 #: Photos in one part of a manifest.
 PART_PHOTOS: Final = 1000
@@ -75,7 +75,7 @@ def ended_marker(tenant: str, job: str, finished: float) -> str:
 def parse_ended_marker(key: str) -> tuple[float, str, str] | None:
     """Return the time, tenant and job of an `ended_marker` key; None for any other key."""
     match key.split("/"):
-        case ["ended", moment, tenant, job] if is_base32(moment, STAMP_LENGTH):
+        case ["ended", moment, tenant, job] if is_stamp(moment):
             owner = _owner(tenant, job)
             return None if owner is None else (job_time(moment), *owner)
         case _:

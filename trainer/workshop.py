@@ -128,7 +128,7 @@ class Workshop:
         when it cannot now.
         """
         spec, order = claim.spec, claim.order
-        self._clear()
+        self._remove_leftovers()
         folder = self.folder(spec)
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)  # it is in use
@@ -153,7 +153,7 @@ class Workshop:
         """Return where a training keeps its files on this machine; nothing there is needed."""
         return self._scratch / spec.id
 
-    def _clear(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove the folders of trainings that were cancelled, or that another machine ended."""
         old = time.time() - DAY_SECONDS
         for folder in self._scratch.glob("*"):

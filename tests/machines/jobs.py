@@ -24,6 +24,7 @@ from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.views import ClaimedChunk
 from tests.fakes.jobs import Fuse, Killed, MemoryJobStore, Records
 from tests.fakes.service import BLEND, TENANT, Deployment, done, entries, failed
+from tests.machines.unanswered import Unanswered
 from tests.machines.witness import ENDED_BY_ITSELF, Witness
 
 #: Sweeps after which any backlog of these small albums must be worked off.
@@ -349,27 +350,8 @@ class StoppedJobMachine(JobMachine):
         self.witness.note_claim(claim, in_order=False)
 
 
-class UnansweredJobMachine(JobMachine):
-    """A process that meets a fault gets no answer; what it asked for was done or was not."""
-
-    @initialize(late=st.booleans())
-    def choose(self, late: bool) -> None:
-        self.late = late
-
-    def light(self, effects: int) -> None:
-        self.world.fuse.set(effects, self.no_answer, late=self.late)
-
-    def no_answer(self) -> None:
-        raise ServiceUnavailable("No answer (in this test).")
-
-    @contextmanager
-    def fault_at(self, effects: int | None) -> Iterator[None]:
-        before = self.world.fuse.fired
-        with super().fault_at(effects):
-            try:
-                yield
-            except ServiceUnavailable:
-                assert self.world.records.down or self.world.fuse.fired > before
+class UnansweredJobMachine(Unanswered, JobMachine):
+    """Albums whose calls go without an answer."""
 
     def submit(self, photos: int, poison: int | None, fault: int | None) -> None:
         """A job whose sender was told to try again does not exist."""

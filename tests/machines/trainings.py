@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from infra.catalogue import StyleCatalogue
-from infra.errors import JobMissing, ServiceUnavailable, StyleTaken
+from infra.errors import JobMissing, StyleTaken
 from infra.job_ids import new_job_id
 from infra.jobs.model import JobRecord, JobState, Problem
 from infra.jobs.recovery import ABANDONED_SECONDS
@@ -23,6 +23,7 @@ from infra.jobs.views import ClaimedTraining, JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.service import TENANT, FakeDeployment
 from tests.fakes.trainings import ITERATIONS, STAGES, at, draft
+from tests.machines.unanswered import Unanswered
 
 PROBLEM = Problem(type="training-diverged", detail="It went up and up.")
 #: Iterations between two reports of a trainer in the end.
@@ -53,7 +54,7 @@ class TrainingMachine(RuleBasedStateMachine):
         self.submit(0, None)
 
     @contextmanager
-    def killed_at(self, effects: int | None) -> Iterator[None]:
+    def fault_at(self, effects: int | None) -> Iterator[None]:
         """Kill the process before its n-th effect, if it gets so far."""
         if effects is not None:
             self.light(effects)
@@ -76,7 +77,7 @@ class TrainingMachine(RuleBasedStateMachine):
         """Two names for more trainings, so that some are refused."""
         job = f"{new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
         self.known.append(job)
-        with self.killed_at(kill), suppress(StyleTaken):
+        with self.fault_at(kill), suppress(StyleTaken):
             self.world.jobs.submit_training(draft(job, f"style-{pick}"))
             self.accepted.append(job)
 
@@ -85,7 +86,7 @@ class TrainingMachine(RuleBasedStateMachine):
     def cancel(self, pick: int, kill: int | None) -> None:
         job = self.accepted[pick % len(self.accepted)]
         self.cancelled.add(job)
-        with self.killed_at(kill):
+        with self.fault_at(kill):
             self.world.jobs.cancel(job, TENANT)
 
     # What trainers do.
@@ -95,7 +96,7 @@ class TrainingMachine(RuleBasedStateMachine):
     def claim(self, pick: int, kill: int | None) -> None:
         """Messages are not needed: a lost one is a claim that is not made."""
         job = self.known[pick % len(self.known)]
-        with self.killed_at(kill):
+        with self.fault_at(kill):
             if claimed := self.world.jobs.claim_training(job, "t"):
                 assert claimed.token > self.newest.get(job, 0)
                 self.newest[job] = claimed.token
@@ -105,7 +106,7 @@ class TrainingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     def report(self, pick: int, iteration: int, kill: int | None) -> None:
         claimed = self.claims[pick % len(self.claims)]
-        with self.killed_at(kill), suppress(StaleLease):
+        with self.fault_at(kill), suppress(StaleLease):
             self.world.jobs.report_training(claimed, at(iteration))
             self.must_be_newest(claimed)
 
@@ -113,7 +114,7 @@ class TrainingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     def publish(self, pick: int, stage: int, kill: int | None) -> None:
         claimed = self.claims[pick % len(self.claims)]
-        with self.killed_at(kill), suppress(StaleLease, StyleTaken):
+        with self.fault_at(kill), suppress(StaleLease, StyleTaken):
             self.publish_stage(claimed, stage)
             self.must_be_newest(claimed)
 
@@ -133,14 +134,14 @@ class TrainingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     def end_slice(self, pick: int, iteration: int, ring: bool, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
-        with self.killed_at(kill):
+        with self.fault_at(kill):
             self.world.jobs.end_slice(claimed, at(iteration), ring=ring)
 
     @rule(pick=picks, fail=st.booleans(), kill=kills)
     @precondition(lambda self: self.claims)
     def end(self, pick: int, fail: bool, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
-        with self.killed_at(kill), suppress(StaleLease):
+        with self.fault_at(kill), suppress(StaleLease):
             if fail:
                 self.world.jobs.fail_training(claimed, PROBLEM)
             else:
@@ -158,7 +159,7 @@ class TrainingMachine(RuleBasedStateMachine):
 
     @rule(kill=kills)
     def sweep(self, kill: int | None) -> None:
-        with self.killed_at(kill):
+        with self.fault_at(kill):
             self.world.jobs.sweep()
 
     @rule()
@@ -258,24 +259,5 @@ class TrainingMachine(RuleBasedStateMachine):
         self.nobody_shares_a_name()
 
 
-class UnansweredTrainingMachine(TrainingMachine):
-    """A process that meets a fault gets no answer; what it asked for was done or was not."""
-
-    @initialize(late=st.booleans())
-    def choose(self, late: bool) -> None:
-        self.late = late
-
-    def light(self, effects: int) -> None:
-        self.world.fuse.set(effects, self.no_answer, late=self.late)
-
-    def no_answer(self) -> None:
-        raise ServiceUnavailable("No answer (in this test).")
-
-    @contextmanager
-    def killed_at(self, effects: int | None) -> Iterator[None]:
-        before = self.world.fuse.fired
-        with super().killed_at(effects):
-            try:
-                yield
-            except ServiceUnavailable:
-                assert self.world.fuse.fired > before
+class UnansweredTrainingMachine(Unanswered, TrainingMachine):
+    """Trainings whose calls go without an answer."""
