@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from trainer.card import StyleCard
 from trainer.objective import StepLoss
@@ -23,6 +24,16 @@ MARGINS: Final = {"left": 0.12, "right": 0.985, "bottom": 0.09, "top": 0.94, "hs
 POINTS: Final = 600
 #: The two lines' colours: blue and orange that colour-blind people tell apart.
 COLOURS: Final = {"content": "#0072b2", "style": "#d55e00"}
+
+
+class _PlainNumbers(LogFormatter):
+    """Labels where matplotlib would put them, as people write them.
+
+    To set powers of ten as formulas would take longer than the rest of the drawing.
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def loss_charts(card: StyleCard, history: Sequence[Sequence[StepLoss]]) -> dict[Kind, bytes]:
@@ -76,6 +87,8 @@ def _draw(
         )  # fmt: skip
     if any(losses for losses in history):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(_PlainNumbers())
+        axes.yaxis.set_minor_formatter(_PlainNumbers())
     axes.set_ylabel(f"{name} distance")
     axes.grid(visible=True, which="major", color="0.93")
 

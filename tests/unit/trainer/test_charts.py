@@ -1,6 +1,7 @@
 """Loss charts: drawn from the losses alone."""
 
 import io
+import re
 from xml.etree import ElementTree
 
 from PIL import Image
@@ -77,6 +78,17 @@ def test_a_chart_is_an_svg_that_says_its_title_and_ratios() -> None:
     assert "ratio 0.02" in text
     assert "content distance" in text
     assert len(drawn) < 200_000
+
+
+def test_distances_are_written_as_people_write_them() -> None:
+    """No powers of ten: 0.2, not 2 × 10⁻¹."""
+    root = ElementTree.fromstring(loss_charts(card(), HISTORY)["svg"])
+    texts = {
+        "".join(text.itertext()).strip() for text in root.iter("{http://www.w3.org/2000/svg}text")
+    }
+    numbers = {text for text in texts if text[:1].isdigit()}
+    assert len(numbers) > 4
+    assert all(re.fullmatch(r"\d+(\.\d+)?", number) for number in numbers), numbers
 
 
 def test_the_same_losses_give_the_same_chart() -> None:

@@ -222,12 +222,12 @@ def effects_of_a_training(make: MakeTrainer) -> int:
 
 @pytest.mark.timeout(900)
 def test_a_trainer_killed_before_any_effect_changes_nothing(make: MakeTrainer) -> None:
-    """Twelve places spread over all effects: each kill, one recovery, the same nets."""
+    """Eight places spread over all effects: each kill, one recovery, the same nets."""
     whole = make()
     whole.finish(whole.submit())
     effects = effects_of_a_training(make)
     assert effects > 40
-    for effect in range(1, effects, max(1, effects // 12)):
+    for effect in range(1, effects, max(1, effects // 8)):
         trainer = make()
         job = trainer.submit()
         trainer.at.fuse.set(effect)
