@@ -70,9 +70,9 @@ def up(
     one stopped.
     """
     asked = {"port": port, "data": data}
-    changes = {name: value for name, value in asked.items() if value is not None}
+    chosen = {name: value for name, value in asked.items() if value is not None}
     try:
-        run_foreground(load_settings().model_copy(update=changes))
+        run_foreground(load_settings(**chosen))
     except (ImpastoError, OSError) as error:
         fail(str(error))
 

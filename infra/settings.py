@@ -36,6 +36,16 @@ def _tell_tenants_apart(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return keys
 
 
+def _at_home(path: Path) -> Path:
+    """Follow a leading `~` here, where a home that nobody has is told under the variable's name."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise PydanticCustomError("home", "No such home folder") from error
+
+
+#: A place on this machine's disk.
+DiskPath = Annotated[Path, AfterValidator(_at_home)]
 #: Tenant to key. pydantic-settings would read the JSON itself, and end with an error of its own.
 ApiKeys = Annotated[
     dict[str, SecretStr],
@@ -60,7 +70,7 @@ class Settings(BaseSettings):
     )
 
     #: Folder that holds everything an embedded stack keeps.
-    data: Path = Path(".impasto")
+    data: DiskPath = Path(".impasto")
 
     redis_url: SecretStr | None = Field(
         default=None, description="redis:// or rediss:// address; unset starts an embedded Redis."
@@ -141,7 +151,7 @@ class Settings(BaseSettings):
     memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
     #: Folder on a disk for what a large photo needs besides (up to 50 bytes a pixel); unset means
     #: the system's temporary one.
-    scratch: Path | None = None
+    scratch: DiskPath | None = None
 
     #: Seconds that a trainer works on one job before others get their turn.
     slice_seconds: Annotated[float, Field(gt=0, le=600)] = 600.0
@@ -159,22 +169,22 @@ class Settings(BaseSettings):
 
     #: Folder of loss-network weights as torchvision state dicts (.safetensors or .pth), or
     #: `s3:PREFIX` where they lie in the bucket.
-    loss_weights: Path | None = None
+    loss_weights: DiskPath | None = None
     #: Whether weights that are neither there nor in torchvision's cache may be downloaded.
     loss_weights_download: bool = True
     #: Folder of test and training assets; only tests and training commands read it.
-    assets: Path | None = None
+    assets: DiskPath | None = None
 
     log_level: str = "INFO"
 
 
-def load_settings() -> Settings:
-    """Read the environment once.
+def load_settings(**chosen: object) -> Settings:
+    """Read the environment once; what was chosen otherwise goes before it.
 
     Raises InvalidSettings with every wrong variable named.
     """
     try:
-        return Settings()
+        return Settings.model_validate(chosen)
     except ValidationError as error:
         # Of where the mistake is, the variable alone: below it stands what the user wrote. From
         # None for the same reason, as the service logs what it was raised from.

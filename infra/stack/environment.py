@@ -32,7 +32,7 @@ def _text(value: object) -> str:
         return value.get_secret_value()
     if isinstance(value, Path) and not str(value).startswith("s3:"):  # a place in the bucket
         # The programs' working directory is not the user's.
-        return str(value.expanduser().resolve())
+        return str(value.resolve())
     if isinstance(value, dict):
         mapping = cast("dict[str, object]", value)
         return json.dumps({name: _text(item) for name, item in mapping.items()})

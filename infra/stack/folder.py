@@ -22,7 +22,7 @@ class DataFolder:
     @classmethod
     def prepare(cls, root: Path) -> "DataFolder":
         """Make the folder, closed to other users, with what the servers expect inside."""
-        folder = cls(root.expanduser().resolve())
+        folder = cls(root.resolve())
         folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in (folder.run, folder.logs, folder.redis, folder.objects):
             part.mkdir(mode=0o700, exist_ok=True)

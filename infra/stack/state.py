@@ -42,7 +42,7 @@ def read_state(folder: DataFolder) -> StackState | None:
 
 def running_stack(data: Path) -> StackState | None:
     """The stack that runs on this data folder now, else None. Creates nothing."""
-    folder = DataFolder(data.expanduser().resolve())
+    folder = DataFolder(data.resolve())
     state = read_state(folder)
     if state is None or not folder.front_lock.exists():
         return None

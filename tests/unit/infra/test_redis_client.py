@@ -19,6 +19,8 @@ from infra.settings import Settings
         "redis://:SECRET@127.0.0.1:99999/0",
         "redis://:SECRET/p@127.0.0.1:9/0",
         "redis://[SECRET",
+        "redis://:SECRET@127.0.0.1:9/0?no_such_option=1",
+        "redis://:SECRET@127.0.0.1:9/0?socket_timeout=soon",
     ],
 )
 def test_address_that_is_none_is_told_without_its_password(address: str) -> None:

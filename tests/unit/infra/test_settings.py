@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -85,3 +86,16 @@ def test_keys_that_do_not_tell_tenants_apart_are_refused(
     assert "IMPASTO_API_KEYS" in told
     assert fault in told
     assert "SECRET" not in told
+
+
+@pytest.mark.parametrize("name", ["DATA", "SCRATCH", "LOSS_WEIGHTS", "ASSETS"])
+def test_home_that_nobody_has_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = refusal(monkeypatch, **{f"IMPASTO_{name}": "~nobody-of-this-name/impasto"})
+    assert f"IMPASTO_{name}: No such home folder" in told
+
+
+def test_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IMPASTO_ASSETS", "~/assets")
+    settings = load_settings(data=Path("~/data"))
+    assert (settings.data, settings.assets) == (tmp_path / "data", tmp_path / "assets")
