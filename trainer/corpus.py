@@ -177,8 +177,11 @@ class CropSampler:
 def split_held_out(count: int, held_out: int) -> tuple[list[int], list[int]]:
     """Split photo indices into (training, held-out), the held-out ones spread evenly.
 
-    A small corpus keeps at least three quarters of its photos for training.
+    A small corpus keeps at least three quarters of its photos for training. One photo alone is
+    never held out: whether a photo is lost shows beside another.
     """
     wanted = min(held_out, count // 4)
+    if wanted == 1:
+        wanted = 0
     chosen = {(i * count) // wanted for i in range(wanted)} if wanted else set[int]()
     return [i for i in range(count) if i not in chosen], sorted(chosen)

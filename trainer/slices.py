@@ -203,7 +203,7 @@ class SliceWorker:
         work.tell()
 
     def _publish(self, bench: Bench, hold: Hold, end: StageEnd) -> None:
-        self._fetch_stages(bench, hold)
+        self._fetch_stages(bench, hold, end.stage)
         bench.files.write(bench.run, end)
         data = end.data
         if data is None:
@@ -243,10 +243,15 @@ class SliceWorker:
                 )
             )
 
-    def _fetch_stages(self, bench: Bench, hold: Hold) -> None:
-        """Bring the stages that another process has published, for the contact sheet."""
-        for stage in bench.run.card.stages[:-1]:
+    def _fetch_stages(self, bench: Bench, hold: Hold, ended: int) -> None:
+        """Bring the stages that another process has published, for the contact sheet.
+
+        The stage that has just ended is here, or was refused and is none.
+        """
+        for stage in bench.run.card.stages:
             path = bench.files.path / stage.file
+            if stage.stage == ended:
+                continue
             if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
                 continue
             key = layout.style_net(bench.run.card.name, stage.sha256)

@@ -194,6 +194,11 @@ class Studio:
 def _notes(photos: int) -> list[str]:
     """Say what a person should know of a training on that many photos."""
     training, held_out = split_held_out(photos, HELD_OUT)
+    if photos == 1:
+        return [
+            "The corpus is a single photo: the distances are of it, and whether a net loses photos "
+            "cannot be told, which takes two. Expect a net that fits this photo alone."
+        ]
     if not held_out:
         return [
             f"The corpus has only {photos} photos: none could be kept out of training, so the "

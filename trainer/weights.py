@@ -7,7 +7,9 @@ in its cache nor refuse pickles with code in them, so its files are read here li
 """
 
 import hashlib
+import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Final
 
@@ -128,10 +130,15 @@ class BucketWeights(WeightsSource):
     def state_dict(self, name: str) -> dict[str, Tensor]:
         """See WeightsSource; also raises ServiceUnavailable."""
         key = next((key for key in self._keys(name) if self._exists(key)), None)
-        if key is not None:
-            self._copy(key)
-            self._copy(f"{key}.sha256")
-        return super().state_dict(name)
+        if key is None:
+            return _read(self._torchvisions(name))
+        path = self._copied(key)
+        try:
+            return _read(path)
+        except WeightsRejected:
+            # Damaged: what lies in the bucket by now may be whole, and as long.
+            path.unlink(missing_ok=True)
+            return _read(self._copied(key))
 
     def _place(self) -> str:
         """See WeightsSource."""
@@ -149,19 +156,24 @@ class BucketWeights(WeightsSource):
             return False
         return True
 
-    def _copy(self, key: str) -> None:
-        """Copy an object into the cache, unless one of its size is there; none is no error."""
+    def _copied(self, key: str) -> Path:
+        """Return the copy of an object, made where none of its size is there, and of its hash."""
         path = self._cache / key.rpartition("/")[2]
-        try:
-            if path.exists() and path.stat().st_size == self._objects.head(key).size:
-                return
-            body = self._objects.get(key)
-        except ObjectMissing:
-            return
         self._cache.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.part")
-        draft.write_bytes(body)
-        draft.replace(path)
+        beside = path.with_name(f"{path.name}.sha256")
+        try:
+            _write(beside, self._objects.get(f"{key}.sha256"))
+        except ObjectMissing:
+            beside.unlink(missing_ok=True)
+        if not path.exists() or path.stat().st_size != self._objects.head(key).size:
+            _write(path, self._objects.get(key))
+        return path
+
+
+def _write(path: Path, body: bytes) -> None:
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_bytes(body)
+    draft.replace(path)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -169,8 +181,15 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        # Mapped: of a VGG's 500 MB, most are a classifier that nobody reads.
-        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        # Mapped where it can be: of a VGG's 500 MB, most are a classifier that nobody reads.
+        # Torchvision's own VGG files are older than the ZIP format that a mapping needs.
+        mapped = zipfile.is_zipfile(path)
+        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=mapped))
+    except pickle.UnpicklingError as error:
+        # PyTorch's own words advise to read it all the same.
+        raise WeightsRejected(
+            f"{path} is not a readable state dict: it is damaged, or holds more than tensors."
+        ) from error
     except Exception as error:
         # Both readers raise many kinds of errors for damaged files; none is worth telling apart.
         raise WeightsRejected(f"{path} is not a readable state dict: {error}") from error

@@ -27,7 +27,7 @@ def retried(
         raise JobNotFinished(f"The job is {record.state}; photos can be retried once it has ended.")
     if spec.training is not None or record.failed == 0:
         raise NothingToRetry(
-            "Send the training again, under the same name or another."
+            _again(record)
             if spec.training is not None
             else f"{record.done} of {spec.total} photos are painted, and none has failed."
         )
@@ -38,6 +38,12 @@ def retried(
     asked = {name: getattr(spec, name) for name in JobDraft.model_fields}
     draft = JobDraft.model_validate({**asked, "id": job, "retry_of": spec.id, "bytes": 0})
     return draft, chain([first], entries)
+
+
+def _again(record: JobRecord) -> str:
+    """Say how a training can be had again; a style that has stages keeps its name."""
+    name = "another name" if record.done else "the same name or another"
+    return f"Send the training again, under {name}."
 
 
 def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:

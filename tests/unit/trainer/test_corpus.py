@@ -69,4 +69,5 @@ def test_held_out_photos_are_never_trained_on(count: int, held: int) -> None:
     training, held_out = split_held_out(count, held)
     assert sorted(training + held_out) == list(range(count))
     assert len(held_out) <= min(held, count // 4)
+    assert len(held_out) != 1, "one photo does not tell whether photos are lost"
     assert training

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -202,6 +203,21 @@ def test_the_first_stage_can_be_used_while_the_second_trains(make: MakeTrainer) 
     view = trainer.view(job)
     assert (view.state, view.published) == (JobState.RUNNING, (0,))
     assert len(trainer.catalogue.resolve("stripes", 1.0)) == 1
+
+
+def test_a_stage_that_is_refused_on_another_machine_is_noted_and_no_more(
+    make: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stages before it are fetched for the contact sheet, which shows them as it did."""
+    monkeypatch.setattr("trainer.run.refusal", lambda before, _after: "no better" if before else "")
+    trainer = make()
+    job = trainer.submit(stages=((0.2, 2), (1.0, 40)))
+    trainer.worker(steps=12).work(job, "t")
+    assert trainer.view(job).published == (0,)
+    shutil.rmtree(trainer.folder)
+    view = trainer.finish(job)
+    assert (view.state, view.published, view.error) == (JobState.SUCCEEDED, (0,), None)
+    assert [refused.reason for refused in trainer.card().refused] == ["no better"]
 
 
 def effects_of_a_training(make: MakeTrainer) -> int:

@@ -84,6 +84,51 @@ def test_a_hash_in_the_bucket_counts_too(tmp_path: Path) -> None:
         weights_source(Path("s3:weights"), objects, tmp_path / "cache").state_dict("vgg16")
 
 
+@pytest.mark.parametrize("wrong", ["hash", "weights"])
+def test_what_is_put_right_in_the_bucket_is_used(tmp_path: Path, wrong: str) -> None:
+    """A hash is as long as another, and damaged weights are as long as whole ones."""
+    objects = MemoryStore()
+    path = write_pth(tmp_path, "vgg16.pth")
+    whole, right = path.read_bytes(), hash_of(path).encode()
+    damaged = whole[:-1] + bytes([whole[-1] ^ 1])
+    objects.put("weights/vgg16.pth", damaged if wrong == "weights" else whole)
+    objects.put("weights/vgg16.pth.sha256", b"0" * 64 if wrong == "hash" else right)
+    source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
+    with pytest.raises(WeightsRejected, match="SHA-256"):
+        source.state_dict("vgg16")
+    objects.put("weights/vgg16.pth", whole)
+    objects.put("weights/vgg16.pth.sha256", right)
+    source.state_dict("vgg16")
+
+
+def test_what_is_gone_from_the_bucket_is_not_used(tmp_path: Path) -> None:
+    """A damaged copy, or its wrong hash, would stand before what is there now."""
+    objects = MemoryStore()
+    objects.put("weights/vgg16.safetensors", b"nothing")
+    source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
+    with pytest.raises(WeightsRejected):
+        source.state_dict("vgg16")
+    objects.delete("weights/vgg16.safetensors")
+    objects.put("weights/vgg16.pth", write_pth(tmp_path, "vgg16.pth").read_bytes())
+    source.state_dict("vgg16")
+
+
+def test_torchvisions_old_files_are_read(tmp_path: Path) -> None:
+    """Those of VGG are older than the format that torch.save writes by now."""
+    torch.save(STATE, tmp_path / "vgg16.pth", _use_new_zipfile_serialization=False)
+    found = WeightsSource(folder=tmp_path).state_dict("vgg16")
+    assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_more_than_tensors_is_told_in_our_words(tmp_path: Path, zipped: bool) -> None:
+    """PyTorch's would tell how to run the code in it."""
+    torch.save({"a": tmp_path}, tmp_path / "vgg16.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsRejected, match="more than tensors") as caught:
+        WeightsSource(folder=tmp_path).state_dict("vgg16")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_bucket_without_them_leaves_it_to_torchvision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
