@@ -12,8 +12,21 @@ from trainer.arithmetic import set_up_cpu
 from trainer.backbone import Lesson, Trained, read_lessons, train_backbone
 from trainer.card import Losses
 from trainer.cli_console import console, fail
+from trainer.cli_options import (
+    Batch,
+    Crop,
+    Network,
+    Painting,
+    Photos,
+    Seed,
+    Side,
+    Smoothness,
+    Threads,
+    Weights,
+    read_loss_network,
+)
 from trainer.folder import SHEET_PHOTOS
-from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
+from trainer.lossnet import UnknownLossNetwork
 from trainer.measure import Measured
 from trainer.objective import Recipe
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
@@ -22,7 +35,6 @@ from trainer.sheet import contact_sheet, save_sheet
 from trainer.studio import Order, Studio
 from trainer.training import Progress as TrainingProgress
 from trainer.training import train
-from trainer.weights import WeightsSource
 from worker.affine import apply
 from worker.net import NetConfig
 from worker.netfile import unpack
@@ -39,19 +51,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
 Out = Annotated[Path, typer.Option(help="Folder to write into.")]
-Weights = Annotated[
-    Path | None,
-    typer.Option(envvar="IMPASTO_LOSS_WEIGHTS", help="Folder of loss-network weights."),
-]
-Network = Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")]
-Side = Annotated[int, typer.Option(help="Short side (px) at which a painting is seen.")]
-Batch = Annotated[int, typer.Option(help="Photos in one step.")]
-Crop = Annotated[int, typer.Option(help="Side (px) of the square crops.")]
-Smoothness = Annotated[float, typer.Option(help="Weight of total variation.")]
-Seed = Annotated[int, typer.Option(help="Decides crops and flips.")]
-Threads = Annotated[int, typer.Option(help="CPU threads; part of what repeats.")]
 Stages = Annotated[str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")]
 
 
@@ -85,7 +85,7 @@ def backbone_command(
     recipe = Recipe(batch, crop, peak_rate, peak_rate / 10, smoothness, seed=seed)
     first = next(iter(paintings.values()))
     order = order_of("backbone", first, photos, schedule, card.config, recipe, painting_side)
-    studio = Studio(order, load_loss_network(loss_network, WeightsSource(folder=loss_weights)))
+    studio = Studio(order, read_loss_network(loss_network, loss_weights))
     lessons = read_lessons(studio, paintings)
     with progress_bar() as bar:
         trained = train_backbone(studio, lessons, net, on_progress=Drawn(bar, order.schedule))
@@ -98,7 +98,7 @@ def backbone_command(
 
 @app.command("quick")
 def quick_command(
-    painting: Annotated[Path, typer.Option(help="Picture of the painting to learn from.")],
+    painting: Painting,
     photos: Photos,
     backbone: Annotated[Path, typer.Option(help="The backbone's net file.")],
     name: Annotated[str, typer.Option(help="Name of the style, such as starry-night.")],
@@ -120,7 +120,7 @@ def quick_command(
         batch, crop, floor_rate=FLOOR_RATE, smoothness=smoothness, seed=seed, later_rate=PEAK_RATE
     )
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
-    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights))
+    network = read_loss_network(loss_network, loss_weights)
     studio = QuickStudio(order, network, over)
     with progress_bar() as bar:
         card = train(studio, out, Drawn(bar, order.schedule), base=studio.stage_zero())

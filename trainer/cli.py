@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +16,27 @@ from infra.settings import load_settings
 from trainer.arithmetic import Arithmetic, set_up_cpu
 from trainer.card import StyleCard
 from trainer.cli_console import console, fail
+from trainer.cli_options import (
+    Batch,
+    Crop,
+    Network,
+    Painting,
+    Photos,
+    Seed,
+    Side,
+    Smoothness,
+    Threads,
+    Weights,
+    read_loss_network,
+)
 from trainer.corpus import CorpusRejected, read_picture
-from trainer.lossnet import TAPS, UnknownLossNetwork, load_loss_network
+from trainer.lossnet import UnknownLossNetwork
 from trainer.objective import Recipe
 from trainer.reproduce import record_elsewhere, repeat_stage
 from trainer.schedule import Adaptive, Schedule
 from trainer.sheet import save_sheet, triptych
 from trainer.training import Order, Studio, file_sha256, to_tensor, train
 from trainer.training import Progress as TrainingProgress
-from trainer.weights import WeightsSource
 from worker.engines.choice import choose_device
 from worker.net import NetConfig
 from worker.netfile import unpack
@@ -39,15 +52,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Painting = Annotated[Path, typer.Option(help="Picture of the painting to learn from.")]
-Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
-Weights = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="IMPASTO_LOSS_WEIGHTS",
-        help="Folder of loss-network weights; without it torchvision downloads them.",
-    ),
-]
 Fast = Annotated[
     bool,
     typer.Option(
@@ -65,28 +69,28 @@ def train_command(
     out: Annotated[Path, typer.Option(help="Folder for the stages, the card and the sheet.")],
     title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = "",
     licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown",
-    loss_network: Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")] = "vgg19",
+    loss_network: Network = "vgg19",
     loss_weights: Weights = None,
     schedule: Annotated[
         str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
     ] = DEFAULT_SCHEDULE,
-    width: Annotated[int, typer.Option(help="32 is the standard net, 16 the light one.")] = 32,
-    residual_blocks: Annotated[int, typer.Option(help="Residual blocks of the net.")] = 5,
+    width: Annotated[
+        int, typer.Option(min=1, help="32 is the standard net, 16 the light one.")
+    ] = 32,
+    residual_blocks: Annotated[int, typer.Option(min=0, help="Residual blocks of the net.")] = 5,
     upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize",
-    painting_side: Annotated[
-        int, typer.Option(help="Short side (px) at which the painting is seen.")
-    ] = 384,
-    batch: Annotated[int, typer.Option(help="Photos in one step.")] = 4,
-    crop: Annotated[int, typer.Option(help="Side (px) of the square crops.")] = 192,
+    painting_side: Side = 384,
+    batch: Batch = 4,
+    crop: Crop = 192,
     peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3,
     later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4,
     floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5,
-    smoothness: Annotated[float, typer.Option(help="Weight of total variation.")] = 0.2,
+    smoothness: Smoothness = 0.2,
     identity: Annotated[
         float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
     ] = 0.1,
-    seed: Annotated[int, typer.Option(help="Decides first weights, crops and flips.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads; part of what repeats.")] = 2,
+    seed: Seed = 1,
+    threads: Threads = 2,
     base: Annotated[
         Path | None,
         typer.Option(help="File of a net that serves as stage 0 as it is; it is not trained."),
@@ -117,11 +121,11 @@ def train_command(
         painting_side=painting_side,
         code_version=version("impasto"),
         command=command_line(),
-        reproduce=reproduce_line(name, 1 if base else 0, painting, photos, loss_weights, fast=fast),
+        reproduce=reproduce_line(out, 1 if base else 0, painting, photos, loss_weights, fast=fast),
         adaptive=Adaptive() if adaptive else None,
     )
     on = choose_device(device)
-    network = load_loss_network(loss_network, WeightsSource(folder=loss_weights)).to(on)
+    network = read_loss_network(loss_network, loss_weights).to(on)
     studio = Studio(order, network, arithmetic=Arithmetic.of(on, fast=fast))
     with Progress(
         TextColumn("{task.description}"),
@@ -184,8 +188,7 @@ def reproduce_command(
         raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
     set_up_cpu(card.training.threads)
     order = order_from_card(card, painting, photos)
-    source = WeightsSource(folder=loss_weights)
-    network = load_loss_network(card.training.loss_network, source)
+    network = read_loss_network(card.training.loss_network, loss_weights)
     studio = Studio(order, network, arithmetic=Arithmetic.of(network.device, fast=fast))
     if record:
         record_elsewhere(studio, style)
@@ -194,6 +197,8 @@ def reproduce_command(
         f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
         f"weights {'equal' if outcome.equal_weights else 'different'}."
     )
+    if not outcome.repeats and studio.corpus.sha256() != card.training.corpus_sha256:
+        raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
     if not outcome.same_arithmetic:
         console.print(
             f"The card knows nothing of {studio.machine}, which rounds otherwise: the "
@@ -250,24 +255,33 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
 
 def command_line() -> str:
     """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
-    words = " ".join(shlex.quote(word) for word in sys.argv[1:])
-    return portable(f"python -m trainer {words}")
+    return portable(["python", "-m", "trainer", *sys.argv[1:]])
 
 
 def reproduce_line(
-    name: str, stage: int, painting: Path, photos: Path, weights: Path | None, *, fast: bool
+    style: Path, stage: int, painting: Path, photos: Path, weights: Path | None, *, fast: bool
 ) -> str:
     """Return the command that repeats a stage of this training."""
-    line = f"python -m trainer reproduce infra/styles/{name} --stage {stage}"
-    line += f" --painting {painting} --photos {photos}"
-    line += f" --loss-weights {weights}" if weights else ""
-    return portable(line + (" --fast" if fast else ""))
+    words = ["python", "-m", "trainer", "reproduce", str(style), "--stage", str(stage)]
+    words += ["--painting", str(painting), "--photos", str(photos)]
+    words += ["--loss-weights", str(weights)] if weights else []
+    return portable(words + (["--fast"] if fast else []))
 
 
-def portable(line: str) -> str:
-    """Name the assets folder by its variable, so that a card holds no path of one machine."""
-    assets = load_settings().assets
-    return line.replace(str(assets), "$IMPASTO_ASSETS") if assets else line
+def portable(words: Sequence[str]) -> str:
+    """Write a command for a shell, the assets folder by its variable.
+
+    A card is read on other machines, where that folder has another path.
+    """
+    assets = str(load_settings().assets or "")
+    return " ".join(_portable_word(word, assets) for word in words)
+
+
+def _portable_word(word: str, assets: str) -> str:
+    before, found, after = word.partition(assets) if assets else (word, "", "")
+    if not found:
+        return shlex.quote(word)
+    return "".join((before and shlex.quote(before), '"$IMPASTO_ASSETS"', shlex.quote(after)))
 
 
 def _report(card: StyleCard) -> None:

@@ -1,6 +1,7 @@
 """Content images: a corpus of photos, cropped and flipped the same way for the same seed."""
 
 import hashlib
+import os
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from infra.errors import ImpastoError
@@ -98,7 +99,7 @@ class PhotoFolder:
         """Return a SHA-256 (hex) over the photos' names and contents in order."""
         digest = hashlib.sha256()
         for path in self.paths:
-            digest.update(path.name.encode())
+            digest.update(os.fsencode(path.name))
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
@@ -112,14 +113,14 @@ def find_photos(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path, side: int) -> NDArray[np.uint8]:
-    """Decode a picture and bring its short side to `side` pixels: (H, W, 3) uint8 sRGB.
+    """Decode a picture, upright, and bring its short side to `side` pixels: (H, W, 3) uint8 sRGB.
 
     Raises CorpusRejected naming the file when it cannot be decoded.
     """
     try:
         with Image.open(path) as image:
-            picture = image.convert("RGB")
-    except (OSError, ValueError) as error:
+            picture = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise CorpusRejected(f"{path} cannot be read as a picture: {error}.") from error
     return resized(picture, side)
 

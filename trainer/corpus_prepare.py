@@ -72,12 +72,16 @@ class FolderSources:
         return len(self._paths)
 
     def name(self, index: int) -> str:
-        """See Sources: the path below the folder."""
-        return self._paths[index].relative_to(self._folder).as_posix()
+        """See Sources: the path below the folder, what is no text in it escaped."""
+        path = self._paths[index].relative_to(self._folder)
+        return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
     def mark(self, index: int) -> str:
         """See Sources: the file's size and time."""
-        found = self._paths[index].stat()
+        try:
+            found = self._paths[index].stat()
+        except OSError:
+            return "missing"  # a link to nothing: left out with its reason once it is read
         return f"{found.st_size} {found.st_mtime_ns}"
 
     def read(self, index: int) -> bytes:

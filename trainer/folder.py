@@ -1,6 +1,7 @@
 """A style's folder: stages, card, contact sheet, previews, loss chart and history."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -81,6 +82,8 @@ class StyleFolder:
 def _lines(history: Sequence[Sequence[StepLoss]]) -> Iterable[str]:
     for stage, losses in enumerate(history):
         for iteration, loss in enumerate(losses):
+            if not (math.isfinite(loss.content) and math.isfinite(loss.style)):
+                continue  # JSON has no such numbers; why the training ended stands on the card
             row = {
                 "stage": stage,
                 "iteration": iteration,

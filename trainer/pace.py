@@ -53,7 +53,7 @@ class AdaptivePace:
     """
 
     def __init__(self, stage: Stage, rule: Adaptive, *, peak: float, floor: float) -> None:
-        self._rule = rule
+        self._rule = rule.within(stage.iterations)
         self._peak = peak
         self._floor = floor
         self._most = stage.iterations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from infra.errors import ImpastoError
 from trainer.card import FirstIterations, StageCard, StyleCard, weights_sha256
 from trainer.training import Studio, first_iterations, starting_net
 
@@ -15,6 +16,13 @@ from trainer.training import Studio, first_iterations, starting_net
 #: losses on another kind of processor. Seen: 1.5e-5 in the first five, and up to 5e-2 in twenty.
 EARLY: Final = 5
 TOLERANCE: Final = 1e-3
+
+
+class NotReproduced(ImpastoError):
+    """What came out is not the training on the card."""
+
+    type = "not-reproduced"
+    title = "The training on the card does not repeat."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,10 @@ def _early_difference(found: FirstIterations, expected: FirstIterations) -> floa
 
 
 def record_elsewhere(studio: Studio, folder: Path) -> StyleCard:
-    """Add to a card what every stage's first iterations come out as on this processor."""
+    """Add to a card what every stage's first iterations come out as on this processor.
+
+    Raises NotReproduced, and adds nothing, where they differ by more than rounding.
+    """
     card = StyleCard.read(folder)
     stages = [_recorded(studio, folder, stage) for stage in card.stages]
     card = card.model_copy(update={"stages": stages})
@@ -88,4 +99,10 @@ def _recorded(studio: Studio, folder: Path, stage: StageCard) -> StageCard:
     if not stage.iterations or stage.first_on(studio.machine):
         return stage  # A base was not trained here at all.
     found = run_first_iterations(studio, folder, stage)
+    difference = _early_difference(found, stage.first)
+    if not difference <= TOLERANCE:
+        raise NotReproduced(
+            f"Stage {stage.stage} differs from the card by {difference:.1e} in its first losses, "
+            "which is more than rounding: nothing was added."
+        )
     return stage.model_copy(update={"first_elsewhere": [*stage.first_elsewhere, found]})

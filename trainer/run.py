@@ -286,8 +286,8 @@ class TrainingRun:
     def _check_corpus(self, card: StyleCard) -> None:
         if card.training.corpus_sha256 != self._blank.training.corpus_sha256:
             raise CorpusChanged(
-                "The photos of the corpus are not those that this training began with; put them "
-                "back, or train again under another name."
+                "The photos of the corpus are not those that this training began with: train "
+                "again, under another name where stages were published."
             )
 
 

@@ -7,7 +7,7 @@ learn to. Pure arithmetic: nothing here knows of tensors.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
 
@@ -52,7 +52,13 @@ class Schedule:
         return cls(tuple(_parse_stage(part) for part in text.split(",")))
 
     def __str__(self) -> str:
-        return ",".join(f"{stage.ratio:g}:{stage.iterations}" for stage in self.stages)
+        return ",".join(f"{_digits(stage.ratio)}:{stage.iterations}" for stage in self.stages)
+
+
+def _digits(ratio: float) -> str:
+    """Write a ratio with as few digits as read back to it."""
+    short = f"{ratio:g}"
+    return short if float(short) == ratio else repr(ratio)
 
 
 def _parse_stage(text: str) -> Stage:
@@ -99,7 +105,7 @@ class Adaptive:
     The mean loss of the last `window` iterations is compared with that of the window before it.
     """
 
-    #: Iterations over which a loss is smoothed.
+    #: Iterations over which a loss is smoothed; in short stages a fifth of them, 10 at least.
     window: int = 60
     #: Relative improvement from window to window below which a stage has settled.
     threshold: float = 0.02
@@ -109,6 +115,10 @@ class Adaptive:
     cooling: float = 0.2
     #: Iterations between two looks.
     every: int = 10
+
+    def within(self, iterations: int) -> "Adaptive":
+        """Return the rule for a stage of so many iterations at most."""
+        return replace(self, window=min(self.window, max(10, iterations // 5)))
 
 
 def settled(losses: Sequence[float], rule: Adaptive) -> bool:

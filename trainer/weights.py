@@ -100,6 +100,11 @@ class WeightsSource:
         return f"into {self._folder}, the folder that IMPASTO_LOSS_WEIGHTS names"
 
 
+def in_bucket(setting: Path | None) -> bool:
+    """Whether weights are to be found below a prefix of the bucket: `s3:PREFIX`."""
+    return str(setting).startswith(BUCKET)
+
+
 def weights_source(
     setting: Path | None, objects: ObjectStore, cache: Path, *, download: bool = True
 ) -> WeightsSource:
@@ -108,7 +113,7 @@ def weights_source(
     What lies in the bucket is copied into the folder `cache` once. `download` is as in
     WeightsSource.
     """
-    if setting is None or not str(setting).startswith(BUCKET):
+    if not in_bucket(setting):
         return WeightsSource(folder=setting, download=download)
     prefix = str(setting).removeprefix(BUCKET).strip("/")
     return BucketWeights(

@@ -80,5 +80,17 @@ def test_job_that_runs_or_has_no_failed_photo_cannot_be_retried() -> None:
         world.jobs.retry(job, TENANT)
     training = trainings.submit(world).id
     world.jobs.cancel(training, TENANT)
-    with pytest.raises(NothingToRetry, match="training"):
+    with pytest.raises(NothingToRetry, match="training again, under the same name or another"):
+        world.jobs.retry(training, TENANT)
+
+
+def test_training_that_has_published_is_sent_again_under_another_name() -> None:
+    """The name is its style's, which stays."""
+    world = FakeDeployment()
+    training = trainings.submit(world).id
+    claim = trainings.claim(world, training)
+    world.jobs.stage_published(claim, 0)
+    world.jobs.cancel(training, TENANT)
+    world.jobs.end_slice(claim)
+    with pytest.raises(NothingToRetry, match="under another name"):
         world.jobs.retry(training, TENANT)

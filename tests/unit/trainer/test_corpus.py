@@ -1,5 +1,6 @@
 """The corpus: a folder of photos, sampled the same way for the same seed."""
 
+import os
 from itertools import islice
 from pathlib import Path
 
@@ -56,6 +57,25 @@ def test_every_photo_comes_once_an_epoch(tmp_path: Path) -> None:
 def test_an_empty_folder_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(CorpusRejected, match=r"holds no photo"):
         PhotoFolder(tmp_path, side=64)
+
+
+def test_photos_are_seen_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (80, 60)).save(tmp_path / "lying.jpg", exif=exif)
+    assert PhotoFolder(tmp_path, side=60).photo(0).shape == (80, 60, 3)
+
+
+def test_a_bomb_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    Image.new("RGB", (80, 60)).save(tmp_path / "bomb.png")
+    with pytest.raises(CorpusRejected, match=r"bomb\.png"):
+        PhotoFolder(tmp_path, side=60).photo(0)
+
+
+def test_a_name_that_is_no_text_has_a_hash(tmp_path: Path) -> None:
+    Image.new("RGB", (80, 60)).save(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    assert PhotoFolder(tmp_path, side=60).sha256()
 
 
 def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:

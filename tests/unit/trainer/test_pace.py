@@ -45,6 +45,14 @@ def test_a_settled_stage_cools_down_and_ends_early() -> None:
     assert 1e-4 < pace.rate(89) < 1.1e-4 + 1e-5
 
 
+def test_a_short_stage_settles_too() -> None:
+    """Under the rule that stands: quick styles have stages of 50 to 100 iterations."""
+    for iterations in (50, 100, 150):
+        pace = AdaptivePace(Stage(1.0, iterations), Adaptive(), peak=1e-3, floor=1e-4)
+        assert ends_at(pace, [1.0] * iterations) < iterations
+    assert Adaptive().within(300) == Adaptive()
+
+
 def test_a_stage_that_never_settles_has_all_its_iterations() -> None:
     pace = adaptive()
     assert ends_at(pace, [1000.0 * 0.95**i for i in range(300)]) == 200

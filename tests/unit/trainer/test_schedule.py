@@ -52,3 +52,8 @@ def test_the_rate_stays_in_bounds_and_falls_after_the_warm_up(
     if iteration >= 20:
         assert 1e-4 <= rate
         assert learning_rate(iteration + 1, iterations, peak=1e-3, floor=1e-4) <= rate
+
+
+def test_ratios_that_differ_late_stay_apart() -> None:
+    schedule = Schedule.parse("0.1:10,1234567:5,1234568:5")
+    assert Schedule.parse(str(schedule)) == schedule

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tests.fakes.storage import MemoryStore
 from trainer import corpus_prepare
 from trainer.corpus import CorpusRejected, CropSampler
 from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation
-from trainer.shards import CorpusMissing, ShardCache, ShardCorpus, read_corpus_index
+from trainer.shards import CorpusMissing, ShardCache, ShardCorpus, ShardIndex, read_corpus_index
 
 
 class CountedSources(FolderSources):
@@ -77,6 +78,19 @@ def test_a_folder_becomes_shards_of_256_and_an_index(many: Path, tmp_path: Path)
         assert abs(float(photo.mean()) - level) < 1.5
     with tarfile.open(fileobj=io.BytesIO(objects.objects[corpus_shard("t", "coco", 2)])) as tar:
         assert len(tar.getnames()) == 88
+
+
+def test_one_odd_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A name that is no text is a photo like others; a link to nothing is left out by name."""
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.new("RGB", (60, 60)).save(odd)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    objects = MemoryStore()
+    index = preparation(objects).run(FolderSources(tmp_path))
+    assert (index.photos, index.skipped) == (1, 1)
+    shard = ShardIndex.model_validate_json(objects.get(corpus_shard_index("t", "coco", 0)))
+    assert shard.photos[0].name == r"caf\xe9.png"
+    assert shard.skipped[0].name == "gone.jpg"
 
 
 def test_photos_are_turned_upright(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from PIL import Image
 
 from trainer.card import FirstIterations, StyleCard, weights_sha256
 from trainer.corpus import CorpusRejected
+from trainer.folder import StyleFolder
 from trainer.guard import GuardRules, TrainingDiverged
 from trainer.lossnet import LossNetwork
-from trainer.objective import Recipe
-from trainer.reproduce import record_elsewhere, repeat_stage
+from trainer.objective import Recipe, StepLoss
+from trainer.reproduce import NotReproduced, record_elsewhere, repeat_stage
 from trainer.schedule import Schedule
 from trainer.training import Order, Progress, Studio, starting_net, train
 from worker.net import NetConfig
@@ -148,6 +149,39 @@ def test_what_another_processor_gives_stands_beside_what_was_made(
     assert repeated.exact
     assert repeated.same_arithmetic
     assert not repeat_stage(studio(seed=9), tmp_path, 1).exact
+
+
+def test_a_card_does_not_learn_another_training(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    """Another seed stands for other photos or weights: more than rounding lies between."""
+    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
+    before = (tmp_path / "card.json").read_bytes()
+    with pytest.raises(NotReproduced, match="nothing was added"):
+        record_elsewhere(studio(seed=9), tmp_path)
+    assert (tmp_path / "card.json").read_bytes() == before
+
+
+def test_losses_that_are_no_numbers_leave_the_history_readable(
+    studio: Callable[..., Studio], tmp_path: Path
+) -> None:
+    losses = [StepLoss(1.0, 2.0), StepLoss(math.nan, 1.0), StepLoss(1.0, math.inf)]
+    card = train(studio("0.02:2"), tmp_path)
+    StyleFolder(tmp_path, studio()).write_history([losses], card)
+    lines = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["iteration"] for line in lines] == [0]
+
+
+def test_a_corpus_of_one_photo_is_noted(
+    studio: Callable[..., Studio], photos: Path, tmp_path: Path
+) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    first = min(photos.rglob("*.*"))
+    (one / first.name).write_bytes(first.read_bytes())
+    order = replace(studio().order, photos=one, schedule=Schedule.parse("0.02:2"))
+    card = train(Studio(order, studio().loss_network), tmp_path / "style")
+    assert "cannot be told" in card.notes[0]
 
 
 def made_elsewhere(card: StyleCard) -> StyleCard:
