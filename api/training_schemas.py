@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from api.wire import ObjectKey, Request, example
 from infra.jobs.training import (
+    MAX_SEED,
     SCHEDULES,
     LossNetworkName,
     ProfileName,
@@ -15,8 +16,6 @@ from infra.jobs.training import (
 
 #: Photos of the user's own that every stage is shown on.
 MAX_PREVIEWS = 8
-#: PyTorch and NumPy both take seeds of this size.
-MAX_SEED = 2**32 - 1
 
 
 def _one_line(text: str) -> str:

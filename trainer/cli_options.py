@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.jobs.training import MAX_SEED
 from infra.settings import load_settings
 from infra.stack.attach import attach
 from infra.storage.s3 import connect_s3
@@ -16,8 +17,6 @@ from trainer.weights import WeightsSource, in_bucket, weights_source
 #: Smallest side of a crop: what is left of it for the loss network, which is shown it a few pixels
 #: off each time, is the least that the network takes.
 SMALLEST_CROP = 40
-#: Random states are made of 32 bits.
-LARGEST_SEED = 2**32 - 1
 
 Painting = Annotated[Path, typer.Option(help="Picture of the painting to learn from.")]
 Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
@@ -39,7 +38,7 @@ Crop = Annotated[
 ]
 Smoothness = Annotated[float, typer.Option(help="Weight of total variation.")]
 Seed = Annotated[
-    int, typer.Option(min=0, max=LARGEST_SEED, help="Decides first weights, crops and flips.")
+    int, typer.Option(min=0, max=MAX_SEED, help="Decides first weights, crops and flips.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what repeats.")]
 

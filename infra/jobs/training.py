@@ -32,6 +32,8 @@ USUAL_SCHEDULES: Final[dict[str, str]] = {
 }
 
 MAX_STAGES: Final = 20
+#: PyTorch and NumPy both take seeds of this size.
+MAX_SEED: Final = 2**32 - 1
 #: Iterations of all stages together.
 MAX_ITERATIONS: Final = 1_000_000
 

@@ -26,6 +26,7 @@ from infra.storage.s3_errors import (
     translated,
     unreachable,
 )
+from infra.storage.s3_whole import in_doubt
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32
@@ -93,31 +94,40 @@ class S3Store:
                 )
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes; a body that breaks off is asked for again."""
-        return self._read_whole(key)
+        """Return the object's bytes; what breaks off, or was just replaced, is asked for again."""
+        before = None
+        for _ in range(BODY_ATTEMPTS):
+            body, answer = self._read_whole(key)
+            # Read twice alike, it is the object, whatever its ETag means.
+            if body == before or not in_doubt(body, answer):
+                return body
+            before = body
+        raise ServiceUnavailable(f"{key!r} is replaced again and again; try again soon.")
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """Return the bytes from `start` up to `stop`, as `get` returns all."""
         if stop <= start:
             return b""
         try:
-            return self._read_whole(key, Range=f"bytes={start}-{stop - 1}")
+            return self._read_whole(key, Range=f"bytes={start}-{stop - 1}")[0]
         except NothingThere:
             return b""
 
-    def _read_whole(self, key: str, **options: str) -> bytes:
+    def _read_whole(self, key: str, **options: str) -> tuple[bytes, Mapping[str, Any]]:
+        """Return a body and the answer that it came with."""
         for _ in range(BODY_ATTEMPTS - 1):
             with reading(key):
-                pieces = self._read(key, PART_BYTES, **options)
+                answer = self._ask(key, **options)
             with suppress(BotoCoreError):
-                return b"".join(pieces)
+                return b"".join(_pieces(answer, PART_BYTES)), answer
         with reading(key):
-            return b"".join(self._read(key, PART_BYTES, **options))
+            answer = self._ask(key, **options)
+            return b"".join(_pieces(answer, PART_BYTES)), answer
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; the request is made at once."""
         with reading(key):
-            pieces = self._read(key, chunk_bytes)
+            pieces = _pieces(self._ask(key), chunk_bytes)
 
         def guarded() -> Iterator[bytes]:
             with translated(key):
@@ -125,16 +135,8 @@ class S3Store:
 
         return guarded()
 
-    def _read(self, key: str, chunk_bytes: int, **options: str) -> Iterator[bytes]:
-        """Ask for the object now and return its pieces; botocore's own errors come through."""
-        answer = self._client.get_object(Bucket=self._bucket, Key=key, **options)
-
-        def pieces() -> Iterator[bytes]:
-            with closing(answer["Body"]) as body:
-                # botocore compares the length with the header's: a short body raises.
-                yield from body.iter_chunks(chunk_bytes)
-
-        return pieces()
+    def _ask(self, key: str, **options: str) -> Mapping[str, Any]:
+        return self._client.get_object(Bucket=self._bucket, Key=key, **options)
 
     def head(self, key: str) -> ObjectInfo:
         """Return the object's size."""
@@ -150,13 +152,19 @@ class S3Store:
         return ObjectInfo(key, answer["ContentLength"])
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """Yield objects below a prefix in key order, a page (1,000) at a time."""
+        """Yield objects below a prefix in key order, a page (1,000) at a time.
+
+        Each once: a server that keeps its objects in files may list one that is being replaced
+        under its old file and its new one.
+        """
         options: dict[str, object] = {"StartAfter": start_after} if start_after else {}
+        last = None
         while True:
             with translated(prefix):
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
             for entry in page.get("Contents", ()):
-                yield ObjectInfo(entry["Key"], entry["Size"])
+                if entry["Key"] != last:
+                    yield ObjectInfo(last := entry["Key"], entry["Size"])
             if not page.get("IsTruncated"):
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}
@@ -216,6 +224,13 @@ class S3Store:
                 self._client.create_bucket(Bucket=self._bucket, **extra)
         except ServiceUnavailable:
             self.ping()  # somebody else made it meanwhile; else this says what is wrong
+
+
+def _pieces(answer: Mapping[str, Any], chunk_bytes: int) -> Iterator[bytes]:
+    """Yield the body of an answer; botocore's own errors come through."""
+    with closing(answer["Body"]) as body:
+        # botocore compares the length with the header's: a short body raises.
+        yield from body.iter_chunks(chunk_bytes)
 
 
 def connect_s3(settings: Settings) -> S3Store:

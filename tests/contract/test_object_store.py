@@ -2,10 +2,14 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
+from infra.errors import ServiceUnavailable
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from infra.storage.s3 import S3Store
 
@@ -49,6 +53,35 @@ def test_put_replaces(objects: ObjectStore, prefix: str) -> None:
     objects.put(prefix + "a", b"new")
     assert objects.get(prefix + "a") == b"new"
     assert objects.head(prefix + "a").size == 3
+
+
+def test_reader_sees_the_old_object_or_the_new_one(objects: ObjectStore, prefix: str) -> None:
+    """Never the length of one and the bytes of the other, and no key twice in a listing."""
+    bodies = [bytes([number]) * (200 + 37 * number) for number in range(50)]
+    read: list[bytes] = []
+    listed: list[list[str]] = []
+    objects.put(prefix + "a", bodies[0])
+    with ThreadPoolExecutor(2) as readers:
+        written = threading.Event()
+
+        def read_on() -> None:
+            while not written.is_set():
+                with suppress(ServiceUnavailable):  # it is replaced without a pause
+                    read.append(objects.get(prefix + "a"))
+
+        def list_on() -> None:
+            while not written.is_set():
+                listed.append(keys(objects, prefix))
+
+        ends = [readers.submit(read_on), readers.submit(list_on)]
+        for number in range(300):
+            objects.put(prefix + "a", bodies[number % len(bodies)])
+        written.set()
+        for end in ends:
+            end.result()
+    assert read
+    assert set(read) <= set(bodies)
+    assert all(found == [prefix + "a"] for found in listed)
 
 
 @pytest.mark.parametrize("size", [0, 1, 9 * 1024 * 1024])

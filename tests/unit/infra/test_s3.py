@@ -1,5 +1,6 @@
 """How S3's trouble reaches us; the rest of the store is tested over a real server."""
 
+import hashlib
 import io
 import traceback
 from collections.abc import Callable, Mapping
@@ -51,8 +52,8 @@ def refusal(code: str, status: int = 0) -> ClientError:
 
 
 def body(data: bytes, length: int) -> Mapping[str, Any]:
-    """Return an answer whose header promises `length` bytes."""
-    return {"Body": StreamingBody(io.BytesIO(data), length)}
+    """Return an answer whose header promises `length` bytes, of an object put in parts."""
+    return {"Body": StreamingBody(io.BytesIO(data), length), "ETag": f'"{"0" * 32}-2"'}
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "404", "NotFound"])
@@ -67,6 +68,48 @@ def test_refusal_that_breaks_off_is_service_unavailable() -> None:
     broken = ProtocolError("Connection broken", ConnectionResetError())
     with pytest.raises(ServiceUnavailable):
         store(broken).get("k")
+
+
+def whole(data: bytes, etag: str, **answer: str) -> Mapping[str, Any]:
+    return {**body(data, len(data)), "ETag": f'"{etag}"', **answer}
+
+
+OLD, NEW = b'{"old": 1}', b'{"new": 12}'
+CUT = NEW[: len(OLD)]
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def test_body_of_an_object_that_is_replaced_is_read_again() -> None:
+    """The old object's length and the new one's bytes are neither."""
+    for etag in (md5(NEW), ""):
+        assert store(whole(CUT, etag), whole(NEW, md5(NEW))).get("k") == NEW
+
+
+def test_object_that_is_never_still_is_service_unavailable() -> None:
+    answers = [whole(bytes([n]), "0" * 32) for n in range(3)]
+    with pytest.raises(ServiceUnavailable, match="'k' is replaced"):
+        store(*answers).get("k")
+
+
+def test_etag_that_is_no_md5_costs_a_second_read_at_most() -> None:
+    """Of what lies there in one piece: servers may make ETags as they like."""
+    assert store(whole(OLD, "0" * 32), whole(OLD, "0" * 32)).get("k") == OLD
+    assert store(whole(OLD, f"{'0' * 32}-2")).get("k") == OLD
+    assert store(whole(OLD, "0" * 32, ServerSideEncryption="aws:kms")).get("k") == OLD
+    assert store(whole(OLD, "0" * 32, SSECustomerAlgorithm="AES256")).get("k") == OLD
+
+
+def test_object_that_is_being_replaced_is_listed_once() -> None:
+    listed = [{"Key": "a", "Size": 1}, {"Key": "b", "Size": 1}, {"Key": "b", "Size": 2}]
+    last = [{"Key": "b", "Size": 2}, {"Key": "c", "Size": 3}]
+    pages = (
+        {"Contents": listed, "IsTruncated": True, "NextContinuationToken": "t"},
+        {"Contents": last, "IsTruncated": False},
+    )
+    assert [info.key for info in store(*pages).list("")] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown", "500"])

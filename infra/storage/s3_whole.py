@@ -1,0 +1,29 @@
+"""Whether what was read of an object is all of it, and of one object.
+
+A server that keeps its objects in files may answer a read that meets a write with the length of
+the old object and the bytes of the new one. The body's MD5, which S3 gives as the ETag of what was
+put in one piece, tells.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+#: An MD5 in hex. The ETag of what was put in parts has a hyphen, and is none.
+_MD5: Final = re.compile("[0-9a-f]{32}")
+
+
+def in_doubt(body: bytes, answer: Mapping[str, Any]) -> bool:
+    """Whether S3's answer says that its whole body is another one, or cannot say what it is.
+
+    Of objects under keys of a KMS or of the customer's own the ETag says nothing
+    (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
+    """
+    kms = str(answer.get("ServerSideEncryption", "")).startswith("aws:kms")
+    if kms or answer.get("SSECustomerAlgorithm"):
+        return False
+    etag = str(answer.get("ETag", "")).strip('"')
+    if _MD5.fullmatch(etag):
+        return etag != hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return not etag  # the object was replaced before its MD5 was found out
