@@ -9,6 +9,7 @@ The same seed makes the same faults. Where the data folder cannot be put on a sm
 
 import argparse
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -37,8 +38,12 @@ def main() -> int:
         if not own_disk:
             print("Left out: disk full (no disk of its own can be mounted here).")
         faults = plan(options.seed, options.faults, kinds=kinds)
-        print(f"Seed {options.seed}, {len(faults)} faults, data and logs in {out}", flush=True)
-        return _campaign(options, out, faults, own_disk=own_disk)
+        print(f"Seed {options.seed}, {len(faults)} faults, logs in {out / 'logs'}", flush=True)
+        try:
+            return _campaign(options, out, faults, own_disk=own_disk)
+        finally:
+            # The disk goes with the block, and they say why a promise was broken.
+            shutil.copytree(out / "data" / "logs", out / "logs", dirs_exist_ok=True)
 
 
 def _campaign(
