@@ -92,7 +92,8 @@ def _find_directory(read: ReadRange, size: int) -> tuple[int, int, int]:
     end = first + at
     if at + _END.size + comment != len(tail):
         raise ArchiveDamaged("The ZIP file goes on after its end. Send it as it was made.")
-    if _ELSEWHERE in (length, start) or 0xFFFF in (disk, here, count):
+    full = _ELSEWHERE in (length, start) or 0xFFFF in (disk, here, count)
+    if full and _has_locator_64(tail, at):
         end, count, length, start = _find_directory_64(read, tail, at, end)
     elif disk or here != count:
         raise ArchiveDamaged("The ZIP file is one of several parts. Send it as a single file.")
@@ -101,14 +102,20 @@ def _find_directory(read: ReadRange, size: int) -> tuple[int, int, int]:
     return count, start, length
 
 
+def _has_locator_64(tail: bytes, at: int) -> bool:
+    """Whether a locator is in front of the end record at `at` of `tail`.
+
+    Without one, a field that is full means what it says: 65,535 files fit into 16 bits.
+    """
+    return at >= _LOCATOR_64.size and tail.startswith(b"PK\x06\x07", at - _LOCATOR_64.size)
+
+
 def _find_directory_64(
     read: ReadRange, tail: bytes, at: int, end: int
 ) -> tuple[int, int, int, int]:
     """Follow the locator in front of the end record at `at` of `tail`."""
-    if at < _LOCATOR_64.size:
-        raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
-    mark, _, place, _ = _LOCATOR_64.unpack_from(tail, at - _LOCATOR_64.size)
-    if mark != b"PK\x06\x07" or place + _END_64.size > end:
+    _, _, place, _ = _LOCATOR_64.unpack_from(tail, at - _LOCATOR_64.size)
+    if place + _END_64.size > end:
         raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
     fields = _END_64.unpack(read(place, place + _END_64.size))
     if fields[0] != b"PK\x06\x06":

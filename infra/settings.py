@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     max_photo_bytes: Annotated[int, Field(ge=1)] = 128 * MEBIBYTE
     #: Bytes of one ZIP file of photos.
     max_archive_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * MEBIBYTE
-    #: Megapixels (1e6) a photo may have; larger ones fail before they are decoded.
+    #: Megapixels (1e6) a photo or a painting may have; larger ones fail before they are decoded.
     max_photo_megapixels: Annotated[float, Field(gt=0)] = 50.0
 
     device: str = Field(default="auto", description="auto, cpu or cuda.")

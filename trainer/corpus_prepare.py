@@ -21,6 +21,7 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.model import PhotoEntry
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from trainer.corpus import CorpusRejected, find_photos, resized
+from trainer.proportions import check_proportions
 from trainer.shards import CorpusIndex, CorpusShard, ShardIndex, ShardPhoto, SkippedPhoto
 from worker.archived import fetch_member
 from worker.pixels import PhotoRejected, PixelLimits, decode
@@ -30,8 +31,6 @@ SHARD_PHOTOS: Final = 256
 #: Short side of the photos, pixels, and their JPEG quality.
 SIDE: Final = 288
 QUALITY: Final = 92
-#: Times that a photo may be longer than wide, or wider than long.
-LONGEST: Final = 8.0
 LIMITS: Final = PixelLimits(max_megapixels=100.0)
 
 JSON: Final = "application/json"
@@ -222,9 +221,7 @@ def _prepared(sources: Sources, index: int) -> tuple[str, bytes] | SkippedPhoto:
 def prepared_photo(data: bytes) -> bytes:
     """Return a photo's file as an upright sRGB JPEG of short side SIDE; raises PhotoRejected."""
     photo = decode(data, LIMITS)
-    sides = sorted((photo.height, photo.width))
-    if sides[1] > LONGEST * sides[0]:
-        raise PhotoRejected("photo-too-long", f"A side is over {LONGEST:g} times the other.")
+    check_proportions(photo)
     out = io.BytesIO()
     picture = Image.fromarray(resized(Image.fromarray(photo.rgb), SIDE))
     picture.save(out, "JPEG", quality=QUALITY)

@@ -8,11 +8,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+from infra.storage.port import ObjectStore
 from trainer.corpus import resized
+from trainer.painting import Decode
+from trainer.proportions import check_proportions
 from trainer.studio import to_tensor
+from worker.fetching import fetch_photo
 from worker.net import TransformNet
-from worker.pixels import PhotoRejected, PixelLimits, decode
+from worker.pixels import PhotoRejected
 
 #: Previews of a style whose maker named no photos.
 PREVIEWS: Final = 6
@@ -37,16 +40,20 @@ def jpeg(picture: Tensor) -> bytes:
 
 
 def fetch_previews(
-    objects: ObjectStore, keys: Sequence[str], limits: PixelLimits
+    objects: ObjectStore, keys: Sequence[str], *, decode: Decode, max_bytes: int
 ) -> tuple[list[Tensor], list[str]]:
-    """Return the photos that a person named for previews, and a note on each that is unusable."""
+    """Return the photos that a person named for previews, and a note on each that is unusable.
+
+    Files of more than `max_bytes` are.
+    """
     photos: list[Tensor] = []
     notes: list[str] = []
     for key in keys:
         try:
-            rgb = decode(objects.get(key), limits).rgb
-        except (ObjectMissing, ObjectRefused, PhotoRejected) as error:
+            photo = decode(fetch_photo(objects, key, max_bytes))
+            check_proportions(photo)
+        except PhotoRejected as error:
             notes.append(f"The preview photo {key.rpartition('/')[2]} was left out: {error}")
             continue
-        photos.append(to_tensor(resized(Image.fromarray(rgb), PREVIEW_SIDE)))
+        photos.append(to_tensor(resized(Image.fromarray(photo.rgb), PREVIEW_SIDE)))
     return photos, notes

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from trainer.arithmetic import EXACT, Arithmetic
 from trainer.corpus import Photos
 from trainer.lossnet import LossNetwork
+from trainer.painting import Decode, decode_here
 from trainer.studio import Order, Studio
 from worker.affine import (
     Affine,
@@ -61,10 +62,11 @@ class QuickStudio(Studio):
         backbone: Backbone,
         photos: Photos | None = None,
         arithmetic: Arithmetic = EXACT,
+        decode: Decode = decode_here,
     ) -> None:
         if order.net != backbone.net.config:
             raise ValueError(f"the backbone is of shape {backbone.net.config}, not {order.net}")
-        super().__init__(order, loss_network, photos, arithmetic)
+        super().__init__(order, loss_network, photos, arithmetic, decode)
         self.backbone = backbone
 
     def first_net(self) -> TransformNet:

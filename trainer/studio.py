@@ -18,7 +18,7 @@ from trainer.machine import machine
 from trainer.measure import Measured, measure
 from trainer.objective import Recipe
 from trainer.pace import AdaptivePace, FixedPace, Pace
-from trainer.painting import read_painting
+from trainer.painting import Decode, decode_here, read_painting
 from trainer.schedule import Adaptive, Schedule
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack, unpack
@@ -53,8 +53,8 @@ class Order:
 class Studio:
     """Everything that the stages of one training share, measured and decoded once.
 
-    `photos` are the corpus where it is not the folder that the order names. Training happens on
-    the loss network's device.
+    `photos` are the corpus where it is not the folder that the order names; `decode` is for the
+    painting. Training happens on the loss network's device.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Studio:
         loss_network: LossNetwork,
         photos: Photos | None = None,
         arithmetic: Arithmetic = EXACT,
+        decode: Decode = decode_here,
     ) -> None:
         if order.recipe.crop > CORPUS_SIDE:
             raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
@@ -70,7 +71,7 @@ class Studio:
         self.loss_network = loss_network
         self.device = loss_network.device
         self.arithmetic = arithmetic
-        painting = read_painting(order.painting, order.painting_side)
+        painting = read_painting(order.painting, order.painting_side, decode)
         self.painting = to_tensor(painting).to(self.device)
         self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
         training, held_out = split_held_out(len(self.corpus), HELD_OUT)

@@ -19,7 +19,7 @@ from infra.errors import ImpastoError
 from infra.jobs.model import JobSpec, TrainingOrder
 from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import ClaimedTraining
-from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.arithmetic import EXACT, Arithmetic
 from trainer.checkpoint import CheckpointStore
 from trainer.corpus import Photos
@@ -27,14 +27,15 @@ from trainer.folder import StyleFolder
 from trainer.guard import GuardRules
 from trainer.lossnet import LossNetwork
 from trainer.objective import Recipe
-from trainer.painting import PaintingRejected
+from trainer.painting import Decode, PaintingRejected
 from trainer.previews import PREVIEWS, fetch_previews
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.run import TrainingRun
 from trainer.schedule import Adaptive, Schedule, Stage
 from trainer.studio import Order, Studio
+from worker.fetching import fetch_photo
 from worker.net import NetConfig
-from worker.pixels import PixelLimits
+from worker.pixels import PhotoRejected
 
 #: Channels after the first convolution, by profile.
 WIDTHS: Final = {"standard": 32, "light": 16}
@@ -96,7 +97,10 @@ class _Start:
 
 
 class Workshop:
-    """Opens trainings. `open_corpus` and `load_network` are by a corpus's and a network's name."""
+    """Opens trainings. `open_corpus` and `load_network` are by a corpus's and a network's name.
+
+    Paintings and previews come from strangers: `decode` must outlive whatever their files do.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,8 @@ class Workshop:
         open_corpus: Callable[[str, str], Photos],
         load_network: Callable[[str], LossNetwork],
         scratch: Path,
-        limits: PixelLimits,
+        decode: Decode,
+        max_photo_bytes: int,
         widths: Mapping[str, int] = WIDTHS,
         rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
         arithmetic: Arithmetic = EXACT,
@@ -116,7 +121,8 @@ class Workshop:
         self._open_corpus = open_corpus
         self._load_network = load_network
         self._scratch = scratch
-        self._limits = limits
+        self._decode = decode
+        self._max_photo_bytes = max_photo_bytes
         self._widths = widths
         self._rules = rules
         self._arithmetic = arithmetic
@@ -171,10 +177,8 @@ class Workshop:
 
     def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
         try:
-            data = self._objects.get(order.painting.key)
-        except ObjectMissing as error:
-            raise PaintingRejected(f"There is nothing at {order.painting.key!r}.") from error
-        except ObjectRefused as error:
+            data = fetch_photo(self._objects, order.painting.key, self._max_photo_bytes)
+        except PhotoRejected as error:
             raise PaintingRejected(error.detail) from error
         if hashlib.sha256(data).hexdigest() != order.painting.sha256:
             raise PaintingRejected(f"{order.painting.key} has changed since the job was sent.")
@@ -225,10 +229,10 @@ class Workshop:
         corpus = self._open_corpus(spec.tenant, spec.order.corpus)
         if start.backbone is None:
             order = _order(spec, painting, self._net(spec.order))
-            return Studio(order, network, corpus, self._arithmetic)
+            return Studio(order, network, corpus, self._arithmetic, self._decode)
         backbone = self._backbone(start.backbone)
         order = _order(spec, painting, backbone.net.config)
-        return QuickStudio(order, network, backbone, corpus, self._arithmetic)
+        return QuickStudio(order, network, backbone, corpus, self._arithmetic, self._decode)
 
     def _backbone(self, sha256: str) -> Backbone:
         try:
@@ -251,7 +255,9 @@ class Workshop:
     def _previews(self, order: TrainingOrder, studio: Studio) -> tuple[list[Tensor], list[str]]:
         if not order.previews:
             return studio.held_out[:PREVIEWS], []
-        return fetch_previews(self._objects, order.previews, self._limits)
+        return fetch_previews(
+            self._objects, order.previews, decode=self._decode, max_bytes=self._max_photo_bytes
+        )
 
 
 def _base_fits(order: TrainingOrder) -> bool:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from worker.net import SMALLEST_SIDE
+
 #: Bytes of activations that PyTorch holds at its peak, for each pixel and each channel of the
 #: net's width, in float32 (measured: about 500 bytes a pixel at width 16).
 BYTES_PER_PIXEL_AND_CHANNEL = 34
@@ -11,8 +13,9 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def needed_bytes(height: int, width: int, channels: int) -> int:
-    """Return about how much one photo takes while it is painted as a whole."""
-    return height * width * channels * BYTES_PER_PIXEL_AND_CHANNEL
+    """Return about how much one photo takes while it is painted as a whole, tiny sides extended."""
+    extended = max(height, SMALLEST_SIDE) * max(width, SMALLEST_SIDE)
+    return extended * channels * BYTES_PER_PIXEL_AND_CHANNEL
 
 
 def check_memory(needed: int, free: int | None) -> None:

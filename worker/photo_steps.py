@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
-from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
-from worker.archived import fetch_member
+from infra.storage.port import ObjectStore
 from worker.digest import result_digest
+from worker.fetching import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
 from worker.results import Receipt, ResultShelf
@@ -59,8 +59,8 @@ class PhotoSteps:
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
-        Raises PhotoRejected, also with the fault that the entry came with, and as `photo-missing`,
-        `photo-refused-by-storage` and `photo-too-many-bytes`.
+        Raises PhotoRejected, also with the fault that the entry came with and as `fetch_photo`
+        does.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -89,23 +89,7 @@ class PhotoSteps:
     def _fetch(self, entry: PhotoEntry) -> bytes:
         if entry.fault is not None:
             raise PhotoRejected(entry.fault.type, entry.fault.detail)
-        try:
-            size = entry.member.size if entry.member else self._objects.head(entry.key).size
-            if size > self._max_bytes:
-                raise PhotoRejected(
-                    "photo-too-many-bytes",
-                    f"The file has {size:,} bytes; the most this service takes is "
-                    f"{self._max_bytes:,}, so send it smaller.",
-                )
-            if entry.member is not None:
-                return fetch_member(self._objects, entry.key, entry.member)
-            return self._objects.get(entry.key)
-        except ObjectMissing as error:
-            raise PhotoRejected(
-                "photo-missing", f"There is no object {entry.key!r} in the bucket; upload it first."
-            ) from error
-        except ObjectRefused as error:
-            raise PhotoRejected("photo-refused-by-storage", error.detail) from error
+        return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

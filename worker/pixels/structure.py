@@ -1,15 +1,21 @@
 """What a picture file's outer structure tells without decoding it: its end, its size, its scans.
 
+Nothing counts that lies behind the picture's end: phones append films and further pictures there.
+
 JPEG: ITU T.81 annex B. PNG: W3C PNG (third edition) 5.3. WebP: RFC 9649. TIFF 6.0 section 2.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 
 from worker.pixels.sniff import SourceFormat
 
 _START_OF_SCAN = 0xDA
-_END_OF_IMAGE = b"\xff\xd9"
+_END_OF_IMAGE = 0xD9
+#: Markers that a length follows, and the end. Decoders pass over all others, as over what is no
+#: marker: coded data, in which 0xFF is followed by 0 or a restart marker, and garbage.
+_JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 
 #: Bytes of one value of each TIFF type.
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -49,11 +55,21 @@ def webp_canvas(data: bytes) -> tuple[int, int]:
 
 
 def jpeg_scans(data: bytes) -> int:
-    """Count the scans of a JPEG, thumbnails' included.
+    """Count the scans of a JPEG's own picture: none in its thumbnails, none behind its end."""
+    return sum(marker == _START_OF_SCAN for marker in _jpeg_markers(data, 2))
 
-    Inside coded data 0xFF is always followed by 0 or a restart marker, so this finds no others.
+
+def _jpeg_markers(data: bytes, position: int) -> Iterator[int]:
+    """Yield the second byte of each marker from a position on, up to the picture's end.
+
+    A lying length leads where it leads libjpeg, which reads on from there or gives the file up.
     """
-    return data.count(bytes((0xFF, _START_OF_SCAN)))
+    while found := _JPEG_MARKER.search(data, position):
+        marker, body = data[found.end() - 1], found.end()
+        yield marker
+        if marker == _END_OF_IMAGE:
+            return
+        position = body + max(2, int.from_bytes(data[body : body + 2], "big"))
 
 
 def _little(data: bytes) -> int:
@@ -67,7 +83,7 @@ def _jpeg_ends_early(data: bytes) -> bool:
         if data[position] != 0xFF:
             return False
         if data[position + 1] == _START_OF_SCAN:
-            return data.rfind(_END_OF_IMAGE, position) < 0
+            return _END_OF_IMAGE not in _jpeg_markers(data, position)
         if data[position + 1] == 0xFF:
             position += 1
             continue
@@ -94,12 +110,16 @@ def _png_ends_early(data: bytes) -> bool:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each chunk's type and the bounds of its body; the last may reach beyond the data."""
-    position = 8
-    while position + 8 <= len(data):
+    """Yield each chunk's type and the bounds of its body, up to the picture's end.
+
+    Where that is missing, the last body may reach beyond the data.
+    """
+    position, kind = 8, b""
+    while position + 8 <= len(data) and kind != b"IEND":
         start = position + 8
         end = start + int.from_bytes(data[position : position + 4], "big")
-        yield data[position + 4 : start], start, end
+        kind = data[position + 4 : start]
+        yield kind, start, end
         position = end + 4
 
 

@@ -229,6 +229,12 @@ def test_directory_of_an_archive_in_64_bits_is_read() -> None:
     assert entries[-1].name == "a"
 
 
+def test_as_many_entries_as_16_bits_can_count_are_read_without_64() -> None:
+    data = zipped(dict.fromkeys(map(str, range(65_535)), b""), zipfile.ZIP_STORED)
+    entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100_000)
+    assert [entry.name for entry in entries[::65_534]] == ["0", "65534"]
+
+
 @given(at=st.integers(0, 600), noise=st.binary(min_size=1, max_size=12), cut=st.integers(0, 20))
 def test_noise_in_an_archive_ends_in_a_directory_or_a_known_error(
     at: int, noise: bytes, cut: int

@@ -1,5 +1,6 @@
 """The painting: upright, within limits, large enough."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from trainer.corpus import read_picture
 from trainer.painting import PaintingRejected, PaintingTooSmall, read_painting
-from worker.pixels import PixelLimits
+from worker.pixels import PixelLimits, decode
 
 
 def test_a_painting_is_brought_to_size_as_photos_are(painting: Path) -> None:
@@ -41,5 +42,16 @@ def test_what_is_no_painting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PaintingRejected, match=r"p\.png"):
         read_painting(tmp_path / "p.png", 64)
     Image.new("RGB", (200, 100)).save(tmp_path / "large.png")
+    decode_small = partial(decode, limits=PixelLimits(0.01))
     with pytest.raises(PaintingRejected, match="megapixels"):
-        read_painting(tmp_path / "large.png", 64, PixelLimits(0.01))
+        read_painting(tmp_path / "large.png", 64, decode_small)
+
+
+def test_a_painting_that_is_a_strip_is_refused(tmp_path: Path) -> None:
+    """Its short side brought to size, the long one would be beyond all memory."""
+    Image.new("RGB", (800, 100)).save(tmp_path / "wide.png")
+    assert read_painting(tmp_path / "wide.png", 64).shape == (64, 512, 3)
+    for size in ((801, 100), (100, 801)):
+        Image.new("RGB", size).save(tmp_path / "strip.png")
+        with pytest.raises(PaintingRejected, match=rf"{size[0]}×{size[1]} .* cut a part out"):
+            read_painting(tmp_path / "strip.png", 64)

@@ -8,7 +8,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,14 @@ from infra.jobs.model import JobDraft, JobState, Painting, TrainingOrder
 from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import JobView
 from tests.fakes.jobs import Killed
+from tests.fakes.mortal_decoder import KILL
 from tests.fakes.service import TENANT, FakeDeployment
+from tests.photos import encoded, scene
 from trainer.card import StyleCard
 from trainer.corpus import PhotoFolder, Photos
 from trainer.guard import GuardRules
 from trainer.lossnet import LossNetwork, load_loss_network
+from trainer.painting import Decode
 from trainer.shards import ShardCache, ShardCorpus
 from trainer.slices import SliceWorker
 from trainer.weights import WeightsSource
@@ -33,8 +37,11 @@ from trainer.workshop import Workshop
 from worker.affine import unpack_affine
 from worker.net import NetConfig, TransformNet
 from worker.netfile import NetCard, pack
-from worker.pixels import PixelLimits
+from worker.pixels import PixelLimits, decode
+from worker.pixels.decoder import PhotoDecoder
 
+LIMITS = PixelLimits(50.0)
+FILE_BYTES = 1_000_000
 LENIENT = GuardRules(lost=math.inf)
 STAGES = ((0.2, 3), (1.0, 4))
 LEASE = 20.0
@@ -55,6 +62,7 @@ class Trainer:
         self.rules = rules
         self.stop = threading.Event()
         self.folder = folder
+        self.decode: Decode = partial(decode, limits=LIMITS)
         self._network = network
         self._corpus = PhotoFolder(photos, side=64)
         self.at.objects.put("u/painting", painting.read_bytes())
@@ -104,7 +112,8 @@ class Trainer:
                 else load_loss_network(name, WeightsSource(folder=None))
             ),
             scratch=self.folder,
-            limits=PixelLimits(50.0),
+            decode=self.decode,
+            max_photo_bytes=FILE_BYTES,
             widths={"light": 2, "standard": 3},
             rules=self.rules,
         )
@@ -158,6 +167,14 @@ def make(tmp_path: Path, loss_network: LossNetwork, painting: Path, photos: Path
         return Trainer(folder, loss_network, other_painting or painting, photos, rules)
 
     return trainer
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[PhotoDecoder]:
+    """A decoder that can be told to die."""
+    program = "tests.fakes.mortal_decoder"
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, program=program) as decoder:
+        yield decoder
 
 
 def test_a_training_becomes_a_style_with_all_that_belongs_to_it(make: MakeTrainer) -> None:
@@ -402,6 +419,30 @@ def test_a_painting_that_is_none_is_a_clear_error(make: MakeTrainer, tmp_path: P
     assert view.error.type == "painting-rejected"
 
 
+def test_a_painting_that_kills_its_decoder_fails_the_training_and_nothing_else(
+    make: MakeTrainer, mortal: PhotoDecoder, tmp_path: Path
+) -> None:
+    killer = tmp_path / "killer.png"
+    killer.write_bytes(KILL)
+    trainer = make(other_painting=killer)
+    trainer.decode = mortal.decode
+    view = trainer.finish(trainer.submit())
+    assert view.error is not None
+    assert view.error.type == "painting-rejected"
+    assert "ended its process" in view.error.detail
+
+
+def test_a_painting_of_too_many_bytes_is_a_clear_error(make: MakeTrainer, tmp_path: Path) -> None:
+    """It may have grown since it was sent; then it is not even fetched."""
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes(FILE_BYTES + 1))
+    trainer = make(other_painting=large)
+    view = trainer.finish(trainer.submit())
+    assert view.error is not None
+    assert view.error.type == "painting-rejected"
+    assert "1,000,001 bytes" in view.error.detail
+
+
 def test_a_painting_that_is_not_handed_out_is_a_clear_error(make: MakeTrainer) -> None:
     trainer = make()
     trainer.at.objects.refused.add(trainer.painting.key)
@@ -417,6 +458,27 @@ def test_a_preview_photo_that_is_not_handed_out_is_left_out(make: MakeTrainer) -
     view = trainer.finish(trainer.submit(previews=["u/me.jpg", trainer.painting.key]))
     assert view.state is JobState.SUCCEEDED
     assert any("me.jpg was left out" in note for note in trainer.card().notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (KILL, "ended its process"),
+        (encoded(scene(9, 900), "PNG"), "9×900"),
+        (bytes(FILE_BYTES + 1), "1,000,001 bytes"),
+    ],
+    ids=["killer", "strip", "large"],
+)
+def test_a_preview_photo_beyond_the_limits_is_left_out(
+    make: MakeTrainer, mortal: PhotoDecoder, data: bytes, reason: str
+) -> None:
+    trainer = make()
+    trainer.decode = mortal.decode
+    trainer.at.objects.put("u/me.jpg", data)
+    view = trainer.finish(trainer.submit(previews=["u/me.jpg", trainer.painting.key]))
+    assert view.state is JobState.SUCCEEDED
+    (note,) = (note for note in trainer.card().notes if "me.jpg was left out" in note)
+    assert reason in note
 
 
 def test_missing_weights_fail_the_training_by_name(

@@ -13,7 +13,7 @@ from worker.net import NetConfig, TransformNet
 
 CPU = torch.device("cpu")
 CONFIG = NetConfig(4, 1)
-SMALL, LARGE = (40, 30), (300, 40)
+SMALL, LARGE, THIN = (40, 30), (300, 40), (600, 1)
 
 
 class Counting:
@@ -39,9 +39,10 @@ def noise(height: int, width: int) -> Pixels:
 
 @pytest.mark.parametrize("name", ["torch", "openvino"])
 def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> None:
+    """A thin photo takes as much as the wider one that nets extend it to."""
     limit = needed_bytes(*SMALL, CONFIG.width)
     engine = EngineFactory(name, CPU, threads=1, memory_bytes=limit)(net())
-    for size, tiles in ((SMALL, False), (LARGE, True)):
+    for size, tiles in ((SMALL, False), (LARGE, True), (THIN, True)):
         check = Counting()
         painted = engine.stylize(noise(*size), check).astype(int)
         expected = TorchEngine(net(), device=CPU).stylize(noise(*size))

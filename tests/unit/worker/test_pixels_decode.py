@@ -11,8 +11,11 @@ from PIL import Image
 from tests import photos
 from tests.photos import encoded, faded, scene
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
+from worker.pixels.structure import jpeg_scans
 
 LIMITS = PixelLimits(max_megapixels=50)
+#: As phones append one to a photo; it happens to hold what begins a scan of a JPEG.
+FILM = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08" * 1000
 GOOD = photos.good_photos()
 HOSTILE = photos.hostile_photos()
 
@@ -175,6 +178,25 @@ def test_first_picture_of_several_counts() -> None:
     assert difference(decode(photos.two_pictures_mpo(), LIMITS), scene()) < 3
     pages = encoded(scene(), "TIFF", save_all=True, append_images=[Image.new("RGB", (5, 5))])
     assert difference(decode(pages, LIMITS), scene()) == 0
+
+
+@pytest.mark.parametrize("name", ["plain.jpg", "progressive.jpeg", "stereo.mpo", "plain.png"])
+@pytest.mark.parametrize("behind", [bytes(64), FILM], ids=["zeros", "film"])
+def test_what_lies_behind_a_photo_does_not_matter(name: str, behind: bytes) -> None:
+    assert difference(decode(GOOD[name] + behind, LIMITS), scene()) < 3
+
+
+def test_what_a_jpeg_says_of_itself_holds_no_scans() -> None:
+    data = encoded(scene(), "JPEG", comment=FILM)
+    assert FILM in data
+    assert difference(decode(data, LIMITS), scene()) < 3
+
+
+@pytest.mark.parametrize("between", [b"", b"garbage\xff\0", b"\xff" * 9, b"\xff\x02\xff\xd8"])
+def test_every_scan_up_to_the_end_is_counted_whatever_lies_between(between: bytes) -> None:
+    """libjpeg passes over such things, some of them only where it looks for a restart."""
+    data = photos.many_scans_jpeg(1000).replace(b"\xff\xda", between + b"\xff\xda")
+    assert jpeg_scans(data + FILM) == 1010
 
 
 def test_tiff_that_begins_with_a_thumbnail_is_not_taken_for_the_photo() -> None:
