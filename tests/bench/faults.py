@@ -40,15 +40,13 @@ def main() -> int:
         faults = plan(options.seed, options.faults, kinds=kinds)
         print(f"Seed {options.seed}, {len(faults)} faults, logs in {out / 'logs'}", flush=True)
         try:
-            return _campaign(options, out, faults, own_disk=own_disk)
+            return _campaign(options, out, faults)
         finally:
             # The disk goes with the block, and they say why a promise was broken.
             shutil.copytree(out / "data" / "logs", out / "logs", dirs_exist_ok=True)
 
 
-def _campaign(
-    options: argparse.Namespace, out: Path, faults: list[Planned], *, own_disk: bool
-) -> int:
+def _campaign(options: argparse.Namespace, out: Path, faults: list[Planned]) -> int:
     with FaultStack(out / "data", delay=options.delay) as stack, Client(stack.url) as client:
         begun = time.monotonic()
         site = open_site(stack, out, client)
