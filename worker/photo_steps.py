@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from infra.errors import ServiceUnavailable
+from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.archived import fetch_member
 from worker.digest import result_digest
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
+from worker.reach import OutOfReach
 from worker.results import Receipt, ResultShelf
 
 
@@ -60,7 +63,8 @@ class PhotoSteps:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
         Raises PhotoRejected, also with the fault that the entry came with, and as `photo-missing`,
-        `photo-refused-by-storage` and `photo-too-many-bytes`.
+        `photo-refused-by-storage` and `photo-too-many-bytes`; OutOfReach where the bucket gives
+        other objects now, and not the photo.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -106,6 +110,10 @@ class PhotoSteps:
             ) from error
         except ObjectRefused as error:
             raise PhotoRejected("photo-refused-by-storage", error.detail) from error
+        except ServiceUnavailable as error:
+            # In an outage this is not to be had either, and raises.
+            Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).spec()
+            raise OutOfReach(entry.key, error) from error
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

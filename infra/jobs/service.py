@@ -240,6 +240,14 @@ class JobService:
         """
         self._claims.release(claim)
 
+    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        """Give a chunk back whose other photos have their outcomes: `photos` are out of reach.
+
+        It comes again after `patience`. What was put off `reach.ROUNDS` - 1 times is named in the
+        claim's `last_round`. Raises StaleLease when the chunk is no longer the caller's.
+        """
+        self._claims.put_off(claim, photos)
+
     # What a trainer calls.
 
     def claim_training(self, job: str, worker: str) -> ClaimedTraining | None:
