@@ -233,7 +233,7 @@ def test_nothing_new_may_rely_on_what_is_being_removed() -> None:
     world = deployment()
     job = submit(world, photos=1)
     paint(world)
-    world.objects.put(layout.removal_marker(TENANT, job, "a-process"), b"")
+    world.objects.put(layout.removal_marker(TENANT, job, new_job_id(world.clock())), b"")
     before = set(world.objects.objects)
     with pytest.raises(InvalidRequest, match="being removed"):
         submit(world, keys=[layout.upload(TENANT, job, 0, "0.jpg")])
