@@ -171,8 +171,9 @@ class JobService:
         if offset >= stop:
             return []
         manifest = self._manifest(record.spec)
-        progress = read_progress(manifest, record, range(offset, stop))
-        return [progress.view(entry) for entry in manifest.photos(offset, stop)]
+        with manifest.readable():
+            progress = read_progress(manifest, record, range(offset, stop))
+            return [progress.view(entry) for entry in manifest.photos(offset, stop)]
 
     def cancel(self, job: str, tenant: str) -> JobView:
         """Stop a job and keep what is done; one that has ended stays as it is.
