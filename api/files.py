@@ -1,6 +1,5 @@
 """Objects on their way out as files: streamed, named, and never taken for something else."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -20,15 +19,13 @@ _TYPES = {
 }
 
 
-def stream_file(objects: ObjectStore, key: str, size: int) -> Response:
-    """Return an object of `size` bytes as a response that reads it piece by piece."""
+def stream_file(response: Response, objects: ObjectStore, key: str) -> Response:
+    """Let a response carry an object, read piece by piece, unless it is a HEAD or a 304.
 
-    def pieces() -> Iterator[bytes]:
-        # Opened when the first piece is wanted: never, where a HEAD or a 304 wants none.
-        yield from objects.stream(key)
-
-    response = Response(pieces(), content_type=content_type(key))
-    response.content_length = size
+    Opens the object now, while its absence can still be the answer: raises ObjectMissing.
+    """
+    if request.method != "HEAD" and response.status_code == HTTPStatus.OK:
+        response.response = objects.stream(key)
     return response
 
 

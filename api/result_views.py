@@ -44,15 +44,15 @@ def get_result(path: ResultPath) -> Response:
     if not found:
         raise ResultMissing(f"The job has no photo {path.index}; they are counted from 0.")
     key, name = _result(found[0])
-    try:
-        size = services().objects.head(key).size
-    except ObjectMissing as error:
-        raise ResultMissing("The result has been removed; send the photo again.") from error
-    response = stream_file(services().objects, key, size)
-    response.headers["Content-Type"] = content_type(key)
+    response = Response(content_type=content_type(key))
     response.headers["Content-Disposition"] = attachment(name, inline=True)
     response.set_etag(PurePosixPath(key).stem)  # the hash of all that went into the result
-    return conditional(response)
+    objects = services().objects
+    try:
+        response.content_length = objects.head(key).size
+        return stream_file(conditional(response), objects, key)
+    except ObjectMissing as error:
+        raise ResultMissing("The result has been removed; send the photo again.") from error
 
 
 @views.get(

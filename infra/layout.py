@@ -124,8 +124,17 @@ def removals_prefix(tenant: str, job: str) -> str:
 
 
 def removal_marker(tenant: str, job: str, by: str) -> str:
-    """Empty object: one process's announcement of a removal."""
+    """Empty object: one process's announcement of a removal.
+
+    `by` has the form of a job id, which tells when that was.
+    """
     return f"{removals_prefix(tenant, job)}{_part(by)}"
+
+
+def removal_time(key: str) -> float | None:
+    """Return when a `removal_marker` was left, in seconds since the epoch; None for other keys."""
+    by = key.rpartition("/")[2]
+    return job_time(by) if is_job_id(by) else None
 
 
 def holders_prefix(tenant: str, job: str) -> str:

@@ -17,6 +17,7 @@ from worker.ledger import Halted, Ledger
 from worker.netfile import NetFileRejected
 from worker.photo_steps import PhotoSteps, PreparedPhoto
 from worker.pixels.photo import Pixels
+from worker.reach import LeftForLater, within_reach
 from worker.strokes import ProportionalEngine
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ChunkRun:
         self._pipeline = pipeline
         self._stages = pipeline.stages
         self._spec = claim.spec
+        self._last_round = claim.last_round
         self._ledger = ledger
         self._begun = begun
         self._steps = PhotoSteps(
@@ -57,7 +59,9 @@ class ChunkRun:
         )
         self._window = 1 if claim.solo else pipeline.stages.pace.window
         self._waiting = deque(claim.photos)
+        #: Photos without an outcome, and those of them that have none to come in this round.
         self._left = len(claim.photos)
+        self._later: list[int] = []
         #: Photos for the device, and outcomes to commit: each has a step that asks for it.
         self._ready: deque[PreparedPhoto] = deque()
         self._settled: deque[PhotoOutcome] = deque()
@@ -69,24 +73,28 @@ class ChunkRun:
         self._closed = False
 
     def work(self) -> str:
-        """Work the chunk, then hand it in (`finished`) or, on a stop, give it back (`released`).
+        """Work the chunk, then hand it in (`finished`) or give it back.
 
-        Raises Halted when the chunk is lost.
+        On a stop at once (`released`), for what is out of reach until later (`put-off`). Raises
+        Halted when the chunk is lost.
         """
         try:
             with suppress(Stopped):
                 self._drive()
         finally:
             self._close()
-        if self._left:
+        if self._left > len(self._later):
             self._ledger.release()
             return "released"
+        if self._later:
+            self._ledger.put_off(self._later)
+            return "put-off"
         self._ledger.finish()
         return "finished"
 
     def _drive(self) -> None:
-        """Let photos in until every one is settled or the process is to stop."""
-        while self._left and not self._pipeline.stop.is_set():
+        """Let photos in until every one is settled or left, or the process is to stop."""
+        while self._left > len(self._later) and not self._pipeline.stop.is_set():
             self._ledger.check()
             self._admit()
             with suppress(Empty):
@@ -144,18 +152,32 @@ class ChunkRun:
     # Steps, each with the stage that takes it.
 
     def _prepare(self, entry: PhotoEntry) -> None:
-        """Ahead: bring a photo to the device, or to its outcome."""
+        """Ahead: bring a photo to the device, or to its outcome, or leave it for later."""
         if self._over:
             return
-        prepared = self._attempt(
-            entry, lambda: self._ledger.persist(lambda: self._steps.prepare(entry))
+        ask = within_reach(
+            lambda: self._steps.prepare(entry), last_round=entry.index in self._last_round
         )
+        try:
+            prepared = self._attempt(entry, lambda: self._ledger.persist(ask))
+        except LeftForLater:
+            self._leave(entry)
+            return
         if isinstance(prepared, PhotoOutcome):
             self._settle(prepared)
         else:
             with self._lock:
                 self._ready.append(prepared)
             self._submit(self._stages.device, self._paint)
+
+    def _leave(self, entry: PhotoEntry) -> None:
+        """Give up a photo's place: what waits is not to wait for it."""
+        self._ledger.set_aside(entry.index)
+        with self._lock:
+            self._later.append(entry.index)
+            self._places -= 1
+        self._stages.places.give_back(1)
+        self._look()
 
     def _paint(self) -> None:
         """Device: stylize the photos that are ready and of one size, and pass them on."""
@@ -246,7 +268,7 @@ class ChunkRun:
         """Return what `action` does, or the failed outcome of whatever is wrong with the photo."""
         try:
             return action()
-        except (Halted, Stopped):
+        except (Halted, Stopped, LeftForLater):
             raise
         except Exception as error:
             return failed(self._spec, entry, error)

@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 #: Seconds between two attempts to reach a server that is away: the first pause and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-#: Seconds of an outage after which the chunk is given back although its lease can be kept: one
-#: job's photos may be out of reach while another's are not.
+#: Seconds of an outage after which the chunk is given back although its lease can be kept: what
+#: one job needs may be out of reach while what another needs is not.
 OUTAGE_PATIENCE = 60.0
 #: Seconds after a stop was asked for at which a chunk is given back although a photo is at work.
 STOP_GRACE = 7.0
@@ -50,6 +50,10 @@ class ChunkService(Protocol):
 
     def release(self, claim: ClaimedChunk) -> None:
         """Give the chunk back."""
+        ...
+
+    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        """Give the chunk back for a later round; raises StaleLease."""
         ...
 
 
@@ -137,10 +141,22 @@ class Ledger:
             self._in_flight.update(admitted)
             self._report(outcomes)
 
+    def set_aside(self, index: int) -> None:
+        """Take a photo out of what is in flight; the next report says so."""
+        with self._writing:
+            self._in_flight.discard(index)
+
     def finish(self) -> None:
         """Hand in the chunk."""
+        self._hand_over(lambda: self._service.finish(self._claim))
+
+    def put_off(self, photos: Collection[int]) -> None:
+        """Hand the chunk back for a later round, in which `photos` may be within reach."""
+        self._hand_over(lambda: self._service.put_off(self._claim, photos))
+
+    def _hand_over(self, action: Callable[[], None]) -> None:
         self._handing_in.set()
-        self.persist(lambda: self._service.finish(self._claim))
+        self.persist(action)
         self._halted.set()
 
     def release(self) -> None:

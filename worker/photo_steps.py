@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from infra.errors import ServiceUnavailable
+from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectStore
 from worker.digest import result_digest
 from worker.fetching import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
+from worker.reach import OutOfReach
 from worker.results import Receipt, ResultShelf
 
 
@@ -60,7 +63,7 @@ class PhotoSteps:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
         Raises PhotoRejected, also with the fault that the entry came with and as `fetch_photo`
-        does.
+        does; OutOfReach where the bucket gives other objects now, and not the photo.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -89,7 +92,12 @@ class PhotoSteps:
     def _fetch(self, entry: PhotoEntry) -> bytes:
         if entry.fault is not None:
             raise PhotoRejected(entry.fault.type, entry.fault.detail)
-        return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
+        try:
+            return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
+        except ServiceUnavailable as error:
+            # In an outage this is not to be had either, and raises.
+            Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).spec()
+            raise OutOfReach(entry.key, error) from error
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

@@ -58,7 +58,7 @@ class Aftermath:
         spec = record.spec
         try:
             for chunk in chunks:
-                self._doorbell.ring(spec.id, chunk, spec.kind, lane(spec.chunks))
+                self._doorbell.ring(spec.id, chunk, spec.kind, lane(spec.total))
         except ServiceUnavailable as error:
             log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs import quarantine, rules
+from infra.jobs import quarantine, reach, rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import Chunk, JobRecord, JobSpec, PhotoOutcome
@@ -100,6 +100,7 @@ class Claims:
             worker=chunk.lease.worker if chunk.lease else "",
             photos=tuple(entry for entry in entries if entry.index not in decided),
             solo=quarantine.solo(chunk),
+            last_round=reach.last_round(chunk),
         )
 
     def report(
@@ -149,6 +150,17 @@ class Claims:
             record, freed = self._change(claim, rule)
             if not self._aftermath.seal_if_ended(record):
                 self._aftermath.ring(record, freed)
+
+    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        """Give a chunk back for a later round; no ring: the sweep rings after a while."""
+
+        def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
+            record = reach.put_off(record, claim.number, claim.token, photos, self._clock())
+            return record, record
+
+        record = self._change(claim, rule)
+        log.warning("photos out of reach", job_id=claim.spec.id, photos=sorted(photos))
+        self._aftermath.seal_if_ended(record)
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:
         """Write the attempt's file: what the record has, and what is about to be committed.

@@ -51,7 +51,7 @@ class Expiry:
     ) -> None:
         self._objects = objects
         self._records = records
-        self._holds = Holds(objects)
+        self._holds = Holds(objects=objects, clock=clock)
         self._clock = clock
         self._retention_days = retention_days
         self._stopwatch = stopwatch

@@ -3,23 +3,34 @@
 S3 knows no compare-and-set, so both sides leave a mark and then look for the other's: who wants to
 use something leaves a hold and looks for a removal, who removes leaves a marker and looks for
 holds. Whoever comes second sees the first. Both may step back; never do both go on.
+
+Who leaves a marker may die before it goes on or steps back. So a marker counts for a time only, and
+nobody goes on whose own is older than a part of that.
 """
 
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from infra import layout
 from infra.errors import InvalidRequest
+from infra.job_ids import new_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobDraft, PhotoEntry, TrainingOrder
 from infra.storage.port import ObjectStore
 
+#: Seconds within which a removal is decided after it was announced, or is called off.
+DECISION_SECONDS: Final = 300.0
+#: Seconds for which an announcement counts: above DECISION_SECONDS by more than any two clocks
+#: differ, as S3 refuses whose clock is a quarter of an hour off.
+ANNOUNCED_SECONDS: Final = 3600.0
+
 
 class Holds:
-    """Keeps what is in use from being removed."""
+    """Keeps what is in use from being removed. `clock` is in seconds since the epoch."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, *, objects: ObjectStore, clock: Callable[[], float]) -> None:
         self._objects = objects
+        self._clock = clock
 
     def take_photos(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> Iterator[PhotoEntry]:
         """Pass photos on, and hold every other job that one of them belongs to.
@@ -45,7 +56,7 @@ class Holds:
     def _hold(self, owner: tuple[str, str], draft: JobDraft) -> None:
         mark = layout.holder(*owner, draft.tenant, draft.id)
         self._objects.put(mark, b"")
-        leaving = any(True for _ in self._objects.list(layout.removals_prefix(*owner)))
+        leaving = self._is_leaving(*owner)
         if leaving or self._manifest(*owner).spec() is None:
             self._objects.delete(mark)
         if leaving:
@@ -54,15 +65,33 @@ class Holds:
                 "send the photos again."
             )
 
+    def _is_leaving(self, tenant: str, job: str) -> bool:
+        since = self._clock() - ANNOUNCED_SECONDS
+        markers = self._objects.list(layout.removals_prefix(tenant, job))
+        times = (layout.removal_time(info.key) for info in markers)
+        return any(announced is not None and announced > since for announced in times)
+
     def let_go(self, tenant: str, job: str) -> bool:
-        """Announce a removal; returns whether it may go on, else takes the announcement back."""
-        marker = layout.removal_marker(tenant, job, secrets.token_hex(8))
+        """Announce a removal; returns whether it may go on, which it then must at once.
+
+        Else, and where an error is raised, takes the announcement back.
+        """
+        announced = self._clock()
+        marker = layout.removal_marker(tenant, job, new_job_id(announced))
         self._objects.put(marker, b"")
-        holders = self._objects.list(layout.holders_prefix(tenant, job))
-        held = any(self._counts(info.key) for info in holders)
-        if held:
+        try:
+            held = self._is_held(tenant, job)
+        except Exception:
             self._objects.delete(marker)
-        return not held
+            raise
+        if held or self._clock() - announced > DECISION_SECONDS:
+            self._objects.delete(marker)
+            return False
+        return True
+
+    def _is_held(self, tenant: str, job: str) -> bool:
+        holders = self._objects.list(layout.holders_prefix(tenant, job))
+        return any(self._counts(info.key) for info in holders)
 
     def _counts(self, mark: str) -> bool:
         """Whether the job that left a hold is there, or is on its way in."""

@@ -36,7 +36,7 @@ class Intake:
         self._clock = clock
         self._settings = settings
         self._admission = Admission(records=records, settings=settings)
-        self._holds = Holds(objects)
+        self._holds = Holds(objects=objects, clock=clock)
 
     def announce(self, job: str, tenant: str) -> None:
         """Leave the marker of a submission whose files come now; raises QueueFull before that."""

@@ -4,14 +4,16 @@ JSON Lines in parts, so that 100,000 photos are never one object nor all in memo
 to rebuild everything that Redis holds about the job.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
 from pydantic import BaseModel
 
 from infra import layout
+from infra.errors import JobMissing
 from infra.jobs.model import (
     Attempt,
     JobRecord,
@@ -73,6 +75,16 @@ class Manifest:
         """Return what was asked for; None when the job does not exist."""
         body = self._find(layout.job_spec(self._tenant, self._job))
         return None if body is None else JobSpec.model_validate_json(body)
+
+    @contextmanager
+    def readable(self) -> Generator[None]:
+        """Raise JobMissing where an object is missing because the job was removed meanwhile."""
+        try:
+            yield
+        except ObjectMissing as error:
+            if self.spec() is not None:
+                raise
+            raise JobMissing(f"Job {self._job!r} is gone, because its time is over.") from error
 
     def photos(self, start: int, stop: int) -> list[PhotoEntry]:
         """Return the entries from `start` up to `stop`, reading only the parts they lie in.

@@ -238,6 +238,8 @@ class Chunk(Value):
     #: The photos that were in flight in each lost lease whose holder was not heard of since, by
     #: the lease's token.
     losses: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    #: Rounds in which each photo was out of reach although others were not (`reach`).
+    fruitless: dict[int, int] = Field(default_factory=dict)
 
     @property
     def strikes(self) -> dict[int, int]:

@@ -21,7 +21,10 @@ from infra.storage.port import ObjectStore
 def retried(
     record: JobRecord, objects: ObjectStore, job: str
 ) -> tuple[JobDraft, Iterator[PhotoEntry]]:
-    """Return what to submit as `job`; raises JobNotFinished and NothingToRetry."""
+    """Return what to submit as `job`; raises JobNotFinished and NothingToRetry.
+
+    Here and among the photos, JobMissing where the job was removed meanwhile.
+    """
     spec = record.spec
     if not record.state.terminal:
         raise JobNotFinished(f"The job is {record.state}; photos can be retried once it has ended.")
@@ -55,8 +58,10 @@ def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:
     found = 0
     for start in range(0, record.spec.total, PART_PHOTOS):
         stop = min(start + PART_PHOTOS, record.spec.total)
-        progress = read_progress(manifest, record, range(start, stop))
-        for entry in manifest.photos(start, stop):
+        with manifest.readable():
+            progress = read_progress(manifest, record, range(start, stop))
+            entries = manifest.photos(start, stop)
+        for entry in entries:
             if entry.fault is None and progress.view(entry).state is ItemState.FAILED:
                 yield entry.model_copy(update={"index": found})
                 found += 1

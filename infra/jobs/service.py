@@ -171,8 +171,9 @@ class JobService:
         if offset >= stop:
             return []
         manifest = self._manifest(record.spec)
-        progress = read_progress(manifest, record, range(offset, stop))
-        return [progress.view(entry) for entry in manifest.photos(offset, stop)]
+        with manifest.readable():
+            progress = read_progress(manifest, record, range(offset, stop))
+            return [progress.view(entry) for entry in manifest.photos(offset, stop)]
 
     def cancel(self, job: str, tenant: str) -> JobView:
         """Stop a job and keep what is done; one that has ended stays as it is.
@@ -239,6 +240,14 @@ class JobService:
         One that was lost meanwhile is no error: the strikes that its loss gave are taken back.
         """
         self._claims.release(claim)
+
+    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        """Give a chunk back whose other photos have their outcomes: `photos` are out of reach.
+
+        It comes again after `patience`. What was put off `reach.ROUNDS` - 1 times is named in the
+        claim's `last_round`. Raises StaleLease when the chunk is no longer the caller's.
+        """
+        self._claims.put_off(claim, photos)
 
     # What a trainer calls.
 

@@ -120,6 +120,8 @@ class ClaimedChunk:
     photos: tuple[PhotoEntry, ...]
     #: Work photo by photo, and report each as in flight before touching it: one kills workers.
     solo: bool
+    #: The photos that fail if the bucket does not give them once more, although it gives others.
+    last_round: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,6 +222,14 @@ class JobMachine(RuleBasedStateMachine):
         with self.fault_at(fault):
             self.world.jobs.release(claim)
 
+    @rule(pick=picks, fault=faults)
+    @precondition(lambda self: self.claims)
+    def put_off(self, pick: int, fault: int | None) -> None:
+        """The bucket keeps back what is left of a chunk for now."""
+        claim = self.claims.pop(pick % len(self.claims))
+        with self.fault_at(fault), suppress(StaleLease):
+            self.world.jobs.put_off(claim, [photo.index for photo in claim.photos])
+
     # What happens to them.
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 21.0, 61.0, 400.0, ABANDONED_SECONDS]))

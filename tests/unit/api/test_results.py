@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.archive import MAX_LISTED, Archive, Member
 from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
+from infra.storage.port import ObjectInfo
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore
 from tests.unit.api.test_jobs import photos, slug
@@ -70,6 +71,19 @@ def test_result_of_no_photo_is_missing(client: FlaskClient, world: World, index:
 def test_result_that_was_removed_is_missing(client: FlaskClient, world: World) -> None:
     address = finished(client, world, "a.jpg")
     world.objects.delete_prefix(f"tenants/default{address.removeprefix('/v1')}/results/")
+    assert slug(client.get(f"{address}/results/0"), 404) == "result-missing"
+
+
+def test_result_that_is_removed_while_it_is_looked_up_is_missing() -> None:
+    class Fleeting(MemoryStore):
+        def head(self, key: str) -> ObjectInfo:
+            info = super().head(key)
+            self.delete(key)
+            return info
+
+    world = World(objects=Fleeting())
+    client = create_app(world.services()).test_client()
+    address = finished(client, world, "a.jpg")
     assert slug(client.get(f"{address}/results/0"), 404) == "result-missing"
 
 

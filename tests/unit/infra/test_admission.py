@@ -4,6 +4,7 @@ from collections import deque
 
 import pytest
 
+from infra.doorbell import STYLIZE_QUEUES
 from infra.errors import QueueFull
 from infra.jobs.lanes import LANES, LARGEST, lane
 from infra.jobs.model import JobDraft
@@ -67,8 +68,14 @@ def test_waiting_shrinks_photo_by_photo() -> None:
 
 
 def test_jobs_of_about_one_size_share_a_lane() -> None:
-    assert [lane(chunks) for chunks in (1, 2, 8, 9, 64, 65, 12_500)] == [0, 1, 1, 2, 2, 3, 3]
+    photos = (1, 2, 8, 9, 64, 65, 512, 513, 100_000)
+    assert [lane(count) for count in photos] == [0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert len(LARGEST) + 1 == LANES
+
+
+def test_lanes_of_an_earlier_version_are_still_listened_to() -> None:
+    """Messages wait in them while it is replaced."""
+    assert {"stylize", "stylize.1", "stylize.2", "stylize.3"} <= set(STYLIZE_QUEUES)
 
 
 def work_in_turns(world: FakeDeployment, messages: int) -> dict[str, int]:
@@ -96,6 +103,18 @@ def test_flood_of_tiny_jobs_does_not_starve_an_album() -> None:
     album = world.submit(100).id
     done = work_in_turns(world, 100)
     assert done[album] == 50, "every second turn is the album's"
+
+
+@pytest.mark.parametrize(("flood", "behind"), [(1, 5), (5, 1)])
+def test_album_of_a_few_photos_and_single_photos_do_not_wait_for_each_other(
+    flood: int, behind: int
+) -> None:
+    """Although each is one chunk."""
+    world = FakeDeployment(chunk_photos=8)
+    for _ in range(50):
+        world.submit(flood)
+    last = world.submit(behind).id
+    assert last in work_in_turns(world, 2)
 
 
 def test_album_does_not_starve_tiny_jobs_nor_jobs_of_other_sizes() -> None:

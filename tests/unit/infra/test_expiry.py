@@ -1,6 +1,6 @@
 """Jobs whose time is over go, wholly and alone, wherever the process that removes them dies."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
@@ -10,11 +10,13 @@ from infra.errors import InvalidRequest, JobMissing
 from infra.job_ids import new_job_id
 from infra.jobs.expiry import LOOK_SECONDS
 from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome
+from infra.jobs.service import JobService
 from infra.jobs.timing import DAY_SECONDS
 from infra.jobs.views import ClaimedChunk
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
 from tests.fakes.trainings import draft as training_draft
+from tests.unit.infra.test_retry import half_failed
 
 DAYS = 2.0
 
@@ -109,6 +111,28 @@ def test_job_that_is_removed_while_it_is_asked_for_does_not_come_back(effects: i
         assert world.jobs.get(job, TENANT) == told
     world.fuse.clear()
     assert not world.records.open_jobs()
+
+
+def page(jobs: JobService, job: str, tenant: str) -> object:
+    return jobs.items(job, tenant, 0, 100)
+
+
+@pytest.mark.parametrize("ask", [page, JobService.retry])
+def test_job_that_is_removed_while_it_is_read_is_missing(
+    ask: Callable[[JobService, str, str], object],
+) -> None:
+    told: list[bool] = []
+    for effects in range(20):
+        world = deployment()
+        job = half_failed(world)
+        world.clock.advance((DAYS + 1) * DAY_SECONDS)
+        world.fuse.set(effects, lambda world=world: sweep(world))
+        try:
+            ask(world.jobs, job, TENANT)
+            told.append(True)
+        except JobMissing:
+            told.append(False)
+    assert {True, False} == set(told)
 
 
 def test_job_says_when_it_goes_and_then_nothing_is_left_of_it() -> None:
@@ -233,7 +257,7 @@ def test_nothing_new_may_rely_on_what_is_being_removed() -> None:
     world = deployment()
     job = submit(world, photos=1)
     paint(world)
-    world.objects.put(layout.removal_marker(TENANT, job, "a-process"), b"")
+    world.objects.put(layout.removal_marker(TENANT, job, new_job_id(world.clock())), b"")
     before = set(world.objects.objects)
     with pytest.raises(InvalidRequest, match="being removed"):
         submit(world, keys=[layout.upload(TENANT, job, 0, "0.jpg")])

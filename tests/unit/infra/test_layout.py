@@ -46,6 +46,8 @@ def test_keys_are_read_back() -> None:
     assert layout.parse_newest_entry(layout.newest_entry("t", job)) == ("t", job)
     assert layout.parse_ended_marker(layout.ended_marker("t", job, 7.5)) == (7.5, "t", job)
     assert layout.parse_outcomes(layout.outcomes("t", job, 12, 34)) == (12, 34)
+    assert layout.removal_time(layout.removal_marker("t", job, new_job_id(7.5))) == 7.5
+    assert layout.removal_time(layout.removal_marker("t", job, "0123456789abcdef")) is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,10 @@ class Service:
         self.on_call("release")
         self.released.set()
 
+    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        self.calls.append(f"put off {sorted(photos)}")
+        self.on_call("put off")
+
 
 class Desk:
     """A ledger over a recording service, with a clock that the test moves."""

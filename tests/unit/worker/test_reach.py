@@ -1,0 +1,130 @@
+"""Photos that the bucket keeps back while it gives others, over a real job service in memory."""
+
+from collections.abc import Callable
+
+import pytest
+
+from infra.jobs.model import JobState
+from infra.jobs.reach import ROUNDS
+from tests.fakes.studio import Studio, away
+from tests.photos import encoded, scene
+from worker.stages import Pace
+
+
+def pictures(count: int) -> dict[str, bytes | None]:
+    """So many photos that all differ."""
+    return {f"photo-{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(count)}
+
+
+def kept_back(*numbers: int, operation: str = "head") -> Callable[[str, str], None]:
+    """Return what to watch a store with that never gives these photos, and all else."""
+    keys = {f"photos/photo-{number}.png" for number in numbers}
+
+    def watch(asked: str, key: str) -> None:
+        if asked == operation and key in keys:
+            raise away()
+
+    return watch
+
+
+def work_rounds(studio: Studio, job: str, rounds: int) -> None:
+    """Work the first chunk in so many rounds, each as soon as a sweep rings for it."""
+    studio.doorbell.rings.clear()
+    for _ in range(rounds):
+        studio.work(job)
+        assert studio.doorbell.rings == [], "it would come again at once, and for ever"
+        studio.clock.advance(studio.settings.ring_patience_seconds)
+        studio.jobs.sweep()
+        if not studio.jobs.get(job, "default").state.terminal:
+            assert studio.doorbell.rings.pop() == (job, 0)
+
+
+@pytest.mark.parametrize("operation", ["head", "get"])
+def test_photo_that_is_never_given_fails_alone_and_its_album_ends(operation: str) -> None:
+    studio = Studio()
+    job = studio.submit(pictures(4))
+    studio.objects.watch = kept_back(2, operation=operation)
+    work_rounds(studio, job, ROUNDS - 1)
+    assert (studio.record(job).done, studio.record(job).failed) == (3, 0)
+    studio.jobs.sweep()
+    studio.work(job)
+    view = studio.jobs.get(job, "default")
+    assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 3, 1)
+    outcome = studio.outcomes(job)["photo-2.png"]
+    assert outcome
+    assert outcome.error
+    assert outcome.error.type == "photo-refused-by-storage"
+    assert "'photos/photo-2.png'. S3 is away (in this test)." in outcome.error.detail
+    assert studio.tally.counts["chunks_total", "put-off"] == ROUNDS - 1
+
+
+def test_album_of_which_nothing_is_given_ends() -> None:
+    """A policy may keep back a whole prefix: then the job's own manifest is what is given."""
+    studio = Studio()
+    job = studio.submit(pictures(3))
+    studio.objects.watch = kept_back(0, 1, 2)
+    work_rounds(studio, job, ROUNDS)
+    assert studio.jobs.get(job, "default").state is JobState.FAILED
+    assert studio.jobs.retry(job, "default").total == 3
+
+
+def test_photo_that_is_given_in_a_later_round_is_painted() -> None:
+    studio = Studio()
+    job = studio.submit(pictures(2))
+    studio.objects.watch = kept_back(1)
+    work_rounds(studio, job, ROUNDS - 1)
+    studio.objects.watch = lambda _operation, _key: None
+    studio.work(job)
+    assert studio.jobs.get(job, "default").done == 2
+
+
+def test_outage_of_everything_is_no_photos_round() -> None:
+    """However often it happens."""
+    studio = Studio()
+    job = studio.submit(pictures(2))
+
+    def watch(operation: str, key: str) -> None:
+        if key.startswith("photos/"):
+            studio.clock.advance(studio.settings.lease_seconds)
+        if operation in ("head", "get"):
+            raise away()
+
+    for _ in range(ROUNDS + 1):
+        claim = studio.claim(job)
+        studio.objects.watch = watch
+        studio.pipeline.run(claim)
+        studio.objects.watch = lambda _operation, _key: None
+        assert studio.record(job).failed == 0
+        studio.lose_lease(job)
+    assert studio.record(job).active[0].fruitless == {}
+    studio.work(job)
+    assert studio.jobs.get(job, "default").done == 2
+
+
+def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
+    """The photos behind it are painted in the same round, and should one of them take the worker
+    down, it is not blamed."""
+    studio = Studio(pace=Pace(window=1, batch=1, ahead=1, behind=1))
+    job = studio.submit(pictures(3))
+    studio.objects.watch = kept_back(0)
+    flying: list[tuple[int, ...]] = []
+    studio.engine.watch = lambda _number: flying.append(studio.record(job).active[0].in_flight)
+    studio.work(job)
+    assert flying == [(1,), (2,)]
+    assert studio.record(job).done == 2
+    # Its place is free for the next album.
+    other = studio.submit({"other.png": encoded(scene(), "PNG")})
+    studio.work(other)
+    assert studio.jobs.get(other, "default").done == 1
+
+
+def test_stop_is_no_round() -> None:
+    """A worker that is to end gives back at once what others can go on with."""
+    studio = Studio(pace=Pace(window=1, batch=1, ahead=1, behind=1))
+    job = studio.submit(pictures(3))
+    studio.objects.watch = kept_back(0)
+    studio.engine.watch = lambda _number: studio.stop.set()
+    studio.doorbell.rings.clear()
+    studio.work(job)
+    assert studio.record(job).active[0].fruitless == {}
+    assert studio.doorbell.rings == [(job, 0)]
