@@ -11,7 +11,6 @@ from api.app import create_app
 from api.health import Waiting
 from api.loopback import is_loopback
 from api.services import Services
-from infra import layout
 from infra.deployment import Deployment, connect, prepare
 from infra.doorbell import CeleryDoorbell
 from infra.errors import ImpastoError
@@ -95,8 +94,6 @@ def _require_workers(presence: Presence) -> None:
 
 def check_settings(settings: Settings) -> None:
     """Refuse settings that would open the service to strangers; raises ValueError."""
-    for tenant in settings.api_keys:
-        layout.tenant_prefix(tenant)
     if not settings.api_keys and not is_loopback(settings.host):
         raise ValueError(
             f"IMPASTO_HOST={settings.host} lets other machines in: set IMPASTO_API_KEYS as well."

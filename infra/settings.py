@@ -1,6 +1,7 @@
 """Every setting of Impasto and its one reader: the environment, prefix ``IMPASTO_``."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,10 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra import layout
 from infra.errors import InvalidSettings
 
 MEBIBYTE = 1024 * 1024
 
+DeviceSetting = Literal["auto", "cpu", "cuda"]
 EngineSetting = Literal["auto", "torch", "openvino"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 
@@ -27,13 +30,35 @@ def _read_json(value: object) -> object:
 
 
 def _tell_tenants_apart(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Refuse a key that opens the door to whoever sends none, or that two tenants share."""
+    """Return the keys as they are sent, without a line break that a file gave them, say.
+
+    Refuses a name that cannot be a tenant's in the bucket, a key that opens the door to whoever
+    sends none, and one that two tenants share.
+    """
+    for tenant in keys:
+        _require_name(tenant)
     secrets = [key.get_secret_value().strip() for key in keys.values()]
     if "" in secrets:
         raise PydanticCustomError("empty_key", "No key may be empty")
     if len(set(secrets)) < len(secrets):
         raise PydanticCustomError("shared_key", "Each tenant needs a key of its own")
-    return keys
+    return dict(zip(keys, map(SecretStr, secrets), strict=True))
+
+
+def _require_name(tenant: str) -> None:
+    try:
+        layout.tenant_prefix(tenant.strip())  # nothing but spaces is no name either
+    except ValueError as error:
+        raise PydanticCustomError(
+            "tenant", "Each tenant needs a name that a folder could have"
+        ) from error
+
+
+def _known_level(name: str) -> str:
+    """Refuse a level of which logging would say that it is none, in every process."""
+    if name.upper() not in logging.getLevelNamesMapping():
+        raise PydanticCustomError("level", "Input should be DEBUG, INFO, WARNING or ERROR")
+    return name
 
 
 def _at_home(path: Path) -> Path:
@@ -128,7 +153,9 @@ class Settings(BaseSettings):
     #: Megapixels (1e6) a photo or a painting may have; larger ones fail before they are decoded.
     max_photo_megapixels: Annotated[float, Field(gt=0)] = 50.0
 
-    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    device: DeviceSetting = Field(
+        default="auto", description="What nets run and train on; auto takes a GPU if there is one."
+    )
     engine: EngineSetting = Field(
         default="auto", description="What runs the nets; auto takes the faster one that works here."
     )
@@ -175,7 +202,7 @@ class Settings(BaseSettings):
     #: Folder of test and training assets; only tests and training commands read it.
     assets: DiskPath | None = None
 
-    log_level: str = "INFO"
+    log_level: Annotated[str, AfterValidator(_known_level)] = "INFO"
 
 
 def load_settings(**chosen: object) -> Settings:

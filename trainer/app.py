@@ -15,6 +15,7 @@ from infra.doorbell import TRAIN_TASK
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker import stopping
+from worker.fitness import end_unless_fit
 from worker.main_process import Consumer, MainProcess
 from worker.vigil import Vigil
 
@@ -56,6 +57,13 @@ def log_as_json(**_: object) -> None:
     configure_logging(settings.log_level, "trainer")
 
 
+def check_machine(**_: object) -> None:
+    """End this process where no child of it could train."""
+    log_as_json()  # Celery asks for it later
+    if settings.device == "cuda" or settings.trainer_fast:  # not every machine can
+        end_unless_fit("trainer.trial")
+
+
 def begin_child(**_: object) -> None:
     """Tie this process to its main process."""
     stopping.begin_child(stop)
@@ -65,6 +73,7 @@ main_process = MainProcess(attend)
 signals.setup_logging.connect(log_as_json)
 signals.worker_process_init.connect(begin_child)
 signals.worker_init.connect(main_process.begin)
+signals.worker_init.connect(check_machine)
 signals.worker_ready.connect(main_process.ready)
 signals.worker_shutting_down.connect(main_process.shutting_down)
 signals.worker_shutdown.connect(main_process.shutdown)

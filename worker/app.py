@@ -15,11 +15,15 @@ from infra.doorbell import STYLIZE_TASK, listen_to_all_lanes
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker import stopping
+from worker.fitness import end_unless_fit
 from worker.main_process import Consumer, MainProcess
 from worker.vigil import Vigil
 
 if TYPE_CHECKING:
     from worker.child import Child
+
+#: What settings may name and a machine may lack; trying it costs the start some seconds.
+NOT_EVERYWHERE = {"cuda", "openvino", "bfloat16"}
 
 settings = load_settings()
 deployment = connect(settings)
@@ -61,6 +65,13 @@ def log_as_json(**_: object) -> None:
     configure_logging(settings.log_level, "worker")
 
 
+def check_machine(**_: object) -> None:
+    """End this process where no child of it could paint."""
+    log_as_json()  # Celery asks for it later
+    if NOT_EVERYWHERE & {settings.device, settings.engine, settings.precision}:
+        end_unless_fit("worker.engines.trial")
+
+
 def begin_child(**_: object) -> None:
     """Tie this process to its main process."""
     stopping.begin_child(stop)
@@ -78,6 +89,7 @@ signals.setup_logging.connect(log_as_json)
 signals.celeryd_after_setup.connect(listen)
 signals.worker_process_init.connect(begin_child)
 signals.worker_init.connect(main_process.begin)
+signals.worker_init.connect(check_machine)
 signals.worker_process_shutdown.connect(end_child)
 signals.worker_ready.connect(main_process.ready)
 signals.worker_shutting_down.connect(main_process.shutting_down)

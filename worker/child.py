@@ -10,7 +10,7 @@ from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
-from worker.engines.choice import EngineFactory, choose_device, choose_engine
+from worker.engines.choice import EngineFactory
 from worker.nets import NetCache
 from worker.pixels import PixelLimits
 from worker.pixels.decoder import PhotoDecoder
@@ -51,28 +51,20 @@ class Child:
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     """Put a child together; `stop` is set when the process is to end.
 
-    Raises ValueError for a device or an engine that is not there.
+    Raises ValueError for a device, an engine or a precision that is not there.
     """
     settings = deployment.settings
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    device = choose_device(settings.device)
     decoder = PhotoDecoder(
         PixelLimits(max_megapixels=settings.max_photo_megapixels),
         max_file_bytes=settings.max_photo_bytes,
     )
     decoder.warm_up()
+    engines = EngineFactory.of(settings)
     nets = NetCache(
         objects=deployment.objects,
-        make_engine=EngineFactory(
-            choose_engine(settings.engine, device),
-            device,
-            threads=settings.threads,
-            shape_cache_bytes=settings.shape_cache_bytes,
-            precision=settings.precision,
-            memory_bytes=settings.memory_bytes,
-            scratch=settings.scratch,
-        ),
+        make_engine=engines,
         limit_bytes=settings.net_cache_bytes,
         on_load=lambda: deployment.counters.increment("net_loads_total"),
     )
@@ -86,7 +78,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         max_photo_bytes=settings.max_photo_bytes,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
-        stages=Stages(gpu_pace() if device.type == "cuda" else CPU_PACE),
+        stages=Stages(gpu_pace() if engines.device.type == "cuda" else CPU_PACE),
     )
     relay = Relay(pipeline=pipeline, stop=stop)
     return Child(jobs=deployment.jobs, relay=relay, stop=stop)

@@ -1,19 +1,20 @@
 """Jobs: is somebody there to work them, and does each one move?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pydantic import ValidationError
 
 from infra.doctor.finding import Finding, Part
+from infra.doctor.standstill import Standstill
 from infra.job_ids import job_time
 from infra.jobs import rules
 from infra.jobs.manifest import Manifest
 from infra.jobs.markers import open_markers
 from infra.jobs.model import JobKind, JobRecord
+from infra.jobs.ports import JobStore
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.service import JobService
-from infra.jobs.store import RedisJobStore
 from infra.jobs.sweep import SURVEY_SECONDS
 from infra.presence import Presence
 from infra.settings import Settings
@@ -32,7 +33,7 @@ class JobChecks:
         self,
         *,
         objects: ObjectStore,
-        records: RedisJobStore,
+        records: JobStore,
         jobs: JobService,
         workers: Presence,
         trainers: Presence,
@@ -50,7 +51,7 @@ class JobChecks:
     def run(self) -> Iterator[Finding]:
         """Yield what is wrong; raises ServiceUnavailable."""
         listed = self._records.open_jobs()
-        kinds: set[JobKind] = set()
+        standstills: dict[JobKind, Standstill] = {}
         for job in listed:
             try:
                 record = self._records.load(job)
@@ -60,10 +61,10 @@ class JobChecks:
             if record is None:
                 yield self._stuck("record-lost", job, "is listed as open, but has no record")
             else:
-                kinds.add(record.spec.kind)
+                standstills.setdefault(record.spec.kind, Standstill()).see(record)
                 yield from self._look_at(record)
         yield from self._forgotten(set(listed))
-        yield from self._staff(kinds)
+        yield from self._staff(standstills)
 
     def _look_at(self, record: JobRecord) -> Iterator[Finding]:
         now, job = self._clock(), record.spec.id
@@ -88,13 +89,29 @@ class JobChecks:
             elif age > ABANDONED_SECONDS:
                 yield self._stuck("submission-abandoned", job, "was never sent to its end")
 
-    def _staff(self, kinds: set[JobKind]) -> Iterator[Finding]:
+    def _staff(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
+        """See to it that somebody is there for each kind of job that is open, and works."""
         if not self._workers.workers():
             command = "celery --app worker.app worker --queues stylize"
             yield _nobody("no-worker", "No worker is alive; albums wait.", command)
-        if "train" in kinds and not self._trainers.workers():
+        elif "stylize" in standstills:
+            yield from self._unbegun("stylize", standstills["stylize"])
+        if "train" in standstills and not self._trainers.workers():
             command = "celery --app trainer.app worker --queues train"
             yield _nobody("no-trainer", "Trainings wait, and no trainer is alive.", command)
+        elif "train" in standstills:
+            yield from self._unbegun("train", standstills["train"])
+
+    def _unbegun(self, kind: JobKind, standstill: Standstill) -> Iterator[Finding]:
+        now = self._clock()
+        for job, since in standstill.jobs(now, self._jobs.patience(kind))[:TOLD]:
+            yield Finding(
+                check="job-unbegun",
+                part="workers",
+                detail=f"Job {job} has waited for {now - since:.0f} s, and nobody begins it or "
+                "works another of its kind.",
+                advice="Somebody is there who should: look at the logs of workers and trainers.",
+            )
 
     def _stuck(self, check: str, what: str, trouble: str) -> Finding:
         return Finding(

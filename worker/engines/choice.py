@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 
-from infra.settings import EngineSetting, PrecisionSetting
+from infra.settings import EngineSetting, PrecisionSetting, Settings
 from worker.engines.port import Engine
 from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
@@ -76,7 +76,7 @@ class EngineFactory:
         scratch: Path | None = None,
         precision: PrecisionSetting = "auto",
     ) -> None:
-        self._device = device
+        self.device = device
         self._dtype = choose_dtype(precision, device)
         self._threads = threads or torch.get_num_threads()
         self._memory_bytes = memory_bytes
@@ -90,6 +90,23 @@ class EngineFactory:
                 threads=threads,
                 bfloat16=self._dtype == torch.bfloat16,
             )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the factory of what the settings name.
+
+        Raises ValueError for a device, an engine or a precision that is not there.
+        """
+        device = choose_device(settings.device)
+        return cls(
+            choose_engine(settings.engine, device),
+            device,
+            threads=settings.threads,
+            shape_cache_bytes=settings.shape_cache_bytes,
+            memory_bytes=settings.memory_bytes,
+            scratch=settings.scratch,
+            precision=settings.precision,
+        )
 
     @property
     def held_bytes(self) -> int:
@@ -108,13 +125,13 @@ class EngineFactory:
                 limit_bytes=self._memory_bytes,
                 make_room=self._programs.clear,
             )
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             kept = rewritten(net)  # before the engine changes the net's form
             streamed = self._streamed(net, lambda: kept)
-            whole = TorchEngine.for_cuda(net, self._device, self._dtype)
+            whole = TorchEngine.for_cuda(net, self.device, self._dtype)
             return SizedEngine(whole, streamed, limit_bytes=None)
         streamed = self._streamed(net, lambda: rewritten(net))
-        whole = TorchEngine(net, device=self._device, dtype=self._dtype)
+        whole = TorchEngine(net, device=self.device, dtype=self._dtype)
         return SizedEngine(whole, streamed, limit_bytes=self._memory_bytes)
 
     def _streamed(self, net: TransformNet, weights: Callable[[], Arrays]) -> StreamedNet:
@@ -124,8 +141,8 @@ class EngineFactory:
             config=net.config,
             weights=weights,
             folder=self._scratch,
-            threads=max(1, min(self._threads, at_a_time)) if self._device.type == "cpu" else 1,
-            device=self._device,
+            threads=max(1, min(self._threads, at_a_time)) if self.device.type == "cpu" else 1,
+            device=self.device,
             # On a CPU, tiles in PyTorch's bfloat16 would be another picture than the whole.
-            dtype=torch.float32 if self._device.type == "cpu" else self._dtype,
+            dtype=torch.float32 if self.device.type == "cpu" else self._dtype,
         )

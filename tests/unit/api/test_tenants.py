@@ -10,7 +10,7 @@ from api.loopback import is_loopback
 from api.problems import Forbidden, Unauthorized
 from api.tenants import tenant_of
 
-KEYS = {"alice": SecretStr("wonderland"), "bob": SecretStr("s3cret-ü")}
+KEYS = {"alice": SecretStr("wonderland"), "bob": SecretStr("s3cret-ü"), "carol": SecretStr("voilà")}
 
 
 def request(
@@ -22,7 +22,10 @@ def request(
     return Request(builder.get_environ())
 
 
-@pytest.mark.parametrize(("key", "tenant"), [("wonderland", "alice"), ("s3cret-ü", "bob")])
+@pytest.mark.parametrize(
+    ("key", "tenant"),
+    [("wonderland", "alice"), ("s3cret-ü", "bob"), ("voilà", "carol"), (" wonderland ", "alice")],
+)
 def test_a_key_names_its_tenant(key: str, tenant: str) -> None:
     assert (
         tenant_of(request(Authorization=f"Bearer {key}".encode().decode("latin-1")), KEYS) == tenant

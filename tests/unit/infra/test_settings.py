@@ -88,6 +88,46 @@ def test_keys_that_do_not_tell_tenants_apart_are_refused(
     assert "SECRET" not in told
 
 
+@pytest.mark.parametrize("tenant", ["a/SECRET", "../SECRET", "", " ", "..", "SECRET\n2"])
+def test_tenant_without_a_place_in_the_bucket_is_refused(
+    tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything of a tenant's lies below its name."""
+    told = refusal(monkeypatch, IMPASTO_API_KEYS=json.dumps({tenant: "wonderland"}))
+    assert "IMPASTO_API_KEYS: Each tenant needs a name" in told
+    assert "SECRET" not in told
+
+
+def test_key_is_kept_as_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is read from a file ends in a line break, and no header can."""
+    monkeypatch.setenv("IMPASTO_API_KEYS", json.dumps({"alice": " wonderland\n"}))
+    assert load_settings().api_keys["alice"].get_secret_value() == "wonderland"
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_LEVEL", ""),
+        ("DEVICE", "gpu"),
+        ("ENGINE", "onnx"),
+        ("PRECISION", "float64"),
+    ],
+)
+def test_word_that_is_no_choice_is_refused(
+    name: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first to use it ends, in a process that nobody looks at."""
+    told = refusal(monkeypatch, **{f"IMPASTO_{name}": word})
+    assert f"IMPASTO_{name}: Input should be " in told
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "info", "Warning", "ERROR"])
+def test_levels_are_known_in_any_case(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_LOG_LEVEL", level)
+    assert load_settings().log_level == level
+
+
 @pytest.mark.parametrize("name", ["DATA", "SCRATCH", "LOSS_WEIGHTS", "ASSETS"])
 def test_home_that_nobody_has_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal(monkeypatch, **{f"IMPASTO_{name}": "~nobody-of-this-name/impasto"})

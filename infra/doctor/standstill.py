@@ -1,0 +1,34 @@
+"""Do jobs lie unbegun although somebody is there who should work them?
+
+No chunk of theirs lies still for long: a sweep rings for each again and again.
+"""
+
+from typing import Final
+
+from infra.jobs.model import JobRecord, JobState
+
+#: Rings without an answer, by which a job counts as left lying.
+RINGS: Final = 5
+
+
+class Standstill:
+    """Sees every open job of one kind; one chunk at work means that all others wait their turn."""
+
+    def __init__(self) -> None:
+        self._works = False
+        self._unbegun: list[tuple[str, float]] = []
+
+    def see(self, record: JobRecord) -> None:
+        """Take a job into account."""
+        self._works |= any(chunk.lease for chunk in record.active.values())
+        if record.state is JobState.QUEUED:
+            self._unbegun.append((record.spec.id, record.spec.created))
+
+    def jobs(self, now: float, patience: float) -> list[tuple[str, float]]:
+        """Return the jobs that nobody begins, and since when (seconds since the epoch) each waits.
+
+        `patience` is how many seconds a sweep lets a chunk wait before it rings again.
+        """
+        if self._works:
+            return []
+        return [(job, since) for job, since in self._unbegun if now - since >= RINGS * patience]

@@ -1,0 +1,131 @@
+"""What gunicorn serves the API with: threads, none of which waits for a client for ever.
+
+gunicorn's own thread worker reads and writes without a limit of time and leaves that to a proxy in
+front, so as many clients as there are threads, each silent in the middle of a request, stop it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import ECONNRESET
+from socket import socket
+from typing import TYPE_CHECKING, Final, Self
+
+from gunicorn.util import close_graceful
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+    from gunicorn.http import Request
+
+#: Seconds that a thread waits for the whole header of a request, however it trickles in: nobody has
+#: shown a key yet.
+HEADER_SECONDS: Final = 10.0
+#: Seconds without a single byte, sent or taken, after which a client is given up.
+IDLE_SECONDS: Final = 30.0
+#: Seconds that a client may take to hang up when its connection ends; closed at once, it might not
+#: get to read the answer.
+LINGER_SECONDS: Final = 2.0
+
+
+class ClientSocket(socket):
+    """A connection to a client. Where gunicorn would block, it waits `idle_seconds` for a byte.
+
+    A client that is given up has hung up, as far as gunicorn is told (ConnectionResetError): that
+    ends its connection, and is no error to be logged.
+    """
+
+    idle_seconds: float = IDLE_SECONDS
+    #: Whether the client was given up.
+    gone: bool = False
+    #: Moment of the monotonic clock at which the header must be there; None while none is read.
+    _header_due: float | None = None
+
+    @classmethod
+    def taking_over(cls, client: socket, idle_seconds: float) -> Self:
+        """Return the connection of a socket, which loses it."""
+        taken = cls(client.family, client.type, client.proto, client.detach())
+        taken.idle_seconds = idle_seconds
+        return taken
+
+    def await_header(self, seconds: float) -> None:
+        """Let what is received from now on be a header, which has to be whole within `seconds`."""
+        self._header_due = time.monotonic() + seconds
+
+    def header_is_there(self) -> None:
+        """Let what is received from now on be a body, which may take its time."""
+        self._header_due = None
+        self.setblocking(True)
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Wait, from now on, or not; a closed connection does neither."""
+        if self.fileno() >= 0:
+            self.settimeout(self.idle_seconds if flag else 0)
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Return some bytes; raises ConnectionResetError when none come in time."""
+        with self._giving_up():
+            if self._header_due is not None:
+                self.settimeout(_seconds_until(self._header_due))
+            return super().recv(bufsize, flags)
+
+    def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
+        """Send all bytes; raises ConnectionResetError when none is taken in time.
+
+        Python's own would count the time of all of them together, and a large photo on a slow way
+        may take any.
+        """
+        left = memoryview(data)
+        with self._giving_up():
+            while left:
+                left = left[self.send(left, flags) :]
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError as error:
+            self.gone = True
+            raise ConnectionResetError(ECONNRESET, "The client fell silent.") from error
+
+
+def _seconds_until(moment: float) -> float:
+    """Return the seconds left; raises TimeoutError when there are none."""
+    left = moment - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class PatientWorker(ThreadWorker):
+    """gunicorn's thread worker over connections whose clients may not be silent for ever."""
+
+    header_seconds = HEADER_SECONDS
+    idle_seconds = IDLE_SECONDS
+    linger_seconds = LINGER_SECONDS
+
+    def handle(self, conn: TConn) -> bool:
+        """Serve a request, in a thread of the pool; returns whether the connection is kept."""
+        if self.cfg.is_ssl:  # TLS takes the socket over; it is not what the stack does
+            return super().handle(conn)
+        if not isinstance(conn.sock, ClientSocket):
+            conn.sock = ClientSocket.taking_over(conn.sock, self.idle_seconds)
+        conn.sock.await_header(self.header_seconds)
+        kept = super().handle(conn)
+        if not kept:
+            # Left to the main thread, this would keep it from accepting others for as long as each
+            # client takes to hang up.
+            self._end(conn.sock)
+        return kept
+
+    def handle_request(self, req: "Request", conn: TConn) -> bool:
+        """Serve a request whose header is there."""
+        if isinstance(conn.sock, ClientSocket):
+            conn.sock.header_is_there()
+        return super().handle_request(req, conn)
+
+    def _end(self, client: ClientSocket) -> None:
+        if client.gone:
+            client.close()
+        else:
+            close_graceful(client, timeout=self.linger_seconds)
