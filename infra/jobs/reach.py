@@ -11,7 +11,7 @@ from infra.jobs.model import Chunk, JobRecord
 
 #: Rounds of its chunk after which a photo that was out of reach in each is given up. Between two
 #: of them lies the patience of the sweep.
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 
 
 def put_off(

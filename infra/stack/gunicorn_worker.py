@@ -5,7 +5,7 @@ front, so as many clients as there are threads, each silent in the middle of a r
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from errno import ECONNRESET
 from socket import socket
@@ -81,7 +81,7 @@ class ClientSocket(socket):
                 left = left[self.send(left, flags) :]
 
     @contextmanager
-    def _giving_up(self) -> Iterator[None]:
+    def _giving_up(self) -> Generator[None]:
         try:
             yield
         except TimeoutError as error:
