@@ -299,6 +299,7 @@ class JobMachine(RuleBasedStateMachine):
     def judge(self) -> None:
         for job in self.accepted:
             self.look(job)
+            assert job in self.witness.ends, "it never ended"
             end = self.witness.ends[job]
             assert end is not JobState.CANCELLED or job in self.witness.cancelled
             if end is not JobState.CANCELLED:
