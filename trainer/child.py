@@ -16,7 +16,6 @@ from trainer.slices import SliceWorker
 from trainer.weights import weights_source
 from trainer.workshop import Workshop
 from worker.engines.choice import choose_device
-from worker.pixels import PixelLimits
 from worker.pixels.decoder import PhotoDecoder
 
 log = structlog.get_logger()
@@ -60,17 +59,13 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     def load_network(name: str) -> LossNetwork:
         return load_loss_network(name, weights).to(device)
 
-    decoder = PhotoDecoder(
-        PixelLimits(max_megapixels=settings.max_photo_megapixels),
-        max_file_bytes=settings.max_photo_bytes,
-    )
     workshop = Workshop(
         objects=objects,
         shared=deployment.styles,
         open_corpus=open_corpus,
         load_network=load_network,
         scratch=kept / "jobs",
-        decode=decoder.decode,
+        decode=PhotoDecoder.of(settings).decode,
         max_photo_bytes=settings.max_photo_bytes,
         arithmetic=Arithmetic.of(device, fast=settings.trainer_fast),
     )

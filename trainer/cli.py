@@ -1,8 +1,5 @@
 """The trainer's command line: `train` a style on this machine, `reproduce` a published stage."""
 
-import shlex
-import sys
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
 from infra.jobs.training import SCHEDULES
-from infra.settings import load_settings
 from trainer.arithmetic import Arithmetic, set_up_cpu
 from trainer.card import StyleCard
+from trainer.card_commands import command_line, reproduce_line
 from trainer.cli_console import console, fail
 from trainer.cli_options import (
     Batch,
@@ -251,37 +248,6 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
         reproduce=card.reproduce,
         adaptive=Adaptive() if training.adaptive else None,
     )
-
-
-def command_line() -> str:
-    """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
-    return portable(["python", "-m", "trainer", *sys.argv[1:]])
-
-
-def reproduce_line(
-    style: Path, stage: int, painting: Path, photos: Path, weights: Path | None, *, fast: bool
-) -> str:
-    """Return the command that repeats a stage of this training."""
-    words = ["python", "-m", "trainer", "reproduce", str(style), "--stage", str(stage)]
-    words += ["--painting", str(painting), "--photos", str(photos)]
-    words += ["--loss-weights", str(weights)] if weights else []
-    return portable(words + (["--fast"] if fast else []))
-
-
-def portable(words: Sequence[str]) -> str:
-    """Write a command for a shell, the assets folder by its variable.
-
-    A card is read on other machines, where that folder has another path.
-    """
-    assets = str(load_settings().assets or "")
-    return " ".join(_portable_word(word, assets) for word in words)
-
-
-def _portable_word(word: str, assets: str) -> str:
-    before, found, after = word.partition(assets) if assets else (word, "", "")
-    if not found:
-        return shlex.quote(word)
-    return "".join((before and shlex.quote(before), '"$IMPASTO_ASSETS"', shlex.quote(after)))
 
 
 def _report(card: StyleCard) -> None:

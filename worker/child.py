@@ -12,7 +12,6 @@ from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
 from worker.engines.choice import EngineFactory
 from worker.nets import NetCache
-from worker.pixels import PixelLimits
 from worker.pixels.decoder import PhotoDecoder
 from worker.relay import Relay
 from worker.stages import CPU_PACE, Stages, gpu_pace
@@ -56,10 +55,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     settings = deployment.settings
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    decoder = PhotoDecoder(
-        PixelLimits(max_megapixels=settings.max_photo_megapixels),
-        max_file_bytes=settings.max_photo_bytes,
-    )
+    decoder = PhotoDecoder.of(settings)
     decoder.warm_up()
     engines = EngineFactory.of(settings)
     nets = NetCache(

@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import structlog
 
@@ -12,6 +12,9 @@ from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
 
 log = structlog.get_logger()
 
@@ -31,6 +34,12 @@ class PhotoDecoder:
 
     A process is started when one is needed and kept; one that dies is replaced.
     """
+
+    @classmethod
+    def of(cls, settings: "Settings") -> Self:
+        """Return a decoder within the limits of the settings."""
+        limits = PixelLimits(max_megapixels=settings.max_photo_megapixels)
+        return cls(limits, max_file_bytes=settings.max_photo_bytes)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import torch
 
 from infra.errors import ServiceUnavailable
 from trainer import backbone_cli, cli
+from trainer.card_commands import reproduce_line
 from trainer.cli_options import read_loss_network
 from trainer.weights import WeightsMissing
 
@@ -97,7 +98,7 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
 ) -> None:
     """Names with blanks are one word there too, and the assets lie elsewhere."""
     monkeypatch.setenv("IMPASTO_ASSETS", "/as sets")
-    written = cli.reproduce_line(
+    written = reproduce_line(
         Path("my styles/a"), 1, Path("/as sets/my monet.jpg"), Path("photos"), None, fast=True
     )
     told = subprocess.run(

@@ -190,10 +190,8 @@ def test_album_goes_on_without_the_photo_that_kills_its_process(mortal: PhotoDec
 
 def test_each_of_the_hostile_suite_is_turned_away_soon_and_in_little_memory() -> None:
     """Two seconds of a process's own clock at most, and a gigabyte, within the usual limits."""
-    settings = Settings()
-    limits = PixelLimits(settings.max_photo_megapixels)
     wrong: dict[str, str] = {}
-    with PhotoDecoder(limits, max_file_bytes=settings.max_photo_bytes) as decoder:
+    with PhotoDecoder.of(Settings()) as decoder:
         process = started(decoder)
         for name, data in hostile_files().items():
             before = cpu_seconds(process)

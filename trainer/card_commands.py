@@ -1,0 +1,39 @@
+"""The commands that stand on a card: how its style was made, and how a stage is repeated."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.settings import load_settings
+
+
+def command_line() -> str:
+    """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
+    return portable(["python", "-m", "trainer", *sys.argv[1:]])
+
+
+def reproduce_line(
+    style: Path, stage: int, painting: Path, photos: Path, weights: Path | None, *, fast: bool
+) -> str:
+    """Return the command that repeats a stage of this training."""
+    words = ["python", "-m", "trainer", "reproduce", str(style), "--stage", str(stage)]
+    words += ["--painting", str(painting), "--photos", str(photos)]
+    words += ["--loss-weights", str(weights)] if weights else []
+    return portable(words + (["--fast"] if fast else []))
+
+
+def portable(words: Sequence[str]) -> str:
+    """Write a command for a shell, the assets folder by its variable.
+
+    A card is read on other machines, where that folder has another path.
+    """
+    assets = str(load_settings().assets or "")
+    return " ".join(_portable_word(word, assets) for word in words)
+
+
+def _portable_word(word: str, assets: str) -> str:
+    before, found, after = word.partition(assets) if assets else (word, "", "")
+    if not found:
+        return shlex.quote(word)
+    return "".join((before and shlex.quote(before), '"$IMPASTO_ASSETS"', shlex.quote(after)))
