@@ -176,8 +176,8 @@ class Settings(BaseSettings):
     #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
     #: tile, to the same picture. On a GPU, its memory is the measure.
     memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
-    #: Folder on a disk for what a large photo needs besides (up to 50 bytes a pixel); unset means
-    #: the system's temporary one.
+    #: Folder on a disk for what a large photo needs besides (40 bytes a pixel, standard nets 80);
+    #: unset means one in `data` for `impasto up`, else the system's temporary one.
     scratch: DiskPath | None = None
 
     #: Seconds that a trainer works on one job before others get their turn.

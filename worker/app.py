@@ -15,7 +15,7 @@ from infra.doorbell import STYLIZE_TASK, listen_to_all_lanes
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker import stopping
-from worker.fitness import end_unless_fit
+from worker.fitness import end_unless_fit, end_unless_usable
 from worker.main_process import Consumer, MainProcess
 from worker.vigil import Vigil
 
@@ -68,6 +68,8 @@ def log_as_json(**_: object) -> None:
 def check_machine(**_: object) -> None:
     """End this process where no child of it could paint."""
     log_as_json()  # Celery asks for it later
+    if settings.scratch is not None:
+        end_unless_usable(settings.scratch)
     if NOT_EVERYWHERE & {settings.device, settings.engine, settings.precision}:
         end_unless_fit("worker.engines.trial")
 

@@ -6,6 +6,9 @@ worker looked well and albums waited.
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -25,5 +28,20 @@ def end_unless_fit(trial: str) -> None:
     if tried.returncode != 0:
         # Libraries may have warned before.
         *_, reason = tried.stderr.splitlines() or [f"{trial} ended with {tried.returncode}"]
-        log.error("this machine cannot do what it is set to", reason=reason)
-        raise SystemExit(1)
+        _end(reason)
+
+
+def end_unless_usable(scratch: Path) -> None:
+    """Write a file into the folder for large photos, so that none of them finds out that one can't.
+
+    Raises SystemExit when that fails, after logging the reason.
+    """
+    try:
+        tempfile.TemporaryFile(dir=scratch).close()
+    except OSError as error:
+        _end(f"the folder {scratch}, set as IMPASTO_SCRATCH, cannot be used: {error.strerror}")
+
+
+def _end(reason: str) -> NoReturn:
+    log.error("this machine cannot do what it is set to", reason=reason)
+    raise SystemExit(1)

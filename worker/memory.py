@@ -51,4 +51,16 @@ def _of_group(cgroup: Path) -> int | None:
         used = (cgroup / "memory.current").read_text().strip()
     except OSError:
         return None
-    return None if limit == "max" else max(int(limit) - int(used), 0)
+    if limit == "max":
+        return None
+    return max(int(limit) - int(used) + _cached_bytes(cgroup / "memory.stat"), 0)
+
+
+def _cached_bytes(stat: Path) -> int:
+    """Bytes of files that a group keeps in memory and would let go of before a process must end."""
+    try:
+        lines = stat.read_text().splitlines()
+    except OSError:
+        return 0
+    found = [line.split()[1] for line in lines if line.startswith("inactive_file ")]
+    return int(found[0]) if found else 0

@@ -24,7 +24,7 @@ class DataFolder:
         """Make the folder, closed to other users, with what the servers expect inside."""
         folder = cls(root.resolve())
         folder.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for part in (folder.run, folder.logs, folder.redis, folder.objects):
+        for part in (folder.run, folder.logs, folder.redis, folder.objects, folder.scratch):
             part.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -47,6 +47,11 @@ class DataFolder:
     def objects(self) -> Path:
         """What S3 serves: a folder a bucket, a plain file an object."""
         return self.root / "s3"
+
+    @property
+    def scratch(self) -> Path:
+        """What large photos need while they are painted; on a disk, as /tmp often is not."""
+        return self.root / "scratch"
 
     @property
     def state(self) -> Path:

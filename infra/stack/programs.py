@@ -64,6 +64,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
     ports = {API: api_port}
     known: dict[str, object] = {
         "data": folder.root,
+        "scratch": settings.scratch or folder.scratch,
         "port": api_port,
         "url": f"http://{_reachable(settings.host)}:{api_port}",
     }

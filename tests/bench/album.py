@@ -44,9 +44,9 @@ PROFILES = {"standard": standard_net, "light": light_net}
 STYLE = "measured"
 #: Albums, each of other photos, by scale.
 ROUNDS = {"tiny": 1, "small": 2, "full": 5}
-#: Of the photos, the plain loop and the steps one by one get every so many-eth: of each size as
-#: many, where sizes come in turns of six.
-EVERY = 5
+#: Of the photos, the plain loop and the steps one by one get every so many-eth: sizes come in turns
+#: of six and formats in turns of ten, so that this meets all of them.
+EVERY = 7
 #: Seconds between looks at a job, before its first result and after it.
 FIRST_LOOKS, LOOKS = 0.05, 0.5
 LIMITS = PixelLimits(max_megapixels=50)

@@ -18,9 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -34,7 +32,7 @@ from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of
 from tests.bench.common.tables import table
-from tests.memory_use import most_bytes
+from tests.memory_use import forget_most, most_bytes
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Pixels
 from worker.engines.sized import SizedEngine
@@ -139,7 +137,7 @@ def paint_one(height: int, width: int, threads: int, name: EngineSetting) -> Pai
     file = jpeg(photo(height, width))
     engine.streamed.paint(photo(64, 64))
     idle = resident_bytes()
-    forget_peak()
+    forget_most(os.getpid())
     decoded = decode(file, limits)
     timed = time_call(lambda: engine.streamed.paint(decoded.rgb))
     encode(timed.painting, decoded)
@@ -203,15 +201,6 @@ def resident_bytes() -> int:
     return psutil.Process().memory_info().rss
 
 
-def forget_peak() -> None:
-    """Let the kernel begin anew with the most that this process ever held; see proc(5).
-
-    Where it does not let us, what came before the photo counts as well.
-    """
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
 def painted_table(painted: list[Painted]) -> str:
     """Return the table of large photos."""
     rows = [
@@ -250,9 +239,11 @@ def compared_table(c: Compared) -> str:
 
 def verdict(painted: list[Painted], limit: float) -> str:
     """Say how far the time is from linear, and from the limit (s/MP)."""
-    rates = [p.cpu_seconds / p.megapixels for p in painted]
+    wall = [p.seconds / p.megapixels for p in painted]
+    cpu = [p.cpu_seconds / p.megapixels for p in painted]
     return (
-        f"CPU seconds a megapixel, largest over least: {max(rates) / min(rates):.2f}×. "
+        f"Seconds a megapixel, largest over least: {max(wall) / min(wall):.2f}×, by the "
+        f"processor's clock {max(cpu) / min(cpu):.2f}×. "
         f"Limit by the net's own arithmetic: {limit:.2f} s/MP on all threads."
     )
 

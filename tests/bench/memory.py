@@ -2,26 +2,30 @@
 
     python3 infra/dev.py bench memory [--scale small|full] [--engine torch|openvino]
 
-The nets come from a store through the worker's own cache, the light one and a blend in turns. The
-memory is that which the process has in use (resident); it should be flat once the first photos
-have been through.
+Albums go through the whole service, a light net and a blend of two in turns. The memory is that
+which the worker's child and its decoders have in use (resident), and the most that they had during
+an album; it should be flat once the first photos have been through.
 """
 
-import hashlib
+import io
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
-import torch
+from PIL import Image
 
-from infra.jobs.model import WeightedNet
-from tests.bench.common.nets import STYLES, photo
+from api.client import Client
+from infra.settings import Settings
+from infra.stack import EmbeddedStack
+from infra.storage.s3 import S3Store, connect_s3
+from tests.bench.common.nets import photo
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
-from tests.fakes.storage import MemoryStore
-from worker.engines.choice import EngineFactory, choose_engine
-from worker.nets import NetCache
+from tests.integration.live_stack import LiveStack, wait_until
+from tests.memory_use import forget_most, most_bytes
 
 #: Photos, and the pixels of the smallest and the largest, by scale.
 PHOTOS = {
@@ -29,21 +33,26 @@ PHOTOS = {
     "small": (500, 20_000, 300_000),
     "full": (500, 50_000, 2_000_000),
 }
-#: Photos between two readings, of which the first is where flat begins.
+#: Photos of an album. Flat begins after the first one.
 EVERY = {"tiny": 5, "small": 50, "full": 50}
-CPU = torch.device("cpu")
+STYLE = "water-lilies"
+#: Of that style, the last net, and one between two of its stages.
+STRENGTHS = (1.0, 0.6)
+#: Seconds that an album may take, however much else the machine does.
+ALBUM_SECONDS = 3600.0
+
+#: (height, width).
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The process after so many photos."""
+    """The processes after so many photos."""
 
     photos: int
     resident_bytes: int
-    #: The largest that it was since the reading before.
+    #: The most that each held since the reading before, together.
     peak_bytes: int
-    #: What the worker's caches say they hold.
-    counted_bytes: int
 
 
 def main() -> None:
@@ -54,19 +63,19 @@ def main() -> None:
     chosen = made.parse_args()
     out = prepare(chosen)
     count, smallest, largest = PHOTOS[chosen.scale]
-    engine = choose_engine(chosen.engine, CPU)
-    readings = paint_album(
-        EngineFactory(engine, CPU, threads=chosen.threads),
-        sizes=random_sizes(chosen.photos or count, smallest, largest),
-        every=EVERY[chosen.scale],
-    )
-    save(out, "memory", {"engine": engine, "readings": [asdict(r) for r in readings]})
-    print(f"\n### Memory over photos of random sizes, {engine}\n")
+    sizes = random_sizes(chosen.photos or count, smallest, largest)
+    with TemporaryDirectory() as data:
+        settings = Settings(
+            data=Path(data), port=0, device="cpu", engine=chosen.engine, threads=chosen.threads
+        )
+        readings = paint_albums(settings, sizes, every=EVERY[chosen.scale])
+    save(out, "memory", {"engine": chosen.engine, "readings": [asdict(r) for r in readings]})
+    print(f"\n### Memory over photos of random sizes, {chosen.engine}\n")
     print(readings_table(readings))
     print(f"\n{verdict(readings)}")
 
 
-def random_sizes(count: int, smallest: int, largest: int) -> list[tuple[int, int]]:
+def random_sizes(count: int, smallest: int, largest: int) -> list[Size]:
     """Return (height, width) of photos between so many pixels, of shapes from 9:16 to 16:9."""
     random = np.random.default_rng(1)
     pixels = np.exp(random.uniform(np.log(smallest), np.log(largest), count))
@@ -75,30 +84,49 @@ def random_sizes(count: int, smallest: int, largest: int) -> list[tuple[int, int
     return [(round(h), round(w)) for h, w in zip(heights, widths, strict=True)]
 
 
-def paint_album(
-    factory: EngineFactory, *, sizes: list[tuple[int, int]], every: int
-) -> list[Reading]:
-    """Paint a photo of each size; returns readings of the memory."""
-    store = MemoryStore()
-    blends = [[_put(store, 4, 1.0)], [_put(store, 3, 0.5), _put(store, 4, 0.5)]]
-    nets = NetCache(objects=store, make_engine=factory, limit_bytes=1 << 29)
-    process, peak, readings = psutil.Process(), 0, list[Reading]()
-    for number, size in enumerate(sizes, 1):
-        nets.engine(blends[number % len(blends)]).stylize(photo(*size))
-        resident = process.memory_info().rss
-        peak = max(peak, resident)
-        if number % every == 0:
-            counted = nets.loaded_bytes + factory.held_bytes
-            readings.append(Reading(number, resident, peak, counted))
-            peak = 0
+def paint_albums(settings: Settings, sizes: list[Size], *, every: int) -> list[Reading]:
+    """Paint a photo of each size, so many an album; returns readings of the memory."""
+    readings = list[Reading]()
+    live = LiveStack(EmbeddedStack(settings))
+    with live.stack as stack, Client(stack.url) as client:
+        live.wait_ready()
+        bucket, child = connect_s3(stack.settings), live.pool_child()
+        for begin in range(0, len(sizes), every):
+            prefix = f"inbox/{begin}/"
+            put_photos(bucket, prefix, sizes[begin : begin + every])
+            for process in processes(child):
+                forget_most(process.pid)
+            strength = STRENGTHS[begin // every % len(STRENGTHS)]
+            paint_album(client, prefix, strength)
+            used = processes(child)
+            readings.append(
+                Reading(
+                    photos=min(begin + every, len(sizes)),
+                    resident_bytes=sum(process.memory_info().rss for process in used),
+                    peak_bytes=sum(most_bytes(process.pid) for process in used),
+                )
+            )
     return readings
 
 
-def _put(store: MemoryStore, stage: int, weight: float) -> WeightedNet:
-    data = (STYLES / "water-lilies" / f"stage-{stage}.safetensors").read_bytes()
-    store.put(f"nets/{stage}", data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    return WeightedNet(key=f"nets/{stage}", sha256=sha256, weight=weight)
+def processes(child: psutil.Process) -> list[psutil.Process]:
+    """Return the worker's child and what it started."""
+    return [child, *child.children(recursive=True)]
+
+
+def put_photos(bucket: S3Store, prefix: str, sizes: list[Size]) -> None:
+    """Put a JPEG of each size into the bucket."""
+    for number, size in enumerate(sizes):
+        file = io.BytesIO()
+        Image.fromarray(photo(*size)).save(file, "JPEG", quality=90)
+        bucket.put(f"{prefix}{number:03d}.jpg", file.getvalue())
+
+
+def paint_album(client: Client, prefix: str, strength: float) -> None:
+    """Paint what lies under a prefix."""
+    job = client.submit_stored({"prefix": prefix}, style=STYLE, strength=strength)
+    wait_until(lambda: client.job(job.id).state.terminal, "the album", ALBUM_SECONDS)
+    assert client.job(job.id).counts.failed == 0, "a photo failed"
 
 
 def readings_table(readings: list[Reading]) -> str:
@@ -108,11 +136,10 @@ def readings_table(readings: list[Reading]) -> str:
             r.photos,
             f"{r.resident_bytes / 1e6:.0f}",
             f"{r.peak_bytes / 1e6:.0f}",
-            f"{r.counted_bytes / 1e6:.0f}",
         )
         for r in readings
     ]
-    return table(("photos", "resident, MB", "peak, MB", "counted by the caches, MB"), rows)
+    return table(("photos", "resident, MB", "peak, MB"), rows)
 
 
 def verdict(readings: list[Reading]) -> str:

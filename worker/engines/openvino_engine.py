@@ -41,8 +41,16 @@ class ProgramCache:
     `bfloat16` on a processor that does not calculate in it.
     """
 
-    def __init__(self, *, limit_bytes: int, threads: int = 0, bfloat16: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        limit_bytes: int,
+        threads: int = 0,
+        bfloat16: bool = False,
+        available: Callable[[], int | None] = available_bytes,
+    ) -> None:
         self._limit_bytes = limit_bytes
+        self._available = available
         self._threads = threads
         self._core = ov.Core()
         if bfloat16 and not calculates_in_bfloat16():
@@ -60,7 +68,10 @@ class ProgramCache:
         self._programs.clear()
 
     def program(self, config: NetConfig, height: int, width: int) -> Program:
-        """Return the program for a size, compiling it where it is not there yet."""
+        """Return the program for a size, compiling it where it is not there yet.
+
+        Raises MemoryError where the host has no memory for it, even once all others have gone.
+        """
         key = (config, height, width)
         found = self._programs.pop(key, None)
         if found is None:
@@ -72,8 +83,14 @@ class ProgramCache:
         return found
 
     def _make_room(self, needed: int) -> None:
-        while self._programs and self.held_bytes + needed > self._limit_bytes:
+        while self._programs and not self._has_room(needed):
             self._programs.popitem(last=False)
+        check_memory(needed, self._available())
+
+    def _has_room(self, needed: int) -> bool:
+        free = self._available()
+        kept = self.held_bytes + needed <= self._limit_bytes
+        return kept and (free is None or needed <= free)
 
     def _compile(self, config: NetConfig, height: int, width: int, needed: int) -> Program:
         photo = op.parameter([1, height, width, 3], np.uint8, name="photo")
@@ -100,22 +117,19 @@ class ProgramCache:
 class OpenVinoEngine:
     """A net on OpenVINO: nothing but its weights, which programs shared by all nets are given."""
 
-    def __init__(
-        self,
-        net: TransformNet,
-        *,
-        programs: ProgramCache,
-        available: Callable[[], int | None] = available_bytes,
-    ) -> None:
+    def __init__(self, net: TransformNet, *, programs: ProgramCache) -> None:
         self._config = net.config
         self.weights = rewritten(net)
         self._programs = programs
-        self._available = available
 
     @property
     def held_bytes(self) -> int:
         """See Engine."""
         return sum(weight.nbytes for weight in self.weights.values())
+
+    def needed_bytes(self, height: int, width: int) -> int:
+        """See WholeEngine: what the program of a photo's size holds, tiny sides extended."""
+        return program_bytes(self._config, max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))
 
     def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
         """See Engine."""
@@ -126,7 +140,6 @@ class OpenVinoEngine:
         check()
         height, width, _ = rgb.shape
         larger = _extend(rgb)
-        check_memory(program_bytes(self._config, *larger.shape[:2]), self._available())
         program = self._programs.program(self._config, *larger.shape[:2])
         return np.ascontiguousarray(program.paint(larger, self.weights)[:height, :width])
 

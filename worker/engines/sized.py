@@ -1,11 +1,19 @@
 """One engine for photos of any size: as a whole while memory is enough, else tile by tile."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.failures import is_out_of_memory
-from worker.memory import needed_bytes
 from worker.streaming.painter import StreamedNet
+
+
+class WholeEngine(Engine, Protocol):
+    """An engine that paints photos as a whole, and knows what that takes."""
+
+    def needed_bytes(self, height: int, width: int) -> int:
+        """Return about how much memory a photo of a size takes while it is painted."""
+        ...
 
 
 class SizedEngine:
@@ -17,7 +25,7 @@ class SizedEngine:
 
     def __init__(
         self,
-        whole: Engine,
+        whole: WholeEngine,
         streamed: StreamedNet,
         *,
         limit_bytes: int | None,
@@ -49,8 +57,8 @@ class SizedEngine:
 
     def _fits(self, rgb: Pixels) -> bool:
         height, width, _ = rgb.shape
-        needed = needed_bytes(height, width, self.streamed.config.width)
-        return self._limit_bytes is None or needed <= self._limit_bytes
+        limit = self._limit_bytes
+        return limit is None or self.whole.needed_bytes(height, width) <= limit
 
     def _try_whole(self, photos: Sequence[Pixels], check: Check) -> list[Pixels] | None:
         """Paint photos as a whole, or return None where memory runs out or would."""

@@ -62,6 +62,10 @@ class TorchEngine:
         """See Engine."""
         return sum(weight.nbytes for weight in self._net.state_dict().values())
 
+    def needed_bytes(self, height: int, width: int) -> int:
+        """See WholeEngine."""
+        return needed_bytes(height, width, self._width)
+
     def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         """See Engine."""
         return self.stylize_batch([rgb], check)[0]
@@ -72,7 +76,7 @@ class TorchEngine:
         check()
         if self._device.type == "cpu":
             height, width, _ = photos[0].shape
-            check_memory(len(photos) * needed_bytes(height, width, self._width), self._available())
+            check_memory(len(photos) * self.needed_bytes(height, width), self._available())
         batch = to_batch(photos, self._device)
         if self._dtype != torch.float32:
             # The first norm takes any constant away. Left in, it would take up the bits that half

@@ -44,7 +44,7 @@ def test_albums_of_random_sizes_stay_in_their_bounds() -> None:
 
 
 def test_growth_is_told_from_the_first_reading_on() -> None:
-    readings = [Reading(50 * n, 0, peak * 10**6, 0) for n, peak in enumerate((9, 10, 12, 14, 16))]
+    readings = [Reading(50 * n, 0, peak * 10**6) for n, peak in enumerate((9, 10, 12, 14, 16))]
     assert "9 MB" in verdict(readings)
     assert "+7 MB" in verdict(readings)
     assert "earlier: +4 MB" in verdict(readings)

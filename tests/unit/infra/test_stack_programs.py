@@ -46,6 +46,17 @@ def test_by_default_everything_is_embedded(folder: DataFolder, credentials: Cred
     assert settings.url == f"http://127.0.0.1:{plan.ports['api']}"
 
 
+def test_large_photos_find_room_in_the_data_folder_unless_the_settings_name_another(
+    folder: DataFolder, credentials: Credentials, tmp_path: Path
+) -> None:
+    """The system's temporary folder is memory in many places."""
+    plan = make_plan(Settings(data=folder.root, port=0), folder, credentials)
+    assert plan.settings.scratch == folder.scratch
+    assert folder.scratch.is_dir()
+    named = Settings(data=folder.root, port=0, scratch=tmp_path)
+    assert make_plan(named, folder, credentials).settings.scratch == tmp_path
+
+
 def test_a_server_that_the_settings_name_is_not_started(
     folder: DataFolder, credentials: Credentials
 ) -> None:

@@ -107,16 +107,25 @@ def test_a_program_larger_than_the_limit_is_used_and_dropped() -> None:
 
 
 def test_a_photo_that_memory_is_too_small_for_is_turned_away_at_once() -> None:
-    programs = ProgramCache(limit_bytes=1 << 30, threads=1)
-    engine = OpenVinoEngine(
-        lively_net(NetConfig(2, 1)),
-        programs=programs,
-        available=lambda: program_bytes(NetConfig(2, 1), 32, 32),
-    )
+    free = program_bytes(NetConfig(2, 1), 32, 32)
+    programs = ProgramCache(limit_bytes=1 << 30, threads=1, available=lambda: free)
+    engine = OpenVinoEngine(lively_net(NetConfig(2, 1)), programs=programs)
     assert engine.stylize(noise(16, 16)).shape == (16, 16, 3)
     with pytest.raises(MemoryError, match="GB are free"):
         engine.stylize(noise(64, 64))
-    assert programs.held_bytes == program_bytes(NetConfig(2, 1), 16, 16)
+
+
+def test_what_programs_hold_is_room_for_others_and_what_is_compiled_takes_no_more() -> None:
+    """The host has room for one at a time, whatever the limit says."""
+    config = NetConfig(2, 1)
+    room = program_bytes(config, 40, 40)
+    programs = ProgramCache(
+        limit_bytes=1 << 30, threads=1, available=lambda: room - programs.held_bytes
+    )
+    first = programs.program(config, 32, 32)
+    assert programs.program(config, 32, 32) is first
+    programs.program(config, 40, 40)
+    assert programs.held_bytes == room
 
 
 def test_bfloat16_is_another_precision_where_the_processor_has_it_and_refused_elsewhere() -> None:

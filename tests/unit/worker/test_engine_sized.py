@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from worker.engines.choice import EngineFactory, EngineName
+from worker.engines.openvino_engine import program_bytes
 from worker.engines.port import Pixels
 from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
@@ -26,6 +27,13 @@ class Counting:
         self.calls += 1
 
 
+#: Bytes that the small photo takes as a whole, by engine.
+NEEDED = {
+    "torch": needed_bytes(*SMALL, CONFIG.width),
+    "openvino": program_bytes(CONFIG, *SMALL),
+}
+
+
 def net() -> TransformNet:
     torch.manual_seed(0)
     made = TransformNet(CONFIG).eval()
@@ -39,9 +47,8 @@ def noise(height: int, width: int) -> Pixels:
 
 @pytest.mark.parametrize("name", ["torch", "openvino"])
 def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> None:
-    """A thin photo takes as much as the wider one that nets extend it to."""
-    limit = needed_bytes(*SMALL, CONFIG.width)
-    engine = EngineFactory(name, CPU, threads=1, memory_bytes=limit)(net())
+    """By what its own engine takes; a thin one as much as the wider one that nets extend it to."""
+    engine = EngineFactory(name, CPU, threads=1, memory_bytes=NEEDED[name])(net())
     for size, tiles in ((SMALL, False), (LARGE, True), (THIN, True)):
         check = Counting()
         painted = engine.stylize(noise(*size), check).astype(int)
@@ -51,8 +58,7 @@ def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> 
 
 
 def test_programs_make_room_for_a_large_photo() -> None:
-    limit = needed_bytes(*SMALL, CONFIG.width)
-    factory = EngineFactory("openvino", CPU, threads=1, memory_bytes=limit)
+    factory = EngineFactory("openvino", CPU, threads=1, memory_bytes=NEEDED["openvino"])
     engine = factory(net())
     engine.stylize(noise(*SMALL))
     assert factory.held_bytes > 0

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from worker.engines import trial
-from worker.fitness import end_unless_fit
+from worker.fitness import end_unless_fit, end_unless_usable
 
 ROOT = Path(__file__).parents[3]
 #: Servers that nobody listens at: nobody is to be asked.
@@ -27,6 +27,7 @@ NOWHERE = {
     [
         # Without a GPU the device is missing; with one, OpenVINO does not work on it.
         ("worker", {"IMPASTO_DEVICE": "cuda", "IMPASTO_ENGINE": "openvino"}, "the device"),
+        ("worker", {"IMPASTO_SCRATCH": "/no/such/folder"}, "IMPASTO_SCRATCH"),
         (
             "trainer",
             {"IMPASTO_DEVICE": "cpu", "IMPASTO_TRAINER_FAST": "true", "CXX": "no-such-compiler"},
@@ -51,6 +52,17 @@ def test_what_could_never_work_ends_with_the_reason_in_its_log(
     assert ended.returncode == 1
     assert reason in json.loads(last)["reason"]
     assert "Traceback" not in ended.stderr
+
+
+def test_folder_for_large_photos_that_cannot_be_used_is_named_with_its_setting(
+    tmp_path: Path,
+) -> None:
+    """Small photos would do well, and each large one would fail."""
+    end_unless_usable(tmp_path)
+    assert not list(tmp_path.iterdir())
+    with capture_logs() as logs, pytest.raises(SystemExit, match="1"):
+        end_unless_usable(tmp_path / "missing")
+    assert "missing, set as IMPASTO_SCRATCH" in logs[0]["reason"]
 
 
 def test_machine_that_can_is_fit(monkeypatch: pytest.MonkeyPatch) -> None:

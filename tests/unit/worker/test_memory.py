@@ -23,6 +23,14 @@ def test_a_control_group_may_allow_less(tmp_path: Path, limit: str, left: int) -
     assert available_bytes(tmp_path / "meminfo", tmp_path) == left
 
 
+def test_files_that_a_group_keeps_in_memory_are_room(tmp_path: Path) -> None:
+    """A group that reads and writes files is always full of them."""
+    (tmp_path / "memory.max").write_text("30000\n")
+    (tmp_path / "memory.current").write_text("29000\n")
+    (tmp_path / "memory.stat").write_text("anon 5000\ninactive_anon 7\ninactive_file 20000\n")
+    assert available_bytes(tmp_path / "meminfo", tmp_path) == 21_000
+
+
 def test_where_nothing_tells_nothing_is_claimed(tmp_path: Path) -> None:
     assert available_bytes(tmp_path / "meminfo", tmp_path) is None
 
