@@ -6,7 +6,9 @@ goes beyond its time ends at once, and beyond its memory it is refused more.
 
 import resource
 import signal
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from worker.pixels.photo import PixelLimits
@@ -27,12 +29,19 @@ _MEMORY_PAGES = Path("/proc/self/statm")
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
+@dataclass(frozen=True)
 class TimedLimits(PixelLimits):
-    """Limits that give this process time for a photo as soon as its size is known."""
+    """Limits that give this process time for a photo as soon as its size is known.
+
+    `begin` is called with that size, in pixels, before any is decoded.
+    """
+
+    begin: Callable[[int], None] = lambda _pixels: None
 
     def check(self, width: int, height: int) -> None:
         """Let a size pass and set its time, or raise PhotoRejected `photo-too-large`."""
         super().check(width, height)
+        self.begin(width * height)
         allow_seconds(SECONDS + SECONDS_PER_MEGAPIXEL * width * height / 1e6)
 
 

@@ -12,6 +12,7 @@ from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
+from worker.pixels.room import Room
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -32,24 +33,28 @@ _PROGRAM: Final = "worker.pixels.decoder_process"
 class PhotoDecoder:
     """As many decoder processes as there are threads that decode at a time; threads may share it.
 
-    A process is started when one is needed and kept; one that dies is replaced.
+    A process is started when one is needed and kept; one that dies is replaced. Photos that take
+    more than the `room` together (by default, what the largest one takes) wait for each other.
     """
 
     @classmethod
     def of(cls, settings: "Settings") -> Self:
         """Return a decoder within the limits of the settings."""
         limits = PixelLimits(max_megapixels=settings.max_photo_megapixels)
-        return cls(limits, max_file_bytes=settings.max_photo_bytes)
+        room = Room(settings.memory_bytes)
+        return cls(limits, max_file_bytes=settings.max_photo_bytes, room=room)
 
     def __init__(
         self,
         limits: PixelLimits,
         *,
         max_file_bytes: int,
+        room: Room | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         program: str = _PROGRAM,
     ) -> None:
         memory = memory_for(limits, max_file_bytes)
+        self._room = room or Room(memory)
         self._command = [sys.executable, "-m", program]
         self._arguments = [str(limits.max_megapixels), str(memory)]
         self._silence_seconds = silence_seconds
@@ -75,7 +80,7 @@ class PhotoDecoder:
         for _ in range(DEATHS):
             process = self._take()
             try:
-                answer = process.ask(data)
+                answer = process.ask(data, self._room)
             except (OSError, EOFError) as error:
                 self._bury(process, error)
                 continue
@@ -145,14 +150,15 @@ class _Process:
                 self._connection.close()
                 raise
 
-    def ask(self, data: bytes) -> Photo | PhotoRejected:
-        """Have a file decoded; raises OSError or EOFError when the process dies or falls silent.
+    def ask(self, data: bytes, room: Room) -> Photo | PhotoRejected:
+        """Have a file decoded, once there is room for its photo.
 
-        Raises ServiceUnavailable when it never started.
+        Raises OSError or EOFError when the process dies or falls silent, ServiceUnavailable when
+        it never started.
         """
         self._await_start()
         exchange.send_file(self._connection, data)
-        return exchange.receive_answer(self._connection)
+        return exchange.receive_answer(self._connection, room)
 
     def lives(self) -> bool:
         """Whether the process is there."""

@@ -25,15 +25,22 @@ def main(decode: Decode = decode) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     allow_memory(int(memory_bytes))
-    limits = TimedLimits(max_megapixels=float(megapixels))
     with socket.socket(fileno=int(descriptor)) as connection, suppress(EOFError, ConnectionError):
         exchange.send_ready(connection)
         while True:
-            _serve(connection, decode, limits)
+            _serve(connection, decode, float(megapixels))
 
 
-def _serve(connection: socket.socket, decode: Decode, limits: PixelLimits) -> None:
+def _serve(connection: socket.socket, decode: Decode, megapixels: float) -> None:
     data = exchange.receive_file(connection)
+    asked: list[int] = []
+
+    def begin(pixels: int) -> None:
+        if not asked:  # some formats have their size checked twice
+            asked.append(pixels)
+            exchange.await_room(connection, pixels)
+
+    limits = TimedLimits(max_megapixels=megapixels, begin=begin)
     allow_seconds(SECONDS)
     try:
         photo = decode(data, limits)

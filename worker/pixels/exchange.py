@@ -1,5 +1,7 @@
 """What goes between a worker and its decoder process: a file there; a photo or a reason back.
 
+In between, the process says how large the photo is, and waits until there is room for it.
+
 Each message is a head, JSON with its length before it, and the bytes that the head speaks of.
 Either side raises EOFError when the other one ends amid a message.
 """
@@ -11,7 +13,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from worker.pixels.bounds import BYTES_PER_PIXEL
 from worker.pixels.photo import Photo, PhotoRejected, Pixels
+from worker.pixels.room import Room
 
 _LENGTH = struct.Struct("!I")
 
@@ -53,9 +57,23 @@ def send_rejection(connection: socket.socket, rejected: PhotoRejected) -> None:
     _send_head(connection, {"rejected": rejected.type, "detail": rejected.detail})
 
 
-def receive_answer(connection: socket.socket) -> Photo | PhotoRejected:
-    """Receive what became of a file."""
+def await_room(connection: socket.socket, pixels: int) -> None:
+    """Wait until a photo of so many pixels may be decoded."""
+    _send_head(connection, {"pixels": pixels})
+    _receive_head(connection)
+
+
+def receive_answer(connection: socket.socket, room: Room) -> Photo | PhotoRejected:
+    """Receive what became of a file, whose photo gets its part of the room meanwhile."""
     head = _receive_head(connection)
+    if "pixels" not in head:
+        return _answer(connection, head)
+    with room.taken(head["pixels"] * BYTES_PER_PIXEL):
+        _send_head(connection, {})
+        return _answer(connection, _receive_head(connection))
+
+
+def _answer(connection: socket.socket, head: dict[str, Any]) -> Photo | PhotoRejected:
     if "rejected" in head:
         return PhotoRejected(head["rejected"], head["detail"])
     height, width = head["size"]

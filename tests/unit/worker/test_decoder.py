@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
-from tests.fakes.mortal_decoder import HOARD, KILL, KILL_ONCE, SPIN
+from tests.fakes.mortal_decoder import HOARD, KILL, KILL_DECODING, KILL_ONCE, SPIN
 from tests.fakes.studio import Studio
 from tests.hostile import REASONS
 from tests.hostile import hostile_photos as hostile_suite
@@ -24,7 +25,9 @@ from tests.integration.live_stack import command, lives
 from tests.memory_use import most_bytes
 from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, scene
 from worker.pixels import PhotoRejected, PixelLimits, decode
+from worker.pixels.bounds import BYTES_PER_PIXEL
 from worker.pixels.decoder import PhotoDecoder
+from worker.pixels.room import Room
 
 LIMITS = PixelLimits(max_megapixels=5)
 FILE_BYTES = 1_000_000
@@ -166,6 +169,46 @@ def test_decoder_ends_with_a_worker_that_is_killed() -> None:
     while psutil.pid_exists(pid) and lives(psutil.Process(pid)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_photos_that_are_too_large_together_are_decoded_one_after_the_other() -> None:
+    """Each process may take as much as the largest photo; all of them together no more."""
+    photo = encoded(scene(), "JPEG")
+    taken = Recorded(1)
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=taken) as decoder:
+        threads = [threading.Thread(target=decoder.decode, args=(photo,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert reason(decoder, huge_png()) == "photo-too-large"  # which needs no room
+    width, height = scene().size
+    assert taken.seen == [width * height * BYTES_PER_PIXEL] * 3
+    assert taken.most == 1
+
+
+def test_room_of_a_photo_that_ends_its_process_is_free_again(mortal: PhotoDecoder) -> None:
+    for _ in range(2):
+        assert reason(mortal, KILL_DECODING) == "photo-crashes-decoder"
+    assert mortal.decode(encoded(scene(), "PNG")).format == "PNG"
+
+
+class Recorded(Room):
+    """A room that remembers what was asked of it, and how many were inside together."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.seen: list[int] = []
+        self.inside, self.most = 0, 0
+
+    @contextmanager
+    def taken(self, needed: int) -> Iterator[None]:
+        with super().taken(needed):
+            self.seen.append(needed)
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            yield
+            self.inside -= 1
 
 
 def test_decoder_process_knows_nothing_of_nets() -> None:
