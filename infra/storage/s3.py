@@ -16,7 +16,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectInfo
+from infra.storage.port import ObjectInfo, ObjectUnavailable
 from infra.storage.s3_errors import (
     NothingThere,
     error_code,
@@ -73,8 +73,8 @@ class S3Store:
     """Objects of one bucket. Threads may share it.
 
     Every method raises ServiceUnavailable when S3 cannot be reached or refuses, after botocore's
-    retries; a missing key is ObjectMissing, and one object that S3 will not hand out is
-    ObjectRefused, as the port says.
+    retries; a missing key is ObjectMissing, one object that cannot be read ObjectUnavailable, and
+    one that S3 will not hand out ObjectRefused, as the port says.
     """
 
     def __init__(self, *, client: S3Client, bucket: str, region: str = "us-east-1") -> None:
@@ -102,7 +102,7 @@ class S3Store:
             if body == before or not in_doubt(body, answer):
                 return body
             before = body
-        raise ServiceUnavailable(f"{key!r} is replaced again and again; try again soon.")
+        raise ObjectUnavailable(key, f"{key!r} is replaced again and again; try again soon.")
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """Return the bytes from `start` up to `stop`, as `get` returns all."""
@@ -130,7 +130,7 @@ class S3Store:
             pieces = _pieces(self._ask(key), chunk_bytes)
 
         def guarded() -> Iterator[bytes]:
-            with translated(key):
+            with reading(key):
                 yield from pieces
 
         return guarded()

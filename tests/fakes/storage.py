@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from infra.errors import ServiceUnavailable
-from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused, ObjectUnavailable
 from tests.fakes.jobs import Fuse
 
 
@@ -16,6 +16,8 @@ class MemoryStore:
         self.down = False
         #: Keys of objects that are there and are not handed out.
         self.refused: set[str] = set()
+        #: Keys of objects that are kept back: nobody can tell for how long.
+        self.withheld: set[str] = set()
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str | None] = {}
 
@@ -26,7 +28,12 @@ class MemoryStore:
         self._fuse.burn(late=True)
 
     def get(self, key: str) -> bytes:
-        self._reach()
+        try:
+            self._reach()
+        except ServiceUnavailable as error:
+            raise ObjectUnavailable(key, error.detail) from error
+        if key in self.withheld:
+            raise ObjectUnavailable(key, "S3 answered AccessDenied (in this test).")
         if key in self.refused:
             raise ObjectRefused(key, "in this test")
         try:
