@@ -47,6 +47,8 @@ class ObjectInfo:
 
     key: str
     size: int
+    #: Changes with the content, also where the size does not; empty where the store gives none.
+    etag: str
 
 
 class ObjectStore(Protocol):
@@ -78,7 +80,7 @@ class ObjectStore(Protocol):
         ...
 
     def head(self, key: str) -> ObjectInfo:
-        """Return the object's size; raises ObjectMissing and ObjectRefused."""
+        """Return the object's size and ETag; raises ObjectMissing and ObjectRefused."""
         ...
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:

@@ -26,7 +26,7 @@ from infra.storage.s3_errors import (
     translated,
     unreachable,
 )
-from infra.storage.s3_whole import in_doubt
+from infra.storage.s3_whole import etag_of, in_doubt
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32
@@ -139,7 +139,7 @@ class S3Store:
         return self._client.get_object(Bucket=self._bucket, Key=key, **options)
 
     def head(self, key: str) -> ObjectInfo:
-        """Return the object's size."""
+        """Return the object's size and ETag."""
         with reading(key):
             try:
                 answer = self._client.head_object(Bucket=self._bucket, Key=key)
@@ -149,7 +149,7 @@ class S3Store:
                 # What answers a HEAD has a status and no word: a GET says more, or all is well.
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
                 answer["Body"].close()
-        return ObjectInfo(key, answer["ContentLength"])
+        return ObjectInfo(key, answer["ContentLength"], etag_of(answer))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects below a prefix in key order, a page (1,000) at a time.
@@ -164,7 +164,7 @@ class S3Store:
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
             for entry in page.get("Contents", ()):
                 if entry["Key"] != last:
-                    yield ObjectInfo(last := entry["Key"], entry["Size"])
+                    yield ObjectInfo(last := entry["Key"], entry["Size"], etag_of(entry))
             if not page.get("IsTruncated"):
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}

@@ -1,5 +1,6 @@
 """An object store in memory."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -49,14 +50,14 @@ class MemoryStore:
         return (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))
 
     def head(self, key: str) -> ObjectInfo:
-        return ObjectInfo(key, len(self.get(key)))
+        return _info(key, self.get(key))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         self._reach()
-        found = {key: len(body) for key, body in self.objects.items() if key.startswith(prefix)}
+        found = {key: body for key, body in self.objects.items() if key.startswith(prefix)}
         for key in sorted(found, key=str.encode):
             if key.encode() > start_after.encode():
-                yield ObjectInfo(key, found[key])
+                yield _info(key, found[key])
 
     def copy(self, source: str, key: str) -> None:
         self.put(key, self.get(source), content_type=self.content_types.get(source))
@@ -78,3 +79,7 @@ class MemoryStore:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("S3 is down (in this test).")
+
+
+def _info(key: str, body: bytes) -> ObjectInfo:
+    return ObjectInfo(key, len(body), hashlib.md5(body, usedforsecurity=False).hexdigest())
