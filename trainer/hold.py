@@ -19,6 +19,9 @@ log = structlog.get_logger()
 #: Seconds between two attempts to reach a server that is away: the first pause and the longest.
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
+#: Seconds of an outage after which the slice ends although its lease can be kept: what one
+#: training needs may be out of reach while what another needs is not.
+OUTAGE_PATIENCE: Final = 60.0
 
 
 class TrainingService(Protocol):
@@ -38,6 +41,12 @@ class TrainingService(Protocol):
         self, claim: ClaimedTraining, progress: TrainingProgress | None = None, *, ring: bool = True
     ) -> None:
         """Give the training back between two slices."""
+        ...
+
+    def put_off_training(
+        self, claim: ClaimedTraining, progress: TrainingProgress | None = None
+    ) -> None:
+        """Give the training back for a later round; raises StaleLease."""
         ...
 
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
@@ -72,6 +81,7 @@ class Hold:
         *,
         service: TrainingService,
         claim: ClaimedTraining,
+        stop: threading.Event,
         lease_seconds: float,
         heartbeat_seconds: float,
         yields: bool = False,
@@ -83,6 +93,7 @@ class Hold:
         #: Whether an album waits for a worker, as of the last heartbeat.
         self.albums_wait = False
         self._service = service
+        self._stop = stop
         self._lease_seconds = lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._yields = yields
@@ -124,9 +135,10 @@ class Hold:
     def persist(self, action: Callable[[], T]) -> T:
         """Return what `action` does, repeated through outages for as long as the lease lives.
 
-        Raises Halted, and what `action` raises.
+        Raises Halted, and what `action` raises: ServiceUnavailable when the outage lasts for
+        OUTAGE_PATIENCE, or the process is to end.
         """
-        pause = FIRST_PAUSE
+        pause, since = FIRST_PAUSE, None
         while True:
             self.check()
             try:
@@ -135,7 +147,7 @@ class Hold:
                 self._lose(error)
                 raise Halted from error
             except ServiceUnavailable as error:
-                self._bear(error)
+                since = self._bear(error, since)
             self._lost.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -145,14 +157,21 @@ class Hold:
             self._service.report_training(self.claim, self.progress)
             self._alive_until = now + self._lease_seconds
 
-    def _bear(self, error: ServiceUnavailable) -> None:
-        """Endure an outage while the lease can be alive; after that others may have taken over."""
-        if self._clock() < self._alive_until:
-            self._log.warning("a server is away, trying again", reason=error.detail)
-            return
-        self._lost.set()
-        self._log.warning("lease ran out during an outage, training left", reason=error.detail)
-        raise Halted from error
+    def _bear(self, error: ServiceUnavailable, since: float | None) -> float:
+        """Endure an outage for a while; returns since when it lasts.
+
+        Only while the lease can be alive: after that others may have taken over.
+        """
+        now = self._clock()
+        if now >= self._alive_until:
+            self._lost.set()
+            self._log.warning("lease ran out during an outage, training left", reason=error.detail)
+            raise Halted from error
+        since = now if since is None else since
+        if self._stop.is_set() or now - since >= OUTAGE_PATIENCE:
+            raise error
+        self._log.warning("a server is away, trying again", reason=error.detail)
+        return since
 
     def _lose(self, error: StaleLease) -> None:
         self._lost.set()

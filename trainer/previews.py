@@ -26,9 +26,13 @@ QUALITY: Final = 88
 
 @torch.no_grad()
 def draw_previews(net: TransformNet, photos: Sequence[Tensor]) -> list[bytes]:
-    """Return each photo, (1, 3, H, W) 0..1, as a net paints it: JPEG files."""
+    """Return each photo, (1, 3, H, W) 0..1, as a net paints it: JPEG files.
+
+    The photos may be on another device than the net.
+    """
     net.eval()
-    return [jpeg(net(photo)) for photo in photos]
+    device = next(net.parameters()).device
+    return [jpeg(net(photo.to(device))) for photo in photos]
 
 
 def jpeg(picture: Tensor) -> bytes:

@@ -94,7 +94,7 @@ class QuickStudio(Studio):
         return self.pack(self.first_net(), 0)
 
     def _dress(self, affine: Affine) -> TransformNet:
-        return frozen_but_norms(apply(self.backbone.net, affine))
+        return frozen_but_norms(apply(self.backbone.net, affine)).to(self.device)
 
 
 def frozen_but_norms(net: TransformNet) -> TransformNet:

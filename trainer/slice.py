@@ -28,6 +28,7 @@ class Left(Enum):
 
     UNFINISHED = "unfinished"
     MAKING_WAY = "making way"
+    PUT_OFF = "put off"
     FINISHED = "finished"
 
 

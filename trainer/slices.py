@@ -21,6 +21,7 @@ from infra.jobs.views import ClaimedTraining
 from infra.storage.port import ObjectStore
 from trainer.guard import TrainingDiverged
 from trainer.hold import Halted, Hold, TrainingService
+from trainer.reach import ObjectKeptBack, kept_back
 from trainer.run import StageEnd
 from trainer.slice import Left, Slice, problem, style_files
 from trainer.workshop import Bench, Workshop
@@ -107,7 +108,7 @@ class SliceWorker:
             how = left.type if isinstance(left, Problem) else left.value
             log.info("slice ended", job_id=job, worker=claim.worker, left=how)
             hold.persist(lambda: self._hand_back(claim, hold, left))
-        except Halted:
+        except (Halted, ServiceUnavailable):
             log.info("slice stopped", job_id=job)
             tell_survival(lambda: self._jobs.end_slice(claim, ring=False), self._stop)
 
@@ -115,6 +116,7 @@ class SliceWorker:
         return Hold(
             service=self._jobs,
             claim=claim,
+            stop=self._stop,
             lease_seconds=self._lease_seconds,
             heartbeat_seconds=self._heartbeat_seconds,
             yields=self._yields,
@@ -125,9 +127,7 @@ class SliceWorker:
         """Work the slice, and turn what stopped it into what is said about it."""
         try:
             with hold:
-                return self._slice(claim, hold)
-        except ServiceUnavailable as error:
-            return _cut_off(claim, error.detail)
+                return self._slice_in_reach(claim, hold)
         except Halted:
             raise
         except Exception as error:
@@ -136,6 +136,18 @@ class SliceWorker:
                 return _cut_off(claim, str(error))
             return problem(claim, error)
 
+    def _slice_in_reach(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
+        """Work the slice as far as the servers give what it needs.
+
+        Under the hold to its end: it takes minutes to find out what a server does not answer.
+        """
+        try:
+            return self._slice(claim, hold)
+        except ServiceUnavailable as error:
+            if key := kept_back(self._objects, claim.spec, error):
+                return _put_off(claim, hold, ObjectKeptBack(key, error))
+            return _cut_off(claim, error.detail)
+
     def _hand_back(self, claim: ClaimedTraining, hold: Hold, left: Left | Problem) -> None:
         if isinstance(left, Problem):
             self._jobs.fail_training(claim, left)
@@ -143,6 +155,9 @@ class SliceWorker:
         elif left is Left.FINISHED:
             self._jobs.report_training(claim, hold.progress)
             self._jobs.finish_training(claim)
+        elif left is Left.PUT_OFF:
+            self._jobs.put_off_training(claim, hold.progress)
+            return
         else:
             self._jobs.end_slice(claim, hold.progress, ring=left is Left.UNFINISHED)
             return
@@ -262,6 +277,15 @@ def _cut_off(claim: ClaimedTraining, reason: str) -> Left:
     """Leave a training to a later slice: what is missing may be back by then."""
     log.warning("slice cut off", job_id=claim.spec.id, reason=reason)
     return Left.MAKING_WAY  # without a ring: it would only fail again at once
+
+
+def _put_off(claim: ClaimedTraining, hold: Hold, error: ObjectKeptBack) -> Left | Problem:
+    """Leave a training to a later round, in which the object may be had; the last round fails."""
+    if claim.last_round:
+        return problem(claim, error)
+    hold.remark(f"The bucket keeps back {error.key!r}, which is asked for again.")
+    log.warning("training out of reach", job_id=claim.spec.id, reason=error.detail)
+    return Left.PUT_OFF
 
 
 def _log_begin(claim: ClaimedTraining, bench: Bench) -> None:

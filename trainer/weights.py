@@ -19,7 +19,7 @@ import torch.hub
 from torch import Tensor
 
 from infra.errors import ImpastoError
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore
 from trainer.vision import models
 
 #: What a setting begins with that names a place in the bucket: `s3:weights`.
@@ -110,8 +110,8 @@ def weights_source(
 ) -> WeightsSource:
     """Return the source that IMPASTO_LOSS_WEIGHTS names: a folder, or `s3:PREFIX` of the bucket.
 
-    What lies in the bucket is copied into the folder `cache` once. `download` is as in
-    WeightsSource.
+    What lies in the bucket is copied into the folder `cache`, and again where it has changed.
+    `download` is as in WeightsSource.
     """
     if not in_bucket(setting):
         return WeightsSource(folder=setting, download=download)
@@ -122,15 +122,19 @@ def weights_source(
 
 
 class BucketWeights(WeightsSource):
-    """Weights that lie in the bucket, below a prefix, under the names that a folder has."""
+    """Weights that lie in the bucket, below a prefix, under the names that a folder has.
+
+    Copies lie in `cache`, in a folder of each prefix.
+    """
 
     def __init__(
         self, *, objects: ObjectStore, prefix: str, cache: Path, download: bool = True
     ) -> None:
-        super().__init__(folder=cache, download=download)
+        place = cache / hashlib.sha256(prefix.encode()).hexdigest()[:16]
+        super().__init__(folder=place, download=download)
         self._objects = objects
         self._prefix = prefix
-        self._cache = cache
+        self._cache = place
 
     def state_dict(self, name: str) -> dict[str, Tensor]:
         """See WeightsSource; also raises ServiceUnavailable."""
@@ -162,21 +166,37 @@ class BucketWeights(WeightsSource):
         return True
 
     def _copied(self, key: str) -> Path:
-        """Return the copy of an object, made where none of its size is there, and of its hash."""
+        """Return the copy of an object, made where there is none of what it holds by now."""
         path = self._cache / key.rpartition("/")[2]
         self._cache.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.sha256")
+        beside = _beside(path, "sha256")
         try:
             _write(beside, self._objects.get(f"{key}.sha256"))
         except ObjectMissing:
             beside.unlink(missing_ok=True)
-        if not path.exists() or path.stat().st_size != self._objects.head(key).size:
+        info = self._objects.head(key)
+        if not _is_copy(path, info):
+            etag = _beside(path, "etag")
+            etag.unlink(missing_ok=True)  # whoever is killed here must not leave it to another body
             _write(path, self._objects.get(key))
+            _write(etag, info.etag.encode())
         return path
 
 
+def _is_copy(path: Path, info: ObjectInfo) -> bool:
+    """Whether a file, and the ETag beside it, are of what an object holds now."""
+    etag = _beside(path, "etag")
+    if not (path.exists() and etag.exists()):
+        return False
+    return (path.stat().st_size, etag.read_text()) == (info.size, info.etag)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
+
+
 def _write(path: Path, body: bytes) -> None:
-    draft = path.with_name(f"{path.name}.part")
+    draft = _beside(path, "part")
     draft.write_bytes(body)
     draft.replace(path)
 
@@ -202,7 +222,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _check_hash(path: Path) -> None:
     """Hold a file to the hash in its name or beside it; raises WeightsRejected."""
-    beside = path.with_name(f"{path.name}.sha256")
+    beside = _beside(path, "sha256")
     if beside.exists():
         words = beside.read_text().split()
         expected = words[0].lower() if words else "nothing"

@@ -1,6 +1,7 @@
 """Photos that the bucket does not give although it gives others. Pure rules.
 
 Such a photo may be had later, so its chunk is put off; it may never be had, so that is bounded.
+A training's one chunk counts as one photo here, whatever of its objects is out of reach.
 """
 
 from collections.abc import Iterable

@@ -282,6 +282,16 @@ class JobService:
         """
         self._trainings.end_slice(claim, progress, ring)
 
+    def put_off_training(
+        self, claim: ClaimedTraining, progress: TrainingProgress | None = None
+    ) -> None:
+        """Give a training back from which the bucket keeps an object back, and no others.
+
+        It comes again as `end_slice` says. What was put off `reach.ROUNDS` - 1 times without
+        progress between is in its `last_round`. Raises StaleLease.
+        """
+        self._trainings.put_off(claim, progress)
+
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
         """Count a stage that the catalogue has published, once; raises StaleLease."""
         self._trainings.stage_published(claim, stage)

@@ -10,7 +10,7 @@ from contextlib import suppress
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs import rules, training_rules
+from infra.jobs import reach, rules, training_rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobRecord, JobSpec, Problem, TrainingProgress
@@ -51,6 +51,7 @@ class TrainingClaims:
                 worker=worker,
                 progress=record.training,
                 published=record.published,
+                last_round=bool(reach.last_round(record.active[training_rules.CHUNK])),
             )
             return record, claimed
 
@@ -104,6 +105,14 @@ class TrainingClaims:
             )
             if not self._aftermath.seal_if_ended(record) and ring:
                 self._aftermath.ring(record, [training_rules.CHUNK])
+
+    def put_off(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
+        """Give the training back for a later round; no ring: the sweep rings after a while."""
+        self._write_progress(claim, progress)
+        record = self._change(
+            claim, lambda r: training_rules.put_off(r, claim.token, progress, self._clock())
+        )
+        self._aftermath.seal_if_ended(record)
 
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
         """Count a stage that can be used."""

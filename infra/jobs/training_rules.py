@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
-from infra.jobs import rules
+from infra.jobs import reach, rules
 from infra.jobs.model import Chunk, JobRecord, JobSpec, JobState, Problem, TrainingProgress
 
 #: The one chunk of a training.
@@ -55,13 +55,24 @@ def end_slice(
     return rules.give_back(record, CHUNK, token, now)[0]
 
 
+def put_off(
+    record: JobRecord, token: int, progress: TrainingProgress | None, now: float
+) -> JobRecord:
+    """Give the training back after a round in which the bucket kept something of it back.
+
+    Raises StaleLease.
+    """
+    record = advance(record, token, progress)
+    return reach.put_off(record, CHUNK, token, [CHUNK], now)
+
+
 def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:
-    """Note progress and forget strikes, if it is progress; raises StaleLease."""
+    """Note progress and forget strikes and fruitless rounds, if it is; raises StaleLease."""
     chunk, _ = rules.held(record, CHUNK, token)
     if progress is None:
         return record
     if record.training is not None and progress.position > record.training.position:
-        chunk = chunk.model_copy(update={"losses": {}})
+        chunk = chunk.model_copy(update={"losses": {}, "fruitless": {}})
     newest = furthest(record.training, progress)
     return _with(record, chunk).model_copy(update={"training": newest})
 

@@ -135,6 +135,8 @@ class ClaimedTraining:
     progress: TrainingProgress | None
     #: The stages that are published and counted.
     published: tuple[int, ...]
+    #: Whether it fails if the bucket keeps an object back once more, although it gives others.
+    last_round: bool = False
 
     @property
     def order(self) -> TrainingOrder:

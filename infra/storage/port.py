@@ -15,7 +15,18 @@ class ObjectMissing(LookupError):
         self.key = key
 
 
-class ObjectRefused(ServiceUnavailable):
+class ObjectUnavailable(ServiceUnavailable):
+    """An object cannot be read now.
+
+    The store is away, or it keeps this one object back: another object tells which.
+    """
+
+    def __init__(self, key: str, detail: str) -> None:
+        super().__init__(detail)
+        self.key = key
+
+
+class ObjectRefused(ObjectUnavailable):
     """The store answers, and will not hand out this one object as it is, however often asked.
 
     It lies in an archive, say, or its key is none to this store. `detail` is for whoever named
@@ -24,10 +35,10 @@ class ObjectRefused(ServiceUnavailable):
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(
+            key,
             f"The bucket does not hand out the object {key!r} ({reason}). Restore it where it is "
-            "archived, or upload it again under another key."
+            "archived, or upload it again under another key.",
         )
-        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,15 @@ class ObjectInfo:
 
     key: str
     size: int
+    #: Changes with the content, also where the size does not; empty where the store gives none.
+    etag: str
 
 
 class ObjectStore(Protocol):
-    """Whole objects by key. Keys are `/`-separated, never starting with `/`."""
+    """Whole objects by key. Keys are `/`-separated, never starting with `/`.
+
+    What reads an object raises ObjectUnavailable when that cannot be done now.
+    """
 
     def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:
         """Write or replace an object. A file is streamed from its current position."""
@@ -64,7 +80,7 @@ class ObjectStore(Protocol):
         ...
 
     def head(self, key: str) -> ObjectInfo:
-        """Return the object's size; raises ObjectMissing and ObjectRefused."""
+        """Return the object's size and ETag; raises ObjectMissing and ObjectRefused."""
         ...
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:

@@ -16,7 +16,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectInfo
+from infra.storage.port import ObjectInfo, ObjectUnavailable
 from infra.storage.s3_errors import (
     NothingThere,
     error_code,
@@ -26,7 +26,7 @@ from infra.storage.s3_errors import (
     translated,
     unreachable,
 )
-from infra.storage.s3_whole import in_doubt
+from infra.storage.s3_whole import etag_of, in_doubt
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32
@@ -73,8 +73,8 @@ class S3Store:
     """Objects of one bucket. Threads may share it.
 
     Every method raises ServiceUnavailable when S3 cannot be reached or refuses, after botocore's
-    retries; a missing key is ObjectMissing, and one object that S3 will not hand out is
-    ObjectRefused, as the port says.
+    retries; a missing key is ObjectMissing, one object that cannot be read ObjectUnavailable, and
+    one that S3 will not hand out ObjectRefused, as the port says.
     """
 
     def __init__(self, *, client: S3Client, bucket: str, region: str = "us-east-1") -> None:
@@ -102,7 +102,7 @@ class S3Store:
             if body == before or not in_doubt(body, answer):
                 return body
             before = body
-        raise ServiceUnavailable(f"{key!r} is replaced again and again; try again soon.")
+        raise ObjectUnavailable(key, f"{key!r} is replaced again and again; try again soon.")
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         """Return the bytes from `start` up to `stop`, as `get` returns all."""
@@ -130,7 +130,7 @@ class S3Store:
             pieces = _pieces(self._ask(key), chunk_bytes)
 
         def guarded() -> Iterator[bytes]:
-            with translated(key):
+            with reading(key):
                 yield from pieces
 
         return guarded()
@@ -139,7 +139,7 @@ class S3Store:
         return self._client.get_object(Bucket=self._bucket, Key=key, **options)
 
     def head(self, key: str) -> ObjectInfo:
-        """Return the object's size."""
+        """Return the object's size and ETag."""
         with reading(key):
             try:
                 answer = self._client.head_object(Bucket=self._bucket, Key=key)
@@ -149,7 +149,7 @@ class S3Store:
                 # What answers a HEAD has a status and no word: a GET says more, or all is well.
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
                 answer["Body"].close()
-        return ObjectInfo(key, answer["ContentLength"])
+        return ObjectInfo(key, answer["ContentLength"], etag_of(answer))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects below a prefix in key order, a page (1,000) at a time.
@@ -164,7 +164,7 @@ class S3Store:
                 page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
             for entry in page.get("Contents", ()):
                 if entry["Key"] != last:
-                    yield ObjectInfo(last := entry["Key"], entry["Size"])
+                    yield ObjectInfo(last := entry["Key"], entry["Size"], etag_of(entry))
             if not page.get("IsTruncated"):
                 return
             options = {"ContinuationToken": page["NextContinuationToken"]}

@@ -12,7 +12,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 from urllib3.exceptions import HTTPError
 
 from infra.errors import ServiceUnavailable
-from infra.storage.port import ObjectMissing, ObjectRefused
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectUnavailable
 
 _MISSING: Final = {"404", "NoSuchKey", "NotFound"}
 
@@ -45,14 +45,15 @@ def translated(key: str) -> Generator[None]:
 
 @contextmanager
 def reading(key: str) -> Generator[None]:
-    """Turn botocore's errors into the port's, where an object may be refused for good."""
-    with translated(key):
-        try:
+    """Turn botocore's errors into the port's where it is an object that cannot be read."""
+    try:
+        with translated(key):
             yield
-        except ClientError as error:
-            if _is_final(error):
-                raise ObjectRefused(key, error_code(error)) from error
-            raise
+    except ServiceUnavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and _is_final(cause):
+            raise ObjectRefused(key, error_code(cause)) from cause
+        raise ObjectUnavailable(key, error.detail) from cause
 
 
 def _is_final(error: ClientError) -> bool:

@@ -14,6 +14,11 @@ from typing import Any, Final
 _MD5: Final = re.compile("[0-9a-f]{32}")
 
 
+def etag_of(answer: Mapping[str, Any]) -> str:
+    """Return the ETag in an answer without its quotes, which not every answer has."""
+    return str(answer.get("ETag", "")).strip('"')
+
+
 def in_doubt(body: bytes, answer: Mapping[str, Any]) -> bool:
     """Whether S3's answer says that its whole body is another one, or cannot say what it is.
 
@@ -23,7 +28,7 @@ def in_doubt(body: bytes, answer: Mapping[str, Any]) -> bool:
     kms = str(answer.get("ServerSideEncryption", "")).startswith("aws:kms")
     if kms or answer.get("SSECustomerAlgorithm"):
         return False
-    etag = str(answer.get("ETag", "")).strip('"')
+    etag = etag_of(answer)
     if _MD5.fullmatch(etag):
         return etag != hashlib.md5(body, usedforsecurity=False).hexdigest()
     return not etag  # the object was replaced before its MD5 was found out

@@ -55,6 +55,17 @@ def test_put_replaces(objects: ObjectStore, prefix: str) -> None:
     assert objects.head(prefix + "a").size == 3
 
 
+def test_etag_tells_an_object_from_another_of_its_size(objects: ObjectStore, prefix: str) -> None:
+    etags: list[str] = []
+    for body in (b"old", b"old", b"new"):
+        objects.put(prefix + "a", body)
+        etags.append(objects.head(prefix + "a").etag)
+        assert [info.etag for info in objects.list(prefix)] == etags[-1:]
+        assert objects.head(prefix + "a").etag == etags[-1]
+    assert etags[0]
+    assert etags[1] != etags[2]
+
+
 def test_reader_sees_the_old_object_or_the_new_one(objects: ObjectStore, prefix: str) -> None:
     """Never the length of one and the bytes of the other, and no key twice in a listing."""
     bodies = [bytes([number]) * (200 + 37 * number) for number in range(50)]

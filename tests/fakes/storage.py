@@ -1,10 +1,11 @@
 """An object store in memory."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from infra.errors import ServiceUnavailable
-from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused, ObjectUnavailable
 from tests.fakes.jobs import Fuse
 
 
@@ -16,6 +17,8 @@ class MemoryStore:
         self.down = False
         #: Keys of objects that are there and are not handed out.
         self.refused: set[str] = set()
+        #: Keys of objects that are kept back: nobody can tell for how long.
+        self.withheld: set[str] = set()
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str | None] = {}
 
@@ -26,7 +29,12 @@ class MemoryStore:
         self._fuse.burn(late=True)
 
     def get(self, key: str) -> bytes:
-        self._reach()
+        try:
+            self._reach()
+        except ServiceUnavailable as error:
+            raise ObjectUnavailable(key, error.detail) from error
+        if key in self.withheld:
+            raise ObjectUnavailable(key, "S3 answered AccessDenied (in this test).")
         if key in self.refused:
             raise ObjectRefused(key, "in this test")
         try:
@@ -42,14 +50,14 @@ class MemoryStore:
         return (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))
 
     def head(self, key: str) -> ObjectInfo:
-        return ObjectInfo(key, len(self.get(key)))
+        return _info(key, self.get(key))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         self._reach()
-        found = {key: len(body) for key, body in self.objects.items() if key.startswith(prefix)}
+        found = {key: body for key, body in self.objects.items() if key.startswith(prefix)}
         for key in sorted(found, key=str.encode):
             if key.encode() > start_after.encode():
-                yield ObjectInfo(key, found[key])
+                yield _info(key, found[key])
 
     def copy(self, source: str, key: str) -> None:
         self.put(key, self.get(source), content_type=self.content_types.get(source))
@@ -71,3 +79,7 @@ class MemoryStore:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("S3 is down (in this test).")
+
+
+def _info(key: str, body: bytes) -> ObjectInfo:
+    return ObjectInfo(key, len(body), hashlib.md5(body, usedforsecurity=False).hexdigest())

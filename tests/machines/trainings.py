@@ -137,6 +137,14 @@ class TrainingMachine(RuleBasedStateMachine):
         with self.fault_at(kill):
             self.world.jobs.end_slice(claimed, at(iteration), ring=ring)
 
+    @rule(pick=picks, iteration=iterations, kill=kills)
+    @precondition(lambda self: self.claims)
+    def put_off(self, pick: int, iteration: int, kill: int | None) -> None:
+        claimed = self.claims.pop(pick % len(self.claims))
+        with self.fault_at(kill), suppress(StaleLease):
+            self.world.jobs.put_off_training(claimed, at(iteration))
+            self.must_be_newest(claimed)
+
     @rule(pick=picks, fail=st.booleans(), kill=kills)
     @precondition(lambda self: self.claims)
     def end(self, pick: int, fail: bool, kill: int | None) -> None:

@@ -13,7 +13,7 @@ from urllib3.exceptions import ProtocolError
 
 from infra.errors import InvalidSettings, ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectMissing, ObjectRefused
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectUnavailable
 from infra.storage.s3 import S3Store, connect_s3
 from infra.storage.s3_errors import error_code
 
@@ -165,9 +165,18 @@ def test_object_that_is_never_handed_out_is_object_refused(
 def test_trouble_that_is_no_fault_of_the_object_is_an_outage(
     read: Callable[[S3Store], object], trouble: ClientError
 ) -> None:
-    with pytest.raises(ServiceUnavailable) as caught:
+    with pytest.raises(ObjectUnavailable) as caught:
         read(store(trouble, trouble))
     assert not isinstance(caught.value, ObjectRefused)
+    assert caught.value.key == "k"
+
+
+@pytest.mark.parametrize("read", READS)
+def test_read_that_finds_no_server_names_its_object(read: Callable[[S3Store], object]) -> None:
+    """Whoever reads can then tell by another one whether it is the server or the object."""
+    with pytest.raises(ObjectUnavailable) as caught:
+        read(store(EndpointConnectionError(endpoint_url="http://127.0.0.1:9")))
+    assert caught.value.key == "k"
 
 
 @pytest.mark.parametrize(("code", "refused"), [("InvalidRequest", True), ("ExpiredToken", False)])

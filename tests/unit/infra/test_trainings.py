@@ -8,6 +8,7 @@ from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
 from infra.jobs.model import JobDraft, JobRecord, JobState, Problem
+from infra.jobs.reach import ROUNDS
 from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.rules import JobCancelled, StaleLease
 from infra.jobs.training_rules import STRIKES
@@ -123,6 +124,21 @@ def test_slice_without_a_ring_is_rung_by_the_sweep(world: FakeDeployment) -> Non
     world.clock.advance(world.settings.ring_patience_seconds)
     world.jobs.sweep()
     assert world.doorbell.training_rings == [(job, 0)]
+
+
+def test_last_round_of_a_training_is_told_with_its_claim(world: FakeDeployment) -> None:
+    """Each comes by the sweep, after the turns of others."""
+    job = submit(world).id
+    for _ in range(ROUNDS - 1):
+        claimed = claim(world, job)
+        assert not claimed.last_round
+        world.doorbell.training_rings.clear()
+        world.jobs.put_off_training(claimed, at(5))
+        assert world.doorbell.training_rings == []
+        world.clock.advance(world.settings.ring_patience_seconds)
+        world.jobs.sweep()
+        assert world.doorbell.training_rings == [(job, 0)]
+    assert claim(world, job).last_round
 
 
 def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) -> None:

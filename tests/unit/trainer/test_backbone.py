@@ -1,5 +1,6 @@
 """A backbone learns several paintings at once; a quick style learns norms alone."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +168,17 @@ def test_a_quick_styles_folder_holds_affines_over_its_backbone(
     assert all(affine.backbone == over.sha256 for affine, _ in files)
     assert torch.equal(files[0][0].values, over.neutral.values)
     assert not torch.equal(files[1][0].values, over.neutral.values)
+
+
+def test_a_quick_styles_nets_are_where_its_loss_network_is(studio: MakeStudio) -> None:
+    """A device that is everywhere, and has no memory, stands for a graphics card."""
+    here = quick(studio(), backbone())
+    network = copy.deepcopy(here.loss_network).to("meta")
+    there = QuickStudio(here.order, network, backbone())
+    for net in (there.first_net(), there.unpack(here.stage_zero())):
+        assert {weight.device.type for weight in net.parameters()} == {"meta"}
+        learning = {name for name, weight in net.named_parameters() if weight.requires_grad}
+        assert learning == {name for name in weights(net) if is_norm_weight(name)}
 
 
 def test_a_stage_over_another_backbone_is_refused(studio: MakeStudio) -> None:

@@ -1,5 +1,7 @@
 """A trainer's hold on a training: outages are endured for as long as the lease can live."""
 
+import threading
+
 import pytest
 
 from infra.errors import ServiceUnavailable
@@ -7,7 +9,7 @@ from infra.jobs.model import JobDraft, Painting, Problem, TrainingOrder, Trainin
 from infra.jobs.rules import StaleLease
 from infra.jobs.views import ClaimedTraining
 from tests.fakes.service import TENANT, FakeDeployment
-from trainer.hold import Halted, Hold
+from trainer.hold import OUTAGE_PATIENCE, Halted, Hold
 
 AWAY = ServiceUnavailable("S3 is down (in this test).")
 
@@ -34,12 +36,18 @@ def claim(at: FakeDeployment) -> ClaimedTraining:
     return claim
 
 
-def hold(at: FakeDeployment, claim: ClaimedTraining, heartbeat: float = 1000.0) -> Hold:
+def hold(
+    at: FakeDeployment,
+    claim: ClaimedTraining,
+    lease_seconds: float = 20,
+    stop: threading.Event | None = None,
+) -> Hold:
     return Hold(
         service=at.jobs,
         claim=claim,
-        lease_seconds=20,
-        heartbeat_seconds=heartbeat,
+        stop=stop or threading.Event(),
+        lease_seconds=lease_seconds,
+        heartbeat_seconds=1000.0,
         clock=at.clock,
     )
 
@@ -74,6 +82,41 @@ def test_an_outage_that_outlives_the_lease_ends_the_slice(
         held.persist(action)
     with pytest.raises(Halted):
         held.check()
+
+
+def test_an_outage_that_lasts_ends_the_slice_although_the_lease_is_kept(
+    at: FakeDeployment, claim: ClaimedTraining
+) -> None:
+    """What is away may be this training's alone, and others wait; a long action is no outage."""
+    held, tries = hold(at, claim, lease_seconds=1e6), 0
+
+    def action() -> None:
+        nonlocal tries
+        tries += 1
+        at.clock.advance(OUTAGE_PATIENCE)
+        raise AWAY
+
+    with pytest.raises(ServiceUnavailable):
+        held.persist(action)
+    assert tries == 2
+    held.confirm()
+
+
+def test_an_outage_is_not_endured_once_the_process_is_to_end(
+    at: FakeDeployment, claim: ClaimedTraining
+) -> None:
+    stop = threading.Event()
+    held, tries = hold(at, claim, stop=stop), 0
+
+    def action() -> None:
+        nonlocal tries
+        tries += 1
+        stop.set()
+        raise AWAY
+
+    with pytest.raises(ServiceUnavailable):
+        held.persist(action)
+    assert tries == 1
 
 
 def test_a_lost_lease_halts(at: FakeDeployment, claim: ClaimedTraining) -> None:

@@ -61,6 +61,8 @@ class Trainer:
         self.at = FakeDeployment(lease_seconds=LEASE)
         self.rules = rules
         self.stop = threading.Event()
+        #: Seconds between two looks at the clock.
+        self.tick = 1.0
         self.folder = folder
         self.decode: Decode = partial(decode, limits=LIMITS)
         self._network = network
@@ -128,7 +130,7 @@ class Trainer:
             lease_seconds=10**6,
             heartbeat_seconds=heartbeat,
             yields=True,
-            clock=lambda: float(next(ticks)),
+            clock=lambda: next(ticks) * self.tick,
         )
 
     def view(self, job: str) -> JobView:

@@ -70,7 +70,8 @@ def test_weights_may_lie_in_the_bucket(tmp_path: Path, name: str | None) -> None
     assert isinstance(found, BucketWeights)
     weights = found.state_dict("vgg16")
     assert torch.equal(weights["features.0.weight"], STATE["features.0.weight"])
-    copied = sorted((tmp_path / "cache").iterdir())
+    copied = [path for path in (tmp_path / "cache").rglob("vgg16*") if path.suffix != ".etag"]
+    assert [path.name for path in copied] == [name]
     before = [path.stat().st_mtime_ns for path in copied]
     found.state_dict("vgg16")
     assert [path.stat().st_mtime_ns for path in copied] == before
@@ -99,6 +100,61 @@ def test_what_is_put_right_in_the_bucket_is_used(tmp_path: Path, wrong: str) -> 
     objects.put("weights/vgg16.pth", whole)
     objects.put("weights/vgg16.pth.sha256", right)
     source.state_dict("vgg16")
+
+
+def put_weights(objects: MemoryStore, key: str, value: float, tmp_path: Path) -> None:
+    """Put weights of one size and one value, without a hash."""
+    path = tmp_path / "file"
+    safetensors.torch.save_file({"features.0.weight": torch.full((2, 3), value)}, path)
+    objects.put(key, path.read_bytes())
+
+
+def value_of(source: WeightsSource) -> float:
+    return source.state_dict("vgg16")["features.0.weight"][0, 0].item()
+
+
+def test_weights_that_are_replaced_in_the_bucket_are_used(tmp_path: Path) -> None:
+    """Also where they are as large, and no hash lies beside them."""
+    objects = MemoryStore()
+    source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
+    for value in (1.0, 2.0, 2.0, 1.0):
+        put_weights(objects, "weights/vgg16.safetensors", value, tmp_path)
+        assert value_of(source) == value
+
+
+def test_weights_of_two_prefixes_are_not_mixed_up(tmp_path: Path) -> None:
+    """They share a cache, and their files a name and a size."""
+    objects = MemoryStore()
+    for value, prefix in ((1.0, "a"), (2.0, "b/a")):
+        put_weights(objects, f"{prefix}/vgg16.safetensors", value, tmp_path)
+    sources = [weights_source(Path(f"s3:{p}"), objects, tmp_path / "cache") for p in ("a", "b/a")]
+    assert [value_of(source) for source in sources] == [1.0, 2.0]
+    assert len(list((tmp_path / "cache").rglob("vgg16.safetensors"))) == 2
+
+
+def test_a_copy_that_was_cut_off_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process is killed with new weights written, and then there are the old ones again."""
+    objects = MemoryStore()
+    key = "weights/vgg16.safetensors"
+    source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
+    put_weights(objects, key, 1.0, tmp_path)
+    assert value_of(source) == 1.0
+    put_weights(objects, key, 2.0, tmp_path)
+    with monkeypatch.context() as dying:
+        replace = Path.replace
+
+        def die_at_etag(path: Path, target: Path) -> Path:
+            if target.suffix == ".etag":
+                raise KeyboardInterrupt
+            return replace(path, target)
+
+        dying.setattr(Path, "replace", die_at_etag)
+        with pytest.raises(KeyboardInterrupt):
+            source.state_dict("vgg16")
+    put_weights(objects, key, 1.0, tmp_path)
+    assert value_of(source) == 1.0
 
 
 def test_what_is_gone_from_the_bucket_is_not_used(tmp_path: Path) -> None:

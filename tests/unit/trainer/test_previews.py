@@ -1,0 +1,27 @@
+"""Previews: photos as a net paints them."""
+
+import torch
+from torch import Tensor
+
+from trainer.previews import draw_previews
+from worker.net import NetConfig, TransformNet
+
+
+class DistantNet(TransformNet):
+    """A net on a device that is everywhere, and has no memory: it stands for a graphics card."""
+
+    def __init__(self) -> None:
+        with torch.device("meta"):
+            super().__init__(NetConfig(2, 1))
+        self.seen: list[Tensor] = []
+
+    def forward(self, photo: Tensor) -> Tensor:
+        self.seen.append(photo)
+        return torch.zeros(photo.shape)
+
+
+def test_photos_are_painted_where_the_net_is() -> None:
+    net = DistantNet()
+    pictures = draw_previews(net, [torch.zeros(1, 3, 40, 50), torch.zeros(1, 3, 50, 40)])
+    assert [photo.device.type for photo in net.seen] == ["meta", "meta"]
+    assert [picture[:2] for picture in pictures] == [b"\xff\xd8"] * 2
