@@ -121,7 +121,7 @@ class AlbumSources:
                 return fetch_member(self._objects, entry.key, entry.member)
             return self._objects.get(entry.key)
         except ObjectMissing as error:
-            if self._manifest.spec() is None:
+            if not self._manifest.exists():
                 raise CorpusRejected(
                     "The album was removed while its photos were prepared; send it again."
                 ) from error
