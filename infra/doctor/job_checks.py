@@ -121,6 +121,7 @@ class JobChecks:
         for job, since in standstill.jobs(now, self._jobs.patience(kind))[:TOLD]:
             yield Finding(
                 check="job-unbegun",
+                about=job,
                 part="workers",
                 detail=f"Job {job} has waited for {now - since:.0f} s, and nobody begins it or "
                 "works another of its kind.",
@@ -130,6 +131,7 @@ class JobChecks:
     def _stuck(self, check: str, what: str, trouble: str) -> Finding:
         return Finding(
             check=check,
+            about=what,
             part="jobs",
             detail=f"Job {what} {trouble}.",
             advice="A worker's sweeper should have seen to it: look at the logs of the workers. "
@@ -150,6 +152,7 @@ def _fault(manifest: Manifest) -> JobUnreadable | None:
 def _damaged(job: str, error: JobUnreadable) -> Finding:
     return Finding(
         check="manifest-unreadable",
+        about=error.key,
         part="jobs",
         detail=f"Of job {job}, the object {error.key} in the bucket cannot be read.",
         advice="Run every process from the same version, and put damaged objects back from a copy "
@@ -160,6 +163,7 @@ def _damaged(job: str, error: JobUnreadable) -> Finding:
 def _unreadable(job: str, error: ValidationError) -> Finding:
     return Finding(
         check="record-unreadable",
+        about=job,
         part="jobs",
         detail=f"The record of job {job} cannot be read ({error.error_count()} errors).",
         advice="Run every process from the same version. To have it rebuilt from S3: "

@@ -86,6 +86,7 @@ def _finding(kind: str, keys: list[str], remove: Callable[[str], None]) -> Itera
 
     yield Finding(
         check="orphan",
+        about=kind,
         part="objects",
         detail=f"In the bucket are {kind}: {', '.join(keys[:NAMED])}{more}.",
         advice="Nothing needs them: `impasto doctor --repair` removes them.",

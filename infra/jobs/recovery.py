@@ -94,7 +94,9 @@ class Recovery:
                     rebuilt += self._follow_up(found)
                 else:
                     discarded += self._discard_abandoned(tenant, job)
-            except (JobUnreadable, ValueError, ObjectMissing):
+            except JobUnreadable as error:
+                log.warning("job cannot be read", job_id=job, tenant=tenant, reason=error.detail)
+            except (ValueError, ObjectMissing):
                 # A file that is damaged or gone: it must not hold up the others.
                 log.exception("job cannot be read", job_id=job, tenant=tenant)
         return Survey(rebuilt, discarded)

@@ -121,9 +121,11 @@ class Sweep:
         """Sweep one job; one that cannot be read must not hold up the others."""
         try:
             return self._sweep_job(job, patience)
-        except (JobUnreadable, ValidationError):
+        except JobUnreadable as error:
+            log.warning("job cannot be read", job_id=job, reason=error.detail)
+        except ValidationError:
             log.exception("job cannot be read", job_id=job)
-            return 0, False
+        return 0, False
 
     def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
         """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
