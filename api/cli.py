@@ -278,7 +278,8 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
 @app.command()
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Put right what can be without any risk.")
+        bool,
+        typer.Option("--repair", help="Put right what can be without any risk, and look again."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,8 +1,10 @@
 """`impasto doctor`: looks a deployment over, says what is wrong and what to do about it."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 import typer
 
 from api.cli_service import FAILED, fail
@@ -16,6 +18,8 @@ from infra.stack.attach import attach_all
 
 def consult(*, repair: bool, as_json: bool) -> None:
     """Examine the deployment that the settings name, answer, and exit by how it is."""
+    # What a sweep logs is no part of the answer.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         found = examine(attach_all(load_settings()), repair=repair)
     except (ImpastoError, OSError) as error:

@@ -48,7 +48,10 @@ def file(description: str, *media_types: str) -> dict[str, Any]:
 
 #: What any address may answer.
 ANYWHERE: dict[str | int, Any] = {
-    500: problem("`internal`: the service's log tells more under the incident's number."),
+    500: problem(
+        "`internal`: the service's log tells more under the incident's number. Of a job, also "
+        "`job-unreadable`: what is stored about it is damaged."
+    ),
 }
 
 #: What any address that is not open to everyone may answer.

@@ -82,10 +82,10 @@ def _send(style: str, name: str) -> Response:
 
     Read whole, since a training may replace it between a look at its size and its last byte.
     """
+    services().styles.get(style)  # files come before their style, and stay where it never came
     try:
         body = services().styles.file(style, name)
     except ObjectMissing as error:
-        services().styles.get(style)  # says so when there is no such style at all
         raise ResultMissing(f"The style {style} has no {name}, or not yet.") from error
     response = Response(body, content_type=content_type(name))
     response.headers["Cache-Control"] = "no-cache"  # the next stage brings another

@@ -56,7 +56,7 @@ def list_stages(path: StylePath) -> Response:
     style = services().styles.get(path.name)
     card = read_card(services().objects, style.name)
     pictures: dict[int, list[str]] = defaultdict(list)
-    for preview in _previews(style.name):
+    for preview in _previews(style):
         pictures[preview.stage].append(preview.address)
     stages = [
         _detail(style, position, card, pictures[stage.stage])
@@ -70,15 +70,18 @@ def list_stages(path: StylePath) -> Response:
 def list_previews(path: StylePath) -> Response:
     """List the photos that show each stage of a style."""
     style = services().styles.get(path.name)
-    return json_response(PreviewList(style=style.name, previews=_previews(style.name)))
+    return json_response(PreviewList(style=style.name, previews=_previews(style)))
 
 
-def _previews(style: str) -> list[Preview]:
-    keys = (info.key for info in services().objects.list(layout.style_previews(style)))
+def _previews(style: Style) -> list[Preview]:
+    """Return the previews of published stages: those of the next one come before its net."""
+    keys = (info.key for info in services().objects.list(layout.style_previews(style.name)))
     found = sorted(filter(None, map(layout.parse_style_preview, keys)))
+    published = {stage.stage for stage in style.stages}
     return [
-        Preview(stage=stage, number=number, address=preview_address(style, stage, number))
+        Preview(stage=stage, number=number, address=preview_address(style.name, stage, number))
         for stage, number in found
+        if stage in published
     ]
 
 

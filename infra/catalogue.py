@@ -128,7 +128,8 @@ class StyleCatalogue:
         write, and what it raises ends the work. Raises StyleTaken when the name is not reserved
         for the job.
         """
-        self._of_job(name, job)
+        if self._of_job(name, job) is None:
+            self._clear_previews(name, job, files, check)
         sha256 = hashlib.sha256(net).hexdigest()
         new = Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(name, sha256))
         check()
@@ -160,6 +161,23 @@ class StyleCatalogue:
             check()
             kind = _CONTENT_TYPES.get(PurePosixPath(file).suffix)
             self._objects.put(layout.style_file(name, file), body, content_type=kind)
+
+    def _clear_previews(
+        self, name: str, job: str, files: Mapping[str, bytes], check: Callable[[], None]
+    ) -> None:
+        """Remove what a first stage that was cut off has left here, but for what `files` replace.
+
+        It may show photos of whoever had the name before. The name is looked at before each: once
+        somebody has published, what lies here is theirs.
+        """
+        replaced = {layout.style_file(name, file) for file in files}
+        for info in self._objects.list(layout.style_previews(name)):
+            if info.key in replaced:
+                continue
+            check()
+            if self._of_job(name, job) is not None:
+                return
+            self._objects.delete(info.key)
 
     def _of_job(self, name: str, job: str) -> Style | None:
         """Return a training's style, None before its first stage; raises StyleTaken."""

@@ -41,6 +41,20 @@ class JobMissing(ImpastoError):
     status = HTTPStatus.NOT_FOUND
 
 
+class JobUnreadable(ImpastoError):
+    """What the bucket holds of a job is damaged, or of another version's format."""
+
+    type = "job-unreadable"
+    title = "What is stored about the job cannot be read."
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The object {key!r} in the bucket is damaged, or was written by another version of "
+            "Impasto. Put it back from a copy, or send the job again."
+        )
+        self.key = key
+
+
 class StyleMissing(ImpastoError):
     """No published style has that name."""
 

@@ -61,8 +61,11 @@ def _known_level(name: str) -> str:
     return name
 
 
-def _at_home(path: Path) -> Path:
-    """Follow a leading `~` here, where a home that nobody has is told under the variable's name."""
+def at_home(path: Path) -> Path:
+    """Follow a leading `~`; raises ValueError for a home that nobody has.
+
+    Done as a variable is read, such an error is told under the variable's name.
+    """
     try:
         return path.expanduser()
     except RuntimeError as error:
@@ -70,7 +73,7 @@ def _at_home(path: Path) -> Path:
 
 
 #: A place on this machine's disk.
-DiskPath = Annotated[Path, AfterValidator(_at_home)]
+DiskPath = Annotated[Path, AfterValidator(at_home)]
 #: Tenant to key. pydantic-settings would read the JSON itself, and end with an error of its own.
 ApiKeys = Annotated[
     dict[str, SecretStr],

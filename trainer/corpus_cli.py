@@ -11,10 +11,11 @@ from rich.table import Table
 
 from infra import layout
 from infra.errors import ImpastoError
-from infra.settings import load_settings
+from infra.settings import at_home, load_settings
 from infra.stack.attach import attach
 from infra.storage.s3 import S3Store, connect_s3
 from trainer.cli_console import console, fail
+from trainer.corpus import CorpusRejected
 from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation, Sources
 from trainer.shards import CorpusIndex, CorpusMissing, read_corpus_index
 
@@ -81,7 +82,11 @@ def list_command(tenant: Tenant = "default") -> None:
 def _sources(objects: S3Store, tenant: str, photos: str) -> Sources:
     if photos.startswith(ALBUM):
         return AlbumSources(objects, tenant, photos.removeprefix(ALBUM))
-    return FolderSources(Path(photos).expanduser())
+    try:
+        folder = at_home(Path(photos))
+    except ValueError as error:
+        raise CorpusRejected(f"{photos}: there is no such home folder.") from error
+    return FolderSources(folder)
 
 
 def _prepare(objects: S3Store, tenant: str, name: str, sources: Sources) -> CorpusIndex:

@@ -89,7 +89,11 @@ class FolderSources:
 
 
 class AlbumSources:
-    """The photos of an album that was sent to the service; its results are not looked at."""
+    """The photos of an album that was sent to the service; its results are not looked at.
+
+    Raises CorpusRejected where there is none, or not all of its list, JobUnreadable where that is
+    damaged, and JobMissing where the album goes as it is read.
+    """
 
     def __init__(self, objects: ObjectStore, tenant: str, job: str) -> None:
         manifest = Manifest(store=objects, tenant=tenant, job=job)
@@ -98,7 +102,7 @@ class AlbumSources:
             raise CorpusRejected(f"No album {job!r} is known here; check the job's id.")
         self._objects = objects
         self._manifest = manifest
-        self._entries: list[PhotoEntry] = manifest.photos(0, spec.total)
+        self._entries = _listed(manifest, spec.total)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -121,11 +125,22 @@ class AlbumSources:
                 return fetch_member(self._objects, entry.key, entry.member)
             return self._objects.get(entry.key)
         except ObjectMissing as error:
-            if self._manifest.spec() is None:
+            if not self._manifest.exists():
                 raise CorpusRejected(
                     "The album was removed while its photos were prepared; send it again."
                 ) from error
             raise
+
+
+def _listed(manifest: Manifest, total: int) -> list[PhotoEntry]:
+    try:
+        with manifest.readable():
+            return manifest.photos(0, total)
+    except ObjectMissing as error:
+        raise CorpusRejected(
+            f"The album's list of photos is not whole: {error.key} is missing in the bucket. Put "
+            "it back from a copy, or send the album again."
+        ) from error
 
 
 class Preparation:

@@ -96,7 +96,7 @@ class PhotoSteps:
             return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
         except ServiceUnavailable as error:
             # In an outage this is not to be had either, and raises.
-            Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).spec()
+            Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).exists()
             raise OutOfReach(entry.key, error) from error
 
 

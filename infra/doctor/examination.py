@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from infra.deployment import Deployment, connect
@@ -17,7 +18,7 @@ from infra.storage.s3 import s3_client
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A finding, and whether it has been put right."""
+    """A finding, and whether it was put right: looked for again, it was not there."""
 
     finding: Finding
     repaired: bool
@@ -28,15 +29,24 @@ def examine(
 ) -> list[Examined]:
     """Return everything that is wrong; with `repair`, put right what can be without risk.
 
+    What was repaired comes first then, and behind it all that a second look still finds, or finds
+    only now: behind a bucket that was missing, for one, nothing could be looked at before.
+
     A server that does not answer is a finding, and what needs it is not looked at. Raises
     ServiceUnavailable when the settings name no Redis or no S3, InvalidSettings when what they
     name cannot be one.
     """
-    found = list(_findings(connect(settings), clock))
+    deployment = connect(settings)
+    found = list(_findings(deployment, clock))
     # Each once: several findings may ask for the same sweep.
     repairs = {finding.repair for finding in found if repair and finding.repair}
-    done = {action for action in repairs if _carried_out(action)}
-    return [Examined(finding, finding.repair in done) for finding in found]
+    for action in repairs:
+        with suppress(ServiceUnavailable):  # the second look tells
+            action()
+    left = list(_findings(deployment, clock)) if repairs else found
+    still = {(finding.check, finding.about) for finding in left}
+    gone = [finding for finding in found if (finding.check, finding.about) not in still]
+    return [*(Examined(each, True) for each in gone), *(Examined(each, False) for each in left)]
 
 
 def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -70,11 +80,3 @@ def _job_checks(deployment: Deployment, clock: Callable[[], float]) -> JobChecks
         settings=deployment.settings,
         clock=clock,
     )
-
-
-def _carried_out(action: Callable[[], object]) -> bool:
-    try:
-        action()
-    except ServiceUnavailable:
-        return False
-    return True

@@ -11,10 +11,13 @@ Part = Literal["redis", "s3", "workers", "jobs", "objects"]
 class Finding:
     """What was found; `check` is a stable slug, `advice` the next step.
 
-    `repair` puts it right without risk to anything that is kept; None where only a person can.
+    `about` tells findings of one check apart, and is the same however often they are found; where
+    a check finds one thing only, it is empty. `repair` puts it right without risk to anything that
+    is kept; None where only a person can.
     """
 
     check: str
+    about: str = ""
     part: Part
     detail: str
     advice: str

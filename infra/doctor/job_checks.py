@@ -1,5 +1,6 @@
 """Jobs: is somebody there to work them, and does each one move?"""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -7,10 +8,11 @@ from pydantic import ValidationError
 
 from infra.doctor.finding import Finding, Part
 from infra.doctor.standstill import Standstill
+from infra.errors import JobUnreadable
 from infra.job_ids import job_time
 from infra.jobs import rules
 from infra.jobs.manifest import Manifest
-from infra.jobs.markers import open_markers
+from infra.jobs.markers import ended_markers, open_markers
 from infra.jobs.model import JobKind, JobRecord
 from infra.jobs.ports import JobStore
 from infra.jobs.recovery import ABANDONED_SECONDS
@@ -22,6 +24,8 @@ from infra.storage.port import ObjectStore
 
 #: Sweeps that may pass before what they should have put right counts as left lying.
 SWEEPS: Final = 5
+#: Jobs that have ended whose manifests are read, the last ones: nothing else waits for any.
+ENDED_READ: Final = 200
 #: Findings of one kind that are told one by one.
 TOLD: Final = 20
 
@@ -64,6 +68,7 @@ class JobChecks:
                 standstills.setdefault(record.spec.kind, Standstill()).see(record)
                 yield from self._look_at(record)
         yield from self._forgotten(set(listed))
+        yield from self._damaged_ends()
         yield from self._staff(standstills)
 
     def _look_at(self, record: JobRecord) -> Iterator[Finding]:
@@ -84,10 +89,19 @@ class JobChecks:
             if job in listed or age < SURVEY_SECONDS + self._grace:
                 continue
             manifest = Manifest(store=self._objects, tenant=tenant, job=job)
-            if manifest.spec() is not None:
+            if fault := _fault(manifest):
+                yield _damaged(job, fault)
+            elif manifest.exists():
                 yield self._stuck("job-forgotten", job, "is open in S3 and unknown to Redis")
             elif age > ABANDONED_SECONDS:
                 yield self._stuck("submission-abandoned", job, "was never sent to its end")
+
+    def _damaged_ends(self) -> Iterator[Finding]:
+        """Find jobs among those that ended last of which S3 no longer tells anything."""
+        for marker in deque(ended_markers(self._objects), ENDED_READ):
+            manifest = Manifest(store=self._objects, tenant=marker.tenant, job=marker.job)
+            if fault := _fault(manifest):
+                yield _damaged(marker.job, fault)
 
     def _staff(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
         """See to it that somebody is there for each kind of job that is open, and works."""
@@ -107,6 +121,7 @@ class JobChecks:
         for job, since in standstill.jobs(now, self._jobs.patience(kind))[:TOLD]:
             yield Finding(
                 check="job-unbegun",
+                about=job,
                 part="workers",
                 detail=f"Job {job} has waited for {now - since:.0f} s, and nobody begins it or "
                 "works another of its kind.",
@@ -116,6 +131,7 @@ class JobChecks:
     def _stuck(self, check: str, what: str, trouble: str) -> Finding:
         return Finding(
             check=check,
+            about=what,
             part="jobs",
             detail=f"Job {what} {trouble}.",
             advice="A worker's sweeper should have seen to it: look at the logs of the workers. "
@@ -124,9 +140,30 @@ class JobChecks:
         )
 
 
+def _fault(manifest: Manifest) -> JobUnreadable | None:
+    try:
+        manifest.spec()
+        manifest.end()
+    except JobUnreadable as error:
+        return error
+    return None
+
+
+def _damaged(job: str, error: JobUnreadable) -> Finding:
+    return Finding(
+        check="manifest-unreadable",
+        about=error.key,
+        part="jobs",
+        detail=f"Of job {job}, the object {error.key} in the bucket cannot be read.",
+        advice="Run every process from the same version, and put damaged objects back from a copy "
+        "of the bucket. Where there is none, send what the job was for again.",
+    )
+
+
 def _unreadable(job: str, error: ValidationError) -> Finding:
     return Finding(
         check="record-unreadable",
+        about=job,
         part="jobs",
         detail=f"The record of job {job} cannot be read ({error.error_count()} errors).",
         advice="Run every process from the same version. To have it rebuilt from S3: "

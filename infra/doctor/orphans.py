@@ -53,7 +53,7 @@ class Orphans:
     def _exists(self, tenant: str, job: str) -> bool:
         """Whether a job is there or on its way in; asked in the order in which one gets there."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
-        return manifest.is_open() or manifest.spec() is not None
+        return manifest.is_open() or manifest.exists()
 
     def _is_lost_entry(self, info: ObjectInfo, leaving: set[str]) -> bool:
         entry = layout.parse_newest_entry(info.key)
@@ -86,6 +86,7 @@ def _finding(kind: str, keys: list[str], remove: Callable[[str], None]) -> Itera
 
     yield Finding(
         check="orphan",
+        about=kind,
         part="objects",
         detail=f"In the bucket are {kind}: {', '.join(keys[:NAMED])}{more}.",
         advice="Nothing needs them: `impasto doctor --repair` removes them.",

@@ -88,7 +88,7 @@ class Claims:
                 )
             raise
         except ObjectMissing:
-            if self._manifest(spec).spec() is not None:
+            if self._manifest(spec).exists():
                 raise
             # The submission was withdrawn after its record had come to be: nobody was told of it.
             self._records.remove(spec.id)

@@ -84,7 +84,7 @@ class Expiry:
     def _remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
         """Remove one job step by step; yields whether it is gone, the last time when it is."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
-        begun = manifest.spec() is None  # before a removal was cut off: it is decided
+        begun = not manifest.exists()  # before a removal was cut off: it is decided
         if not begun and (manifest.is_open() or not self._holds.let_go(tenant, job)):
             yield False
             return

@@ -57,7 +57,7 @@ class Holds:
         mark = layout.holder(*owner, draft.tenant, draft.id)
         self._objects.put(mark, b"")
         leaving = self._is_leaving(*owner)
-        if leaving or self._manifest(*owner).spec() is None:
+        if leaving or not self._manifest(*owner).exists():
             self._objects.delete(mark)
         if leaving:
             raise InvalidRequest(
@@ -97,7 +97,7 @@ class Holds:
         """Whether the job that left a hold is there, or is on its way in."""
         tenant, job = layout.parse_holder(mark)
         manifest = self._manifest(tenant, job)
-        return manifest.spec() is not None or manifest.is_open()
+        return manifest.exists() or manifest.is_open()
 
     def _manifest(self, tenant: str, job: str) -> Manifest:
         return Manifest(store=self._objects, tenant=tenant, job=job)

@@ -8,12 +8,12 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from infra import layout
-from infra.errors import JobMissing
+from infra.errors import JobMissing, JobUnreadable
 from infra.jobs.model import (
     Attempt,
     JobRecord,
@@ -29,12 +29,14 @@ _READERS: Final = 8
 #: Chunks that a rebuild reads before it uses them.
 _READ_AHEAD: Final = 16 * _READERS
 
+T = TypeVar("T", bound=BaseModel)
+
 JSON: Final = "application/json"
 JSON_LINES: Final = "application/jsonl"
 
 
 class Manifest:
-    """One job's objects in the bucket."""
+    """One job's objects in the bucket; reading one that is damaged raises JobUnreadable."""
 
     def __init__(self, *, store: ObjectStore, tenant: str, job: str) -> None:
         self._store = store
@@ -73,8 +75,13 @@ class Manifest:
 
     def spec(self) -> JobSpec | None:
         """Return what was asked for; None when the job does not exist."""
-        body = self._find(layout.job_spec(self._tenant, self._job))
-        return None if body is None else JobSpec.model_validate_json(body)
+        key = layout.job_spec(self._tenant, self._job)
+        body = self._find(key)
+        return None if body is None else _parsed(JobSpec, key, body)
+
+    def exists(self) -> bool:
+        """Whether there is such a job, be it damaged or not."""
+        return self._find(layout.job_spec(self._tenant, self._job)) is not None
 
     @contextmanager
     def readable(self) -> Generator[None]:
@@ -82,7 +89,7 @@ class Manifest:
         try:
             yield
         except ObjectMissing as error:
-            if self.spec() is not None:
+            if self.exists():
                 raise
             raise JobMissing(f"Job {self._job!r} is gone, because its time is over.") from error
 
@@ -97,7 +104,7 @@ class Manifest:
             key = layout.photos_part(self._tenant, self._job, number)
             lines = self._store.get(key).splitlines()
             chosen = lines[max(start - first, 0) : stop - first]
-            entries += [PhotoEntry.model_validate_json(line) for line in chosen]
+            entries += [_parsed(PhotoEntry, key, line) for line in chosen]
         return entries
 
     def write_outcomes(self, chunk: int, token: int, outcomes: Iterable[PhotoOutcome]) -> None:
@@ -136,8 +143,8 @@ class Manifest:
         chunk, tokens = attempted
         outcomes: dict[int, PhotoOutcome] = {}
         for token in tokens:
-            body = self._store.get(layout.outcomes(self._tenant, self._job, chunk, token))
-            lines = (PhotoOutcome.model_validate_json(line) for line in body.splitlines())
+            key = layout.outcomes(self._tenant, self._job, chunk, token)
+            lines = (_parsed(PhotoOutcome, key, line) for line in self._store.get(key).splitlines())
             outcomes |= {outcome.index: outcome for outcome in lines}
         return Attempt(chunk=chunk, tokens=tuple(tokens), outcomes=tuple(outcomes.values()))
 
@@ -153,8 +160,8 @@ class Manifest:
 
     def progress(self, token: int) -> TrainingProgress:
         """Return how far a slice had come; raises ObjectMissing."""
-        body = self._store.get(layout.progress(self._tenant, self._job, token))
-        return TrainingProgress.model_validate_json(body)
+        key = layout.progress(self._tenant, self._job, token)
+        return _parsed(TrainingProgress, key, self._store.get(key))
 
     def mark_cancelled(self) -> None:
         """Note that somebody asked to cancel the job."""
@@ -166,8 +173,9 @@ class Manifest:
 
     def end(self) -> JobRecord | None:
         """Return the job's last record; None while it is not sealed."""
-        body = self._find(layout.job_outcome(self._tenant, self._job))
-        return None if body is None else JobRecord.model_validate_json(body)
+        key = layout.job_outcome(self._tenant, self._job)
+        body = self._find(key)
+        return None if body is None else _parsed(JobRecord, key, body)
 
     def write_end(self, end: JobRecord) -> None:
         """Write the job's last record and when it ended.
@@ -209,6 +217,13 @@ class Manifest:
             return self._store.get(key)
         except ObjectMissing:
             return None
+
+
+def _parsed(model: type[T], key: str, body: bytes) -> T:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise JobUnreadable(key) from error
 
 
 def _finished(end: JobRecord) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from infra.catalogue import StyleCatalogue
+from infra.errors import JobUnreadable
 from infra.job_ids import job_time
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import seal
@@ -46,7 +47,7 @@ class Recovery:
     def restore(self, tenant: str, job: str) -> JobRecord | None:
         """Return the job from S3; None if there is none. One that is not sealed is live again.
 
-        Somebody may create the record first: then theirs stays.
+        Somebody may create the record first: then theirs stays. Raises JobUnreadable.
         """
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
         spec = manifest.spec()
@@ -58,7 +59,7 @@ class Recovery:
         if known := self._records.load(job):
             return known  # made anew meanwhile; who claimed a chunk of it since is above this fence
         record = self._rebuild(spec, manifest, fence)
-        if manifest.spec() is None:
+        if not manifest.exists():
             return None  # removed while it was read
         self._records.create(record)
         if end := manifest.end():  # it was made anew, ended and forgotten while it was read
@@ -93,6 +94,8 @@ class Recovery:
                     rebuilt += self._follow_up(found)
                 else:
                     discarded += self._discard_abandoned(tenant, job)
+            except JobUnreadable as error:
+                log.warning("job cannot be read", job_id=job, tenant=tenant, reason=error.detail)
             except (ValueError, ObjectMissing):
                 # A file that is damaged or gone: it must not hold up the others.
                 log.exception("job cannot be read", job_id=job, tenant=tenant)

@@ -10,7 +10,7 @@ from contextlib import suppress
 import structlog
 
 from infra import layout
-from infra.errors import JobMissing, ServiceUnavailable
+from infra.errors import JobMissing, JobUnreadable, ServiceUnavailable
 from infra.job_ids import is_job_id, new_job_id
 from infra.jobs import rules
 from infra.jobs.aftermath import Aftermath
@@ -143,19 +143,26 @@ class JobService:
         return self._view(record)
 
     def get(self, job: str, tenant: str) -> JobView:
-        """Return a job as it is now; raises JobMissing."""
+        """Return a job as it is now; raises JobMissing and JobUnreadable."""
         return self._view(self._find(job, tenant))
 
     def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
-        """Return up to `limit` jobs of a tenant, newest first, those older than job `after`."""
+        """Return up to `limit` jobs of a tenant, newest first, those older than job `after`.
+
+        One that is damaged is left out: it hides no other.
+        """
         start_after = layout.newest_entry(tenant, after) if after else ""
         views: list[JobView] = []
         listed = self._objects.list(layout.newest_prefix(tenant), start_after=start_after)
         for _, job in filter(None, (layout.parse_newest_entry(info.key) for info in listed)):
             if len(views) == limit:
                 break
-            with suppress(JobMissing):  # an entry is written just before its job
+            try:
                 views.append(self.get(job, tenant))
+            except JobMissing:
+                continue  # an entry is written just before its job
+            except JobUnreadable as error:
+                log.warning("job left out", job_id=job, tenant=tenant, reason=error.detail)
         return views
 
     def items(self, job: str, tenant: str, offset: int, limit: int) -> list[ItemView]:

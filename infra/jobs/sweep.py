@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 from pydantic import ValidationError
 
+from infra.errors import JobUnreadable
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import Aftermath
 from infra.jobs.expiry import Expiry
@@ -117,12 +118,14 @@ class Sweep:
         return survey.rebuilt
 
     def _sweep_alone(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
-        """Sweep one job; one whose record cannot be read must not hold up the others."""
+        """Sweep one job; one that cannot be read must not hold up the others."""
         try:
             return self._sweep_job(job, patience)
+        except JobUnreadable as error:
+            log.warning("job cannot be read", job_id=job, reason=error.detail)
         except ValidationError:
             log.exception("job cannot be read", job_id=job)
-            return 0, False
+        return 0, False
 
     def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
         """Sweep one job; returns how many chunks were rung for and whether it was sealed."""

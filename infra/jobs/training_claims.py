@@ -70,7 +70,7 @@ class TrainingClaims:
         Nobody was told of it then. Gives the training back where that cannot be known now.
         """
         try:
-            return self._manifest(claim.spec).spec() is None
+            return not self._manifest(claim.spec).exists()
         except ServiceUnavailable:
             with suppress(ServiceUnavailable):
                 self.end_slice(claim, None, ring=False)

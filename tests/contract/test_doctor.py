@@ -16,6 +16,7 @@ from infra import layout
 from infra.deployment import Deployment, connect
 from infra.doctor import Examined, examine
 from infra.doorbell import STYLIZE_QUEUES
+from infra.errors import JobUnreadable
 from infra.jobs.model import JobDraft
 from infra.jobs.store import OPEN_KEY, record_key
 from infra.jobs.sweep import SURVEY_SECONDS
@@ -62,9 +63,11 @@ def submit(deployment: Deployment, photos: int = 3) -> str:
 
 
 def hasty(deployment: Deployment) -> Deployment:
-    """The same deployment, in which whatever lies still does so for too long at once."""
-    names = ("lease_seconds", "sweep_seconds", "ring_patience_seconds")
-    seconds: dict[str, float] = {name: 0.001 for name in names}
+    """The same deployment, in which whatever lies still soon does so for too long.
+
+    Where messages wait, that is `BUSY_PATIENCE` times later: time for a second look.
+    """
+    seconds = {"lease_seconds": 0.01, "sweep_seconds": 0.01, "ring_patience_seconds": 1.0}
     return connect(deployment.settings.model_copy(update=seconds))
 
 
@@ -111,9 +114,11 @@ def test_wrong_key_is_named(deployment: Deployment) -> None:
 
 def test_missing_bucket_is_named_and_made(deployment: Deployment) -> None:
     other = deployment.settings.model_copy(update={"s3_bucket": "another"})
-    [item] = examine(other, repair=True)
-    assert (item.finding.check, item.repaired) == ("s3-bucket-missing", True)
-    assert "s3-bucket-missing" not in checks(examine(other))
+    deployment.presence.leave("worker@here/1")
+    found = examine(other, repair=True)
+    told = [(item.finding.check, item.repaired) for item in found]
+    assert told == [("s3-bucket-missing", True), ("no-worker", False)], "seen only behind it"
+    assert checks(examine(other)) == ["no-worker"]
 
 
 def test_clocks_that_differ_are_named(deployment: Deployment) -> None:
@@ -144,7 +149,7 @@ def test_stuck_chunks_are_named_and_rung_for_again(deployment: Deployment) -> No
     claim = jobs.claim(job, 0, "a worker that is killed now")
     assert claim
     cast("Redis", world.redis).delete(*STYLIZE_QUEUES)
-    time.sleep(0.05)
+    time.sleep(1.1)
     found = examine(world.settings)
     assert checks(found) == ["chunk-stuck"] * 2
     assert f"{job}, chunk 0," in found[0].finding.detail
@@ -168,6 +173,21 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
     world.jobs.sweep()
     assert set(world.records.open_jobs()) == {lost, forgotten}
     assert all(world.records.load(job) for job in (lost, forgotten))
+
+
+def test_what_a_repair_leaves_as_it_was_is_not_repaired(deployment: Deployment) -> None:
+    """A sweep goes on past a job that cannot be sealed, and says nothing."""
+    world = hasty(deployment)
+    stuck, orphan = submit(world), layout.newest_entry(TENANT, world.jobs.new_job_id())
+    world.objects.put(layout.job_outcome(TENANT, stuck), b"{")
+    with pytest.raises(JobUnreadable):
+        world.jobs.cancel(stuck, TENANT)
+    world.objects.put(orphan, b"")
+    time.sleep(0.1)
+    told = [(i.finding.check, i.repaired) for i in examine(world.settings, repair=True)]
+    assert told == [("orphan", True), ("job-unsealed", False)]
+    code, document = run(world.settings, "--json", "--repair")
+    assert (code, json.loads(document)["healthy"]) == (1, False)
 
 
 def test_files_of_the_users_own_beside_markers_are_no_jobs(deployment: Deployment) -> None:

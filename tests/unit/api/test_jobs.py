@@ -127,6 +127,16 @@ def test_unknown_job_is_a_problem(client: FlaskClient, job: str) -> None:
     assert slug(client.get(f"/v1/jobs/{job}"), 404) == "job-missing"
 
 
+def test_damaged_job_is_a_problem_of_those_who_ask_for_it(
+    client: FlaskClient, world: World
+) -> None:
+    whole, broken = (send(client, photos("a.jpg")).get_json() for _ in range(2))
+    world.objects.put(layout.job_spec("default", broken["id"]), b"{")
+    world.records.remove(broken["id"])
+    assert slug(client.get(broken["links"]["self"]), 500) == "job-unreadable"
+    assert [job["id"] for job in client.get("/v1/jobs").get_json()["jobs"]] == [whole["id"]]
+
+
 @pytest.mark.parametrize(
     ("fields", "pointer"),
     [

@@ -96,7 +96,8 @@ def test_stages_say_what_was_measured_and_which_strength_means_them(client: Flas
 
 
 def test_previews_are_listed_stage_by_stage(client: FlaskClient, world: World) -> None:
-    for stage, number in ((1, 10), (1, 2), (10, 0)):
+    """Only of stages that are published: those of the next one come before its net."""
+    for stage, number in ((1, 10), (1, 2), (2, 0)):
         world.objects.put(layout.style_preview(STYLE, stage, number), b"x")
     previews = client.get(f"/v1/styles/{STYLE}/previews").get_json()["previews"]
     assert [(preview["stage"], preview["number"]) for preview in previews] == [
@@ -104,7 +105,6 @@ def test_previews_are_listed_stage_by_stage(client: FlaskClient, world: World) -
         (1, 0),
         (1, 2),
         (1, 10),
-        (10, 0),
     ]
     assert client.get(previews[0]["address"]).content_type == "image/jpeg"
 
@@ -147,6 +147,16 @@ def test_file_that_is_not_there_is_told_from_a_style_that_is_not(
     assert slug(client.get(f"/v1/styles/{STYLE}/{file}"), 404) == "result-missing"
     assert slug(client.get(f"/v1/styles/cubism/{file}"), 404) == "style-missing"
     assert slug(client.get(f"/v1/styles/%00/{file}"), 404) == "style-missing"
+
+
+@pytest.mark.parametrize("file", ["card.json", "losses.svg", "previews/stage-0/0.jpg"])
+def test_files_of_a_style_that_was_never_published_are_not_served(
+    client: FlaskClient, world: World, file: str
+) -> None:
+    """A training that is cut off as it publishes its first stage leaves them."""
+    world.objects.put(layout.style_file("cubism", file), b"of somebody's own")
+    address = file.replace("stage-", "")
+    assert slug(client.get(f"/v1/styles/cubism/{address}"), 404) == "style-missing"
 
 
 def test_preview_outside_the_numbers_is_nothing(client: FlaskClient) -> None:

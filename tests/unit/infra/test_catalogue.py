@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from infra import layout
 from infra.catalogue import Style, StyleCatalogue
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
 from infra.jobs.model import StyleShare
+from infra.jobs.rules import StaleLease
 from infra.storage.port import ObjectMissing
 from tests.fakes.jobs import Fuse
 from tests.fakes.storage import MemoryStore
@@ -265,6 +268,7 @@ def publish_stage(
     net: bytes = b"",
     name: str = "waves",
     backbone: str | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Style:
     return catalogue.publish_stage(
         name,
@@ -275,6 +279,7 @@ def publish_stage(
         ratio=0.1 * 4**stage,
         net=net or f"net {stage}".encode(),
         files={"card.json": b"{}", f"previews/stage-{stage}/0.jpg": b"jpeg"},
+        check=check,
     )
 
 
@@ -355,6 +360,65 @@ def test_name_that_was_given_back_meanwhile_is_not_published_under(effects: int)
     with pytest.raises(StyleTaken):
         publish_stage(catalogue, 0, "j1")
     assert catalogue.get("waves").job == "j2"
+
+
+def cut_off(objects: MemoryStore, job: str, previews: int) -> None:
+    """Leave what a first stage leaves that is cut off before its index, and give its name back."""
+    catalogue = StyleCatalogue(objects)
+    catalogue.reserve("waves", job, "default")
+    numbers = range(previews)
+    files = {f"previews/stage-0/{n}.jpg": b"a photo of its own" for n in numbers}
+    catalogue.write_files("waves", files)
+    catalogue.release("waves", job)
+
+
+def test_first_stage_shows_no_previews_of_another_that_was_cut_off(
+    catalogue: StyleCatalogue, objects: MemoryStore
+) -> None:
+    cut_off(objects, "j0", previews=3)
+    catalogue.reserve("waves", "j1", "default")
+    publish_stage(catalogue, 0)
+    publish_stage(catalogue, 1)
+    previews = [info.key for info in objects.list(layout.style_previews("waves"))]
+    assert previews == [layout.style_preview("waves", stage, 0) for stage in (0, 1)]
+
+
+def test_leftovers_are_no_longer_touched_once_the_hold_is_lost(
+    catalogue: StyleCatalogue, objects: MemoryStore
+) -> None:
+    """They may be another's by then."""
+    cut_off(objects, "j0", previews=3)
+    catalogue.reserve("waves", "j1", "default")
+    before = dict(objects.objects)
+
+    def check() -> None:
+        raise StaleLease("another has it")
+
+    with pytest.raises(StaleLease):
+        publish_stage(catalogue, 0, check=check)
+    assert objects.objects == before
+
+
+@pytest.mark.parametrize("effects", range(1, 15))
+def test_previews_of_who_took_the_name_meanwhile_stay(effects: int) -> None:
+    """Whether a trainer that hangs is behind by a stage, or by a training."""
+    fuse = Fuse()
+    objects = MemoryStore(fuse)
+    cut_off(objects, "j0", previews=3)
+    catalogue = StyleCatalogue(objects)
+    catalogue.reserve("waves", "j1", "default")
+
+    def next_training() -> None:
+        catalogue.release("waves", "j1")
+        catalogue.reserve("waves", "j2", "default")
+        publish_stage(catalogue, 0, "j2")
+        publish_stage(catalogue, 1, "j2")
+
+    fuse.set(effects, next_training)
+    with suppress(StyleTaken):
+        publish_stage(catalogue, 0, "j1")
+    if catalogue.made_by("waves", "j2"):
+        assert objects.get(layout.style_preview("waves", 1, 0)) == b"jpeg"
 
 
 def test_index_of_a_stage_is_written_last(objects: MemoryStore) -> None:

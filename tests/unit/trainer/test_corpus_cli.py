@@ -44,6 +44,11 @@ def test_data_folder_that_is_a_file_is_told(
     assert str(data) in refusal("list")
 
 
+def test_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
+    assert "~nobody-of-this-name" in refusal("add", "coco", "~nobody-of-this-name/photos")
+
+
 def test_server_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "nonsense")
     assert "IMPASTO_S3_ENDPOINT" in refusal("list")

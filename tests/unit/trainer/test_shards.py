@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 from api.archived_photos import read_archive
+from infra.errors import JobUnreadable
 from infra.job_ids import new_job_id
 from infra.jobs.manifest import Manifest
 from infra.jobs.model import JobSpec, PhotoEntry, Problem
-from infra.layout import corpus_index, corpus_shard, corpus_shard_index
+from infra.layout import corpus_index, corpus_shard, corpus_shard_index, photos_part
 from infra.settings import Settings
 from tests.fakes.storage import MemoryStore
 from trainer import corpus_prepare
@@ -257,3 +258,19 @@ def test_the_hash_of_a_corpus_is_that_of_its_shards(many: Path, tmp_path: Path) 
     joined = "".join(file.sha256 for file in index.files).encode()
     assert opened(objects, tmp_path / "cache").sha256() == hashlib.sha256(joined).hexdigest()
     assert corpus_prepare.SHARD_PHOTOS == 256
+
+
+def test_an_album_whose_list_is_not_whole_makes_no_corpus() -> None:
+    objects = MemoryStore()
+    job = new_job_id(1e9)
+    manifest = Manifest(store=objects, tenant="t", job=job)
+    total = manifest.write_photos([PhotoEntry(index=0, name="0.jpg", key="u/0")])
+    spec = JobSpec(id=job, tenant="t", style="s", total=total, chunk_photos=8, created=0.0)
+    manifest.write_spec(spec)
+    part = photos_part("t", job, 0)
+    objects.put(part, b"{")
+    with pytest.raises(JobUnreadable, match=part):
+        AlbumSources(objects, "t", job)
+    objects.delete(part)
+    with pytest.raises(CorpusRejected, match=part):
+        AlbumSources(objects, "t", job)
