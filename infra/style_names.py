@@ -1,11 +1,15 @@
 """Who may publish under a style's name: reservations in the bucket, made before there is a style.
 
 S3 as everybody has it knows no compare-and-set, so a name is taken as in a polite queue: leave a
-claim, look around, and step back when anybody else's is there. Two at the same moment may both
-step back; never do both stay.
+claim, look around, and step back when anybody else's is there. Whoever stays has left its claim and
+then seen no other, so never do two stay. Of several at the same moment all but the oldest step
+back; that one looks again until the others have gone, or one is through that had not seen it.
 """
 
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -13,6 +17,10 @@ from infra import layout
 from infra.errors import StyleTaken
 from infra.jobs.manifest import Manifest
 from infra.storage.port import ObjectMissing, ObjectStore
+
+#: Seconds between two looks of the oldest, and how often it looks at most.
+LOOK_SECONDS: Final = 0.05
+LOOKS: Final = 20
 
 
 class Owner(BaseModel):
@@ -25,8 +33,11 @@ class Owner(BaseModel):
 class StyleNames:
     """Reservations of names; a published style's name is its training's for good."""
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(
+        self, objects: ObjectStore, *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         self._objects = objects
+        self._sleep = sleep
 
     def check_free(self, name: str, job: str = "") -> None:
         """Raise StyleTaken when the name belongs to anybody but that job."""
@@ -37,12 +48,16 @@ class StyleNames:
                 raise StyleTaken(f"Another training makes a style {name!r}; choose another name.")
 
     def reserve(self, name: str, job: str, tenant: str) -> None:
-        """Take the name for a job; raises StyleTaken. Safe to repeat."""
+        """Take the name for a job; raises StyleTaken. Safe to repeat.
+
+        Waits for up to LOOKS * LOOK_SECONDS where a younger job is after the name too.
+        """
         self.check_free(name, job)
         self._clear(name, job)
         claim = Owner(job=job, tenant=tenant).model_dump_json().encode()
         self._objects.put(layout.style_owner(name, job), claim, content_type="application/json")
         try:
+            self._outlast(name, job)
             self.check_free(name, job)
         except StyleTaken:
             self._objects.delete(layout.style_owner(name, job))
@@ -56,6 +71,19 @@ class StyleNames:
     def owned_by(self, name: str, job: str) -> bool:
         """Whether the job has reserved the name."""
         return bool(job) and self._exists(layout.style_owner(name, job))
+
+    def _outlast(self, name: str, job: str) -> None:
+        """Wait for the others to step back, while that is for them to do."""
+        for _ in range(LOOKS):
+            rivals = [o for o in self._owners(name) if o.job != job and self._counts(o)]
+            if not rivals or not all(self._steps_back(rival, job) for rival in rivals):
+                return
+            self._sleep(LOOK_SECONDS)
+
+    def _steps_back(self, rival: Owner, job: str) -> bool:
+        """Whether a rival is to give way: one whose job exists is through, and had seen nobody."""
+        manifest = Manifest(store=self._objects, tenant=rival.tenant, job=rival.job)
+        return job < rival.job and not manifest.exists()
 
     def _clear(self, name: str, job: str) -> None:
         """Remove the others' reservations, once it is known that none of them counts."""
