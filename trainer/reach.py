@@ -31,7 +31,7 @@ def kept_back(objects: ObjectStore, spec: JobSpec, error: ServiceUnavailable) ->
         return None
     try:
         # In an outage this is not to be had either, and raises.
-        Manifest(store=objects, tenant=spec.tenant, job=spec.id).spec()
+        Manifest(store=objects, tenant=spec.tenant, job=spec.id).exists()
     except ServiceUnavailable:
         return None
     try:

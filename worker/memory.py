@@ -37,12 +37,8 @@ def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | Non
 
 
 def _of_host(meminfo: Path) -> int | None:
-    try:
-        lines = meminfo.read_text().splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else None
+    found = _field(meminfo, "MemAvailable:")
+    return None if found is None else found * 1024
 
 
 def _of_group(cgroup: Path) -> int | None:
@@ -53,14 +49,15 @@ def _of_group(cgroup: Path) -> int | None:
         return None
     if limit == "max":
         return None
-    return max(int(limit) - int(used) + _cached_bytes(cgroup / "memory.stat"), 0)
+    # Files that the group keeps in memory go before a process must end.
+    cached = _field(cgroup / "memory.stat", "inactive_file") or 0
+    return max(int(limit) - int(used) + cached, 0)
 
 
-def _cached_bytes(stat: Path) -> int:
-    """Bytes of files that a group keeps in memory and would let go of before a process must end."""
+def _field(file: Path, name: str) -> int | None:
+    """Return the number beside a name at the beginning of a line; None where there is none."""
     try:
-        lines = stat.read_text().splitlines()
+        lines = file.read_text().splitlines()
     except OSError:
-        return 0
-    found = [line.split()[1] for line in lines if line.startswith("inactive_file ")]
-    return int(found[0]) if found else 0
+        return None
+    return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), None)

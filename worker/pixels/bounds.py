@@ -36,7 +36,7 @@ class TimedLimits(PixelLimits):
     `begin` is called with that size, in pixels, before any is decoded.
     """
 
-    begin: Callable[[int], None] = lambda _pixels: None
+    begin: Callable[[int], None]
 
     def check(self, width: int, height: int) -> None:
         """Let a size pass and set its time, or raise PhotoRejected `photo-too-large`."""
