@@ -190,9 +190,9 @@ class Settings(BaseSettings):
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
     #: Threads of the trainer's CPU arithmetic; 0 leaves the choice to PyTorch.
     trainer_threads: Annotated[int, Field(ge=0)] = 0
-    #: Whether a CPU trains in compiled steps and bfloat16, about twice as fast: other last bits, a
-    #: minute of compiling at first, and a C++ compiler is needed. A GPU always does. Not for
-    #: processors without instructions for bfloat16: there it takes several times as long.
+    #: Whether a CPU trains in compiled steps, and in bfloat16 where it multiplies in that: other
+    #: last bits, a minute of compiling at first, and a C++ compiler is needed. With AMX twice as
+    #: fast as exactly, with AVX2 alone hardly faster. A GPU always does.
     trainer_fast: bool = False
     #: Whether a training makes way for albums that wait.
     trainer_yields: bool = True

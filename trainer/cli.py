@@ -53,7 +53,7 @@ Fast = Annotated[
     bool,
     typer.Option(
         envvar="IMPASTO_TRAINER_FAST",
-        help="Compiled steps and bfloat16 on a CPU: about twice as fast, other last bits.",
+        help="Compiled steps on a CPU, in bfloat16 where it has that: faster, other last bits.",
     ),
 ]
 

@@ -43,6 +43,18 @@ def test_a_cpu_trains_fast_where_that_is_wished() -> None:
     assert machine(CPU, fast) == f"{machine(CPU)}, {fast}"
 
 
+@pytest.mark.skipif(lacking_to_compile() is not None, reason="compiling takes a C++ compiler")
+@pytest.mark.parametrize("amx", [False, True])
+@pytest.mark.parametrize("avx512", [False, True])
+def test_fast_training_takes_bfloat16_where_the_processor_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, avx512: bool
+) -> None:
+    """Where it is only imitated, a step would take five times as long as a plain one."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    assert Arithmetic.of(CPU, fast=True).half is (amx or avx512)
+
+
 def test_fast_training_without_a_compiler_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
