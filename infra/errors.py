@@ -42,15 +42,22 @@ class JobMissing(ImpastoError):
 
 
 class JobUnreadable(ImpastoError):
-    """What the bucket holds of a job is damaged, or of another version's format."""
+    """What the bucket or Redis holds of a job is damaged, or of another version's format."""
 
     type = "job-unreadable"
     title = "What is stored about the job cannot be read."
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, live: bool = False) -> None:
+        """`live`: the key is that of a record in Redis, which can be rebuilt from the bucket."""
+        what = f"record {key!r} in Redis" if live else f"object {key!r} in the bucket"
+        advice = (
+            "Run every process from the same version; `impasto doctor` tells how to have it "
+            "rebuilt from the bucket."
+            if live
+            else "Put it back from a copy, or send the job again."
+        )
         super().__init__(
-            f"The object {key!r} in the bucket is damaged, or was written by another version of "
-            "Impasto. Put it back from a copy, or send the job again."
+            f"The {what} is damaged, or was written by another version of Impasto. {advice}"
         )
         self.key = key
 

@@ -4,8 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from pydantic import ValidationError
-
 from infra.doctor.finding import Finding, Part
 from infra.doctor.standstill import Standstill
 from infra.errors import JobUnreadable
@@ -59,8 +57,8 @@ class JobChecks:
         for job in listed:
             try:
                 record = self._records.load(job)
-            except ValidationError as error:
-                yield _unreadable(job, error)
+            except JobUnreadable:
+                yield _unreadable(job)
                 continue
             if record is None:
                 yield self._stuck("record-lost", job, "is listed as open, but has no record")
@@ -160,12 +158,12 @@ def _damaged(job: str, error: JobUnreadable) -> Finding:
     )
 
 
-def _unreadable(job: str, error: ValidationError) -> Finding:
+def _unreadable(job: str) -> Finding:
     return Finding(
         check="record-unreadable",
         about=job,
         part="jobs",
-        detail=f"The record of job {job} cannot be read ({error.error_count()} errors).",
+        detail=f"The record of job {job} cannot be read.",
         advice="Run every process from the same version. To have it rebuilt from S3: "
         f"redis-cli del impasto:job:{job}",
     )

@@ -31,14 +31,14 @@ class JobStore(Protocol):
         ...
 
     def load(self, job: str) -> JobRecord | None:
-        """Return the record, None when there is none."""
+        """Return the record, None when there is none; raises JobUnreadable."""
         ...
 
     def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
         """Apply a pure rule to the record and return the rule's second value.
 
         The rule runs again when somebody else changed the record meanwhile. What it raises is
-        passed on and nothing is written. Raises RecordMissing.
+        passed on and nothing is written. Raises RecordMissing and JobUnreadable.
         """
         ...
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
-from pydantic import ValidationError
 
 from infra.errors import JobUnreadable
 from infra.jobs import rules, training_rules
@@ -123,8 +122,6 @@ class Sweep:
             return self._sweep_job(job, patience)
         except JobUnreadable as error:
             log.warning("job cannot be read", job_id=job, reason=error.detail)
-        except ValidationError:
-            log.exception("job cannot be read", job_id=job)
         return 0, False
 
     def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from infra.errors import ServiceUnavailable
+from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.jobs.model import JobRecord, JobSpec, JobState
 from infra.jobs.ports import JobStore, RecordMissing
 from infra.jobs.store import OPEN_KEY, SEALED_SECONDS, RedisJobStore, record_key
@@ -219,6 +219,19 @@ def test_nothing_stays_in_redis_of_jobs_that_are_removed(
         redis_store.seal(f"job-{number}")
         redis_store.remove(f"job-{number}")
     assert cast("Redis", redis_client).keys("*") == []
+
+
+def test_damaged_record_is_named_and_stays_as_it_is(
+    redis_store: RedisJobStore, redis_client: RedisClient
+) -> None:
+    """Another version's process may be able to read it."""
+    redis_store.create(record())
+    cast("Redis", redis_client).hset(record_key("job-1"), "doc", "{")
+    with pytest.raises(JobUnreadable, match=record_key("job-1")):
+        redis_store.load("job-1")
+    with pytest.raises(JobUnreadable, match="in Redis"):
+        redis_store.change("job-1", count)
+    assert cast("Redis", redis_client).hget(record_key("job-1"), "doc") == "{"
 
 
 def test_changes_of_many_threads_all_count(redis_store: RedisJobStore) -> None:

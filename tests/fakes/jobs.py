@@ -9,6 +9,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.lanes import LANES
 from infra.jobs.model import JobKind, JobRecord
 from infra.jobs.ports import JobStore, RecordMissing, Waiting
+from infra.jobs.store import parse_record
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class MemoryJobStore:
     def peek(self, job: str) -> JobRecord | None:
         """Return a record, None when there is none."""
         document = self.records.get(job)
-        return None if document is None else JobRecord.model_validate_json(document)
+        return None if document is None else parse_record(job, document)
 
     def create(self, record: JobRecord) -> None:
         self._reach()
@@ -132,7 +133,7 @@ class MemoryJobStore:
             document = self.records.get(job)
             if document is None:
                 raise RecordMissing(job)
-            after, answer = rule(JobRecord.model_validate_json(document))
+            after, answer = rule(parse_record(job, document))
             self._reach()
             if self._swap(job, document, after):
                 self._fuse.burn(late=True)

@@ -84,6 +84,22 @@ def test_damaged_job_is_left_out_of_the_list_and_says_so_itself(
         world.jobs.get(damaged, TENANT)
 
 
+def test_damaged_record_in_redis_hides_no_other_job_and_is_rebuilt_once_it_is_removed() -> None:
+    """What Redis holds is only a copy; the doctor says how to have it made anew."""
+    world = FakeDeployment()
+    older, younger, damaged = finished(world), finished(world), world.submit(1).id
+    world.records.records[damaged] = '{"id": "another version\'s"}'
+    assert [job.id for job in world.jobs.recent(TENANT, limit=3)] == [younger, older]
+    for look in (world.jobs.get, world.jobs.cancel):
+        with pytest.raises(JobUnreadable, match="impasto doctor"):
+            look(damaged, TENANT)
+    [finding] = examined(world)
+    assert (finding.check, finding.about) == ("record-unreadable", damaged)
+    del world.records.records[damaged]  # as the doctor advises
+    assert world.jobs.sweep().rebuilt == 1
+    assert world.jobs.get(damaged, TENANT).state == "queued"
+
+
 @pytest.mark.parametrize("key", ENDED)
 def test_doctor_names_a_damaged_job_that_has_ended(key: Callable[[str, str], str]) -> None:
     world = FakeDeployment()
