@@ -39,7 +39,7 @@ class Arithmetic:
                 f"fast training on a CPU compiles its steps, for which {lacking} is not there: "
                 "install it, or train exactly (IMPASTO_TRAINER_FAST=false)"
             )
-        return cls(half=_bfloat16_pays(), compiled=True, channels_last=True)
+        return cls(half=calculates_in_bfloat16(), compiled=True, channels_last=True)
 
     def __str__(self) -> str:
         names = {
@@ -75,7 +75,7 @@ def lacking_to_compile() -> str | None:
     return None if headers.exists() else f"Python's {headers}"
 
 
-def _bfloat16_pays() -> bool:
+def calculates_in_bfloat16() -> bool:
     """Whether this CPU multiplies in bfloat16; others only pretend to, slowly."""
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # pyright: ignore[reportPrivateUsage]
 

@@ -5,7 +5,8 @@
 The plain step is eager, in the default layout, with PIL opening each photo in the loop, and the
 net's layers computed one by one as they are written. "Exact" is what a CPU trains with and a card
 repeats; the others are what a GPU trains with, here on the CPU. All run in turns within one
-process, so that a busy machine slows all of them; the best turn of each counts. The share is the
+process, so that a busy machine slows all of them; the best turn of each counts. bfloat16 is left
+out where the processor only imitates it, which takes five times as long as plain. The share is the
 plain step's arithmetic, in each variant's time, of the fastest float32 convolution that this
 machine was seen to do.
 """
@@ -24,7 +25,7 @@ from tests.bench.common.peak import convolution_peak, count_flops
 from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
 from tests.bench.common.plain_net import plain_net
 from tests.bench.common.tables import table
-from trainer.arithmetic import EXACT, Arithmetic
+from trainer.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
 from trainer.loop import StageTrainer
 from trainer.objective import Recipe
 from trainer.schedule import Stage
@@ -91,6 +92,8 @@ def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> lis
     config = PROFILES[profile]
     steps: dict[str, Callable[[], object]] = {"plain": plain(studio, config)}
     for arithmetic in VARIANTS:
+        if arithmetic.half and not calculates_in_bfloat16():
+            continue
         steps[f"Impasto, {arithmetic}"] = ours(studio, config, arithmetic)
     flops = count_flops(steps["plain"])
     seconds: dict[str, list[float]] = {name: [] for name in steps}
