@@ -34,9 +34,6 @@ INSTALL_LOG = VENV / "install.log"
 PYTHONS = ((3, 11), (3, 12))
 EXTRAS = "api,worker,trainer,dev"
 
-#: Two files at a time: half of the tests wait for real processes, which the other half need not.
-EVERY_TEST = ("-n", "2", "--dist", "loadfile", "tests")
-
 #: Seconds that an interrupted command gets to end by itself.
 GRACE_SECONDS = 20
 #: Lines of the installation's log shown when it failed.
@@ -246,7 +243,7 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
 def test(_options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Every test, or what pytest's arguments choose; pytest's closing line comes last."""
     os.chdir(ROOT)
-    return _become([str(_program("python")), "-m", "pytest", *(rest or EVERY_TEST)])
+    return _become([str(_program("python")), "-m", "pytest", *(rest or ["tests"])])
 
 
 def up(_options: argparse.Namespace, rest: Sequence[str]) -> int:
