@@ -1,5 +1,6 @@
 """Each store once as a fake and once over its real server, so that a test runs against both."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -7,6 +8,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
+from infra.deployment import Deployment, connect
 from infra.jobs.ports import JobStore
 from infra.jobs.store import RedisJobStore
 from infra.redis_client import RedisClient, connect_redis
@@ -44,6 +46,20 @@ def s3_store(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> It
     store = connect_s3(settings)
     with running(s3_command(settings, objects), store.ensure_bucket, folder):
         yield store
+
+
+@pytest.fixture
+def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store) -> Deployment:
+    """A deployment over servers that hold nothing for it.
+
+    A bucket of its own: the S3 server has once shown, empty and without an ETag, an object that was
+    deleted some tests before.
+    """
+    cast("Redis", redis_client).flushall()
+    bucket = f"{settings.s3_bucket}-{secrets.token_hex(4)}"
+    made = connect(settings.model_copy(update={"s3_bucket": bucket}))
+    made.objects.ensure_bucket()
+    return made
 
 
 @pytest.fixture(params=["memory", "s3"])

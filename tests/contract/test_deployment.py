@@ -18,8 +18,6 @@ from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.model import JobDraft, JobState
 from infra.jobs.rules import StaleLease
 from infra.redis_client import RedisClient
-from infra.settings import Settings
-from infra.storage.s3 import S3Store
 from tests.fakes.service import BLEND, TENANT, done, entries
 from tests.fakes.services import STYLE, publish
 from tests.fakes.storage import MemoryStore
@@ -28,34 +26,27 @@ from tests.fakes.trainings import draft as training_draft
 from tests.unit.infra.test_catalogue import change_card, style_folder
 
 
-@pytest.fixture
-def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store) -> Deployment:
-    cast("Redis", redis_client).flushall()
-    s3_store.delete_prefix("")
-    return connect(settings)
-
-
 def draft(deployment: Deployment) -> JobDraft:
     job = deployment.jobs.new_job_id()
     return JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
 
 
 def test_first_start_publishes_the_styles_and_the_next_changes_nothing(
-    deployment: Deployment, settings: Settings, tmp_path: Path
+    deployment: Deployment, tmp_path: Path
 ) -> None:
     style_folder(tmp_path, "waves")
     style_folder(tmp_path, "lilies")
-    prepare(settings, tmp_path)
+    prepare(deployment.settings, tmp_path)
     before = deployment.styles.list()
-    prepare(settings, tmp_path)
+    prepare(deployment.settings, tmp_path)
     assert deployment.styles.list() == before
     assert deployment.styles.names() == ["lilies", "waves"]
 
 
 def test_first_start_keeps_the_nets_that_new_styles_start_from(
-    deployment: Deployment, settings: Settings, tmp_path: Path
+    deployment: Deployment, tmp_path: Path
 ) -> None:
-    prepare(settings, tmp_path)
+    prepare(deployment.settings, tmp_path)
     bundled = BUNDLED_BACKBONE.read_bytes()
     assert deployment.styles.get_backbone(hashlib.sha256(bundled).hexdigest()) == bundled
 
@@ -94,10 +85,10 @@ def test_full_redis_is_503_with_retry_after_and_nothing_of_the_upload_stays(
 
 
 def test_redis_is_as_it_was_when_jobs_have_expired(
-    deployment: Deployment, settings: Settings, redis_client: RedisClient
+    deployment: Deployment, redis_client: RedisClient
 ) -> None:
     redis = cast("Redis", redis_client)
-    started = connect(settings.model_copy(update={"retention_days": 1e-9}))
+    started = connect(deployment.settings.model_copy(update={"retention_days": 1e-9}))
     jobs_come_and_go(started, redis)  # scripts, connections and tables have then their lasting size
     before, memory = redis_keys(redis), used_memory(redis)
     jobs_come_and_go(started, redis)
@@ -195,13 +186,13 @@ def test_doorbell_rings_once_for_each_chunk_of_the_window(deployment: Deployment
 
 
 def test_first_start_publishes_the_base_of_new_styles(
-    deployment: Deployment, settings: Settings, tmp_path: Path
+    deployment: Deployment, tmp_path: Path
 ) -> None:
     shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
     folder = style_folder(tmp_path, BASE_STYLE)
     change_card(folder, net=shape, training={"loss_network": "vgg19"})
     for _ in range(2):
-        prepare(settings, tmp_path)
+        prepare(deployment.settings, tmp_path)
         assert deployment.styles.get_base(layout.base(shape, "vgg19")) == b"water-lilies 0"
 
 

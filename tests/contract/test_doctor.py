@@ -24,7 +24,6 @@ from infra.jobs.timing import DAY_SECONDS
 from infra.redis_client import RedisClient
 from infra.settings import Settings
 from infra.stack.environment import settings_environment
-from infra.storage.s3 import S3Store
 from tests.contract.servers import fresh_settings
 from tests.fakes.jobs import Clock
 from tests.fakes.service import BLEND, TENANT, done, entries
@@ -32,13 +31,10 @@ from tests.fakes.trainings import draft as training_draft
 
 
 @pytest.fixture
-def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store) -> Deployment:
+def deployment(deployment: Deployment) -> Deployment:
     """A deployment in which all is well."""
-    cast("Redis", redis_client).flushall()
-    s3_store.delete_prefix("")
-    made = connect(settings)
-    made.presence.announce("worker@here/1", 2 * DAY_SECONDS)
-    return made
+    deployment.presence.announce("worker@here/1", 2 * DAY_SECONDS)
+    return deployment
 
 
 @pytest.fixture
