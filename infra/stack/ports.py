@@ -1,12 +1,17 @@
 """Which ports the stack listens on: the same ones again while they are free."""
 
 import json
+import random
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from infra.stack.folder import write_private
 
 LOOPBACK = "127.0.0.1"
+#: Ports to choose from. Linux gives those from 32,768 on to whoever opens a connection: one of them
+#: could be gone when a stack that was stopped wants it back.
+OURS = range(20_000, 32_768)
 
 
 def is_free(host: str, port: int) -> bool:
@@ -23,8 +28,11 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_port(host: str = LOOPBACK) -> int:
-    """A port that nobody listens on."""
+def free_port(host: str = LOOPBACK, *, but: Collection[int] = ()) -> int:
+    """A port that nobody listens on, none of `but`."""
+    for port in random.sample(OURS, 100):
+        if port not in but and is_free(host, port):
+            return port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
@@ -45,7 +53,7 @@ class PortBook:
         for candidate in candidates:
             if candidate and candidate not in taken and is_free(host, candidate):
                 return self._remember(name, candidate)
-        return self._remember(name, free_port(host))
+        return self._remember(name, free_port(host, but=taken))
 
     def _remember(self, name: str, port: int) -> int:
         self._ports = {**self._ports, name: port}

@@ -10,7 +10,6 @@ Each figure is the median of several new processes; the files are in the system'
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import psutil
 from infra.settings import Settings
 from infra.stack.credentials import keep_credentials
 from infra.stack.folder import DataFolder
+from infra.stack.ports import free_port
 from infra.stack.programs import API, make_plan
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
@@ -70,7 +70,7 @@ def first_answer() -> float:
     with TemporaryDirectory() as data:
         folder = DataFolder.prepare(Path(data))
         plan = make_plan(
-            Settings(data=Path(data), port=_free_port()),
+            Settings(data=Path(data), port=free_port()),
             folder,
             keep_credentials(Path(data) / "keys"),
         )
@@ -83,12 +83,6 @@ def first_answer() -> float:
                 return time.perf_counter() - begun
             finally:
                 _end(api)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def _wait_for_answer(url: str) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,15 +13,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from infra.settings import Settings
+from infra.stack.ports import free_port
 
 #: Seconds until a server must answer.
 START_SECONDS = 20.0
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def program(name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.ports import LOOPBACK, PortBook, free_port, is_free
+from infra.stack.ports import LOOPBACK, OURS, PortBook, free_port, is_free
 
 
 @pytest.fixture
@@ -44,3 +44,13 @@ def test_a_wish_comes_before_memory(book: Path) -> None:
     ports.port("api")
     wish = free_port()
     assert ports.port("api", wish=wish) == wish
+
+
+def test_no_connection_takes_a_port_that_was_chosen() -> None:
+    """A stack that is stopped shall find its ports free when it starts again."""
+    assert all(free_port() in OURS for _ in range(20))
+    assert max(OURS) < 32_768
+
+
+def test_a_port_that_is_spoken_for_is_not_chosen() -> None:
+    assert free_port(but=OURS) not in OURS
