@@ -34,6 +34,10 @@ INSTALL_LOG = VENV / "install.log"
 PYTHONS = ((3, 11), (3, 12))
 EXTRAS = "api,worker,trainer,dev"
 
+#: Two files at a time, because many tests wait for real processes; in their order, in which those
+#: that take longest come first.
+EVERY_TEST = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "tests")
+
 #: Seconds that an interrupted command gets to end by itself.
 GRACE_SECONDS = 20
 #: Lines of the installation's log shown when it failed.
@@ -243,7 +247,7 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
 def test(_options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Every test, or what pytest's arguments choose; pytest's closing line comes last."""
     os.chdir(ROOT)
-    return _become([str(_program("python")), "-m", "pytest", *(rest or ["tests"])])
+    return _become([str(_program("python")), "-m", "pytest", *(rest or EVERY_TEST)])
 
 
 def up(_options: argparse.Namespace, rest: Sequence[str]) -> int:
