@@ -117,7 +117,13 @@ def quick_command(
     set_up_cpu(threads)
     over = Backbone.read(backbone.read_bytes())
     recipe = Recipe(
-        batch, crop, floor_rate=FLOOR_RATE, smoothness=smoothness, seed=seed, later_rate=PEAK_RATE
+        batch,
+        crop,
+        peak_rate=PEAK_RATE,
+        floor_rate=FLOOR_RATE,
+        smoothness=smoothness,
+        seed=seed,
+        later_rate=PEAK_RATE,
     )
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
     network = read_loss_network(loss_network, loss_weights)

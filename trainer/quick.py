@@ -89,9 +89,13 @@ class QuickStudio(Studio):
             )
         return self._dress(affine)
 
-    def stage_zero(self) -> bytes:
-        """Return the file that serves as stage 0 as it is: the near-identity."""
-        return self.pack(self.first_net(), 0)
+    def stage_zero(self) -> bytes | None:
+        """Return the near-identity's file, which serves as stage 0 as it is.
+
+        None where the schedule begins with more: stage 0 is trained then.
+        """
+        near = self.order.schedule.begins_near_identity
+        return self.pack(self.first_net(), 0) if near else None
 
     def _dress(self, affine: Affine) -> TransformNet:
         return frozen_but_norms(apply(self.backbone.net, affine)).to(self.device)

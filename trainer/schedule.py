@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
 
+#: Highest ratio of a first stage that a near-identity may stand for.
+BASE_RATIO = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -45,6 +48,11 @@ class Schedule:
     def iterations(self) -> int:
         """Iterations of all stages together."""
         return sum(stage.iterations for stage in self.stages)
+
+    @property
+    def begins_near_identity(self) -> bool:
+        """Whether a net that leaves photos nearly as they are may stand for the first stage."""
+        return len(self.stages) > 1 and self.stages[0].ratio <= BASE_RATIO
 
     @classmethod
     def parse(cls, text: str) -> "Schedule":

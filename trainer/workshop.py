@@ -32,7 +32,7 @@ from trainer.previews import PREVIEWS, fetch_previews
 from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from trainer.run import TrainingRun
 from trainer.schedule import Adaptive, Schedule, Stage
-from trainer.studio import Order, Studio
+from trainer.studio import HELD_OUT, Order, Studio
 from worker.fetching import fetch_photo
 from worker.net import NetConfig
 from worker.pixels import PhotoRejected
@@ -41,8 +41,6 @@ from worker.pixels import PhotoRejected
 WIDTHS: Final = {"standard": 32, "light": 16}
 #: Weight of total variation.
 SMOOTHNESS: Final = 0.2
-#: Highest ratio of a first stage that the base may stand for: it is a near-identity.
-BASE_RATIO: Final = 0.1
 #: Content distance and ratio that a first stage has at most to serve others as their base.
 BASE_CONTENT: Final = 0.5
 NEW_BASE_RATIO: Final = 0.05
@@ -142,7 +140,7 @@ class Workshop:
         base_key = layout.base(asdict(self._net(order)), order.loss_network)
         start = self._start(claim, base_key)
         studio = self._studio(spec, painting, start)
-        base = self._base(order, studio, start)
+        base = self._base(studio, start)
         run = TrainingRun(studio, base=base, rules=self._rules)
         previews, notes = self._previews(order, studio)
         checkpoints = CheckpointStore(
@@ -168,11 +166,17 @@ class Workshop:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def keep_as_base(self, bench: Bench, data: bytes) -> None:
-        """Let a first stage serve as the base of later styles, where it is good enough."""
-        first = bench.run.card.stages[0]
-        if bench.order.profile == "quick" or bench.run.card.base_sha256 is not None:
+        """Let a first stage serve as the base of later styles, where it is good enough.
+
+        Of photos that it was not trained on, as many as are ever held out: every tenant's styles
+        will start from it.
+        """
+        card = bench.run.card
+        first = card.stages[0]
+        if bench.order.profile == "quick" or card.base_sha256 is not None:
             return
-        if first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
+        measured = card.held_out_photos >= HELD_OUT
+        if measured and first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
             self._shared.put_base(bench.base_key, data)
 
     def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
@@ -205,7 +209,7 @@ class Workshop:
         spec, order = claim.spec, claim.order
         if order.profile == "quick":
             return _Start(None, self._published_backbone())
-        if order.base == "none" or not _base_fits(order):
+        if order.base == "none" or not _schedule(order).begins_near_identity:
             return _Start(None, None)
         base = self._shared.get_base(base_key)
         if base is None:
@@ -242,10 +246,10 @@ class Workshop:
                 f"The backbone {sha256[:12]}… that this training began with is gone."
             ) from error
 
-    def _base(self, order: TrainingOrder, studio: Studio, start: _Start) -> bytes | None:
+    def _base(self, studio: Studio, start: _Start) -> bytes | None:
         """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
         if isinstance(studio, QuickStudio):
-            return studio.stage_zero() if _base_fits(order) else None
+            return studio.stage_zero()
         return self._objects.get(start.base) if start.base is not None else None
 
     def _net(self, order: TrainingOrder) -> NetConfig:
@@ -260,23 +264,22 @@ class Workshop:
         )
 
 
-def _base_fits(order: TrainingOrder) -> bool:
-    """Whether a near-identity may stand for the first stage of a schedule."""
-    return len(order.stages) > 1 and order.stages[0][0] <= BASE_RATIO
+def _schedule(order: TrainingOrder) -> Schedule:
+    return Schedule(tuple(Stage(ratio, count) for ratio, count in order.stages))
 
 
 def _order(spec: JobSpec, painting: Path, net: NetConfig) -> Order:
     order = spec.order
     recipe = Recipe(order.batch, order.crop, smoothness=SMOOTHNESS, seed=order.seed)
     if order.profile == "quick":
-        recipe = replace(recipe, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
+        recipe = replace(recipe, peak_rate=PEAK_RATE, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
     return Order(
         name=order.style,
         title=order.title,
         licence=order.licence,
         painting=painting,
         photos=Path(order.corpus),
-        schedule=Schedule(tuple(Stage(ratio, count) for ratio, count in order.stages)),
+        schedule=_schedule(order),
         net=net,
         recipe=recipe,
         painting_side=order.painting_side,

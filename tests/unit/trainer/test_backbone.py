@@ -170,12 +170,26 @@ def test_a_quick_styles_folder_holds_affines_over_its_backbone(
     assert not torch.equal(files[1][0].values, over.neutral.values)
 
 
+@pytest.mark.parametrize("schedule", ["10:3", "0.4:2,1:2"])
+def test_a_quick_style_that_begins_strong_trains_its_first_stage(
+    studio: MakeStudio, tmp_path: Path, schedule: str
+) -> None:
+    """The backbone's own norms leave photos as they are: no stage of such a ratio."""
+    over = backbone()
+    made = quick(studio(schedule), over)
+    assert made.stage_zero() is None
+    card = train(made, tmp_path, base=made.stage_zero())
+    assert card.stages[0].iterations == made.order.schedule.stages[0].iterations
+    affine, _ = unpack_affine((tmp_path / card.stages[0].file).read_bytes())
+    assert not torch.equal(affine.values, over.neutral.values)
+
+
 def test_a_quick_styles_nets_are_where_its_loss_network_is(studio: MakeStudio) -> None:
     """A device that is everywhere, and has no memory, stands for a graphics card."""
     here = quick(studio(), backbone())
     network = copy.deepcopy(here.loss_network).to("meta")
     there = QuickStudio(here.order, network, backbone())
-    for net in (there.first_net(), there.unpack(here.stage_zero())):
+    for net in (there.first_net(), there.unpack(here.pack(here.first_net(), 0))):
         assert {weight.device.type for weight in net.parameters()} == {"meta"}
         learning = {name for name, weight in net.named_parameters() if weight.requires_grad}
         assert learning == {name for name in weights(net) if is_norm_weight(name)}
@@ -185,7 +199,7 @@ def test_a_stage_over_another_backbone_is_refused(studio: MakeStudio) -> None:
     made = quick(studio(), backbone())
     other = QuickStudio(made.order, made.loss_network, Backbone(base(), "ab" * 32))
     with pytest.raises(NetFileRejected, match="made for backbone"):
-        made.unpack(other.stage_zero())
+        made.unpack(other.pack(other.first_net(), 0))
 
 
 def test_an_order_of_another_shape_is_refused(studio: MakeStudio) -> None:

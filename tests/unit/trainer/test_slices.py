@@ -30,6 +30,7 @@ from trainer.corpus import PhotoFolder, Photos
 from trainer.guard import GuardRules
 from trainer.lossnet import LossNetwork, load_loss_network
 from trainer.painting import Decode
+from trainer.quick import PEAK_RATE
 from trainer.shards import ShardCache, ShardCorpus
 from trainer.slices import SliceWorker
 from trainer.weights import WeightsSource
@@ -616,6 +617,18 @@ def test_a_quick_style_trains_in_slices_over_the_published_backbone(
         affine, _ = unpack_affine(trainer.at.objects.get(stage.key))
         assert affine.backbone == sha256
     assert trainer.catalogue.get("stripes").backbone == sha256
+
+
+def test_a_quick_style_of_one_stage_trains_it_as_fast_as_others_are(make: MakeTrainer) -> None:
+    """A tenth of the rate, which whole nets begin with, would leave it nearly untrained."""
+    trainer = make()
+    torch.manual_seed(3)
+    backbone = pack(TransformNet(NetConfig(4)), NetCard(NetConfig(4), "backbone", 0, 0.02))
+    trainer.catalogue.put_backbone(backbone)
+    trainer.finish(trainer.submit(profile="quick", stages=((10.0, 3),)))
+    card = trainer.card()
+    assert card.stages[0].iterations == 3
+    assert card.training.peak_rate == card.training.later_rate == PEAK_RATE
 
 
 def test_a_quick_style_without_a_backbone_is_a_clear_error(make: MakeTrainer) -> None:
