@@ -69,7 +69,7 @@ class PhotoSteps:
         digest = result_digest(
             hashlib.sha256(data).hexdigest(), self._spec.blend, self._spec.stroke
         )
-        if receipt := self._shelf.find(digest):
+        if receipt := self._found(digest):
             return _outcome(entry, receipt, seconds=0.0, cached=True)
         started = self._clock()
         photo = self._decode(data)
@@ -95,9 +95,20 @@ class PhotoSteps:
         try:
             return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
         except ServiceUnavailable as error:
-            # In an outage this is not to be had either, and raises.
-            Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).exists()
+            self._check_outage()
             raise OutOfReach(entry.key, error) from error
+
+    def _found(self, digest: str) -> Receipt | None:
+        """Return the receipt of a result that is there; one that is kept back is made anew."""
+        try:
+            return self._shelf.find(digest)
+        except ServiceUnavailable:
+            self._check_outage()
+            return None
+
+    def _check_outage(self) -> None:
+        """Raise ServiceUnavailable where not even the job's own spec is to be had."""
+        Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).exists()
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

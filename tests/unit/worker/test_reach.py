@@ -128,3 +128,21 @@ def test_stop_is_no_round() -> None:
     studio.work(job)
     assert studio.record(job).active[0].fruitless == {}
     assert studio.doorbell.rings == [(job, 0)]
+
+
+@pytest.mark.parametrize("part", ["/receipts/", "/results/"])
+def test_an_earlier_result_that_is_kept_back_is_made_anew(part: str) -> None:
+    """Waiting for it, an album would never end; an outage is waited for still."""
+    studio = Studio()
+    studio.work(studio.submit(pictures(2)))
+    painted = studio.engine.photos
+    again = studio.submit(pictures(2))
+
+    def watch(operation: str, key: str) -> None:
+        if operation in ("get", "head", "copy") and part in key:
+            raise away()
+
+    studio.objects.watch = watch
+    studio.work(again)
+    assert studio.jobs.get(again, "default").done == 2
+    assert studio.engine.photos == painted + 2
