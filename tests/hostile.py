@@ -135,6 +135,7 @@ def lying_pngs() -> dict[str, bytes]:
         "no-height.png": png(200, 0, 8, 2, 0, 0, 0),
         "largest.png": png(2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0),
         "one-long-row.png": png(2**31 - 1, 1, 8, 2, 0, 0, 0),
+        "longest-line.png": png(50_000_000, 1, 1, 0, 0, 0, 0, body=zlib.compress(bytes(6_250_001))),
         "just-too-large.png": png(7072, 7072, 8, 2, 0, 0, 0),
         "no-palette.png": png(200, 200, 8, 9, 0, 0, 0),
         "three-bits.png": png(200, 200, 3, 2, 0, 0, 0),
@@ -165,6 +166,7 @@ def lying_others() -> dict[str, bytes]:
         "loop.tiff": b"II*\0\x08\0\0\0" + b"\0\0" + struct.pack("<I", 8),
         "many-tags.tiff": b"II*\0\x08\0\0\0\xff\xff" + b"\0\1\3\0\1\0\0\0\1\0\0\0" * 65535,
         "huge.tiff": tiny_tiff(60_000, 60_000),
+        "huge-tile.tiff": tiled_tiff(1, 1, tile=20_000),
         "elsewhere.tiff": tiny_tiff(200, 150, offset=10**9),
         "odd-packing.tiff": tiny_tiff(200, 150, compression=99),
         "no-size.tiff": tiny_tiff(0, 0),
@@ -177,7 +179,16 @@ def lying_others() -> dict[str, bytes]:
 def tiny_tiff(width: int, height: int, *, compression: int = 1, offset: int = 8) -> bytes:
     """A grey TIFF of one strip, with hardly any data."""
     tags = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 273: offset, 277: 1}
-    tags |= {278: height, 279: width * height}
+    return _tiff(tags | {278: height, 279: width * height})
+
+
+def tiled_tiff(width: int, height: int, *, tile: int) -> bytes:
+    """A grey TIFF of one square tile, with hardly any data."""
+    tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 277: 1}
+    return _tiff(tags | {322: tile, 323: tile, 324: 8, 325: tile * tile})
+
+
+def _tiff(tags: dict[int, int]) -> bytes:
     entries = b"".join(struct.pack("<2H2L", tag, 4, 1, value) for tag, value in tags.items())
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4)
 

@@ -1,6 +1,7 @@
 """Photo files to pixels, within limits: hostile bytes end in PhotoRejected and nothing else."""
 
 import io
+from math import prod
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,7 @@ _RESULT_FORMATS: dict[SourceFormat, ResultFormat] = {"JPEG": "JPEG", "WEBP": "WE
 #: Tags of EXIF and TIFF.
 _ORIENTATION = 0x0112
 _NEW_SUBFILE_TYPE = 0x00FE
+_TILE_WIDTH, _TILE_LENGTH = 0x0142, 0x0143
 
 #: How each EXIF orientation is turned upright.
 _TURNS = {
@@ -62,7 +64,7 @@ def decode(data: bytes, limits: PixelLimits) -> Photo:
 def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
     _check_structure(data, source, limits)
     with Image.open(io.BytesIO(data), formats=[source]) as image:
-        limits.check(*image.size)
+        limits.check(*max(image.size, _tile(image, source), key=prod))
         if source == "JPEG":
             _check_scans(jpeg_scans(data), *image.size)
         _check_single(image, source)
@@ -84,6 +86,12 @@ def _check_structure(data: bytes, source: SourceFormat, limits: PixelLimits) -> 
         raise PhotoRejected(
             "photo-unreadable", "The PNG is damaged (wrong checksum); send the file again."
         )
+
+
+def _tile(image: Image.Image, source: SourceFormat) -> tuple[int, int]:
+    """Return the size of a TIFF's tiles, 0×0 where there are none: libtiff decodes whole ones."""
+    tags = getattr(image, "tag_v2", {}) if source == "TIFF" else {}
+    return int(tags.get(_TILE_WIDTH, 0)), int(tags.get(_TILE_LENGTH, 0))
 
 
 def _check_scans(scans: int, width: int, height: int) -> None:

@@ -11,6 +11,9 @@ ResultFormat = Literal["JPEG", "PNG", "WEBP"]
 
 Pixels = NDArray[np.uint8]
 
+#: Shorter sides count as so many pixels: to as many every net extends them (worker.net).
+COUNTED_SIDE = 16
+
 
 class PhotoRejected(Exception):
     """This photo cannot be worked on; the album goes on without it.
@@ -28,14 +31,15 @@ class PhotoRejected(Exception):
 class PixelLimits:
     """How large a photo may be, in megapixels (1e6), judged by its header before decoding.
 
-    Pillow's own bomb limit (178 megapixels) stays behind it as a second line.
+    As nets paint it: a line of a million pixels is a photo of 16 million. Pillow's own bomb limit
+    (178 megapixels) stays behind it as a second line.
     """
 
     max_megapixels: float
 
     def check(self, width: int, height: int) -> None:
         """Let a size pass or raise PhotoRejected `photo-too-large`."""
-        megapixels = width * height / 1e6
+        megapixels = max(width, COUNTED_SIDE) * max(height, COUNTED_SIDE) / 1e6
         if megapixels > self.max_megapixels:
             raise self.too_large(f"The photo has {width}×{height} pixels")
 

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests import photos
+from tests.hostile import tiled_tiff
 from tests.photos import encoded, faded, scene
+from worker.net import SMALLEST_SIDE
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
+from worker.pixels.bounds import TimedLimits
+from worker.pixels.photo import COUNTED_SIDE
 from worker.pixels.structure import jpeg_scans
 
 LIMITS = PixelLimits(max_megapixels=50)
@@ -203,6 +207,28 @@ def test_tiff_that_begins_with_a_thumbnail_is_not_taken_for_the_photo() -> None:
     raw = encoded(scene(), "TIFF", tiffinfo={254: 1})
     with pytest.raises(PhotoRejected, match="raw file"):
         decode(raw, LIMITS)
+
+
+def test_a_line_counts_as_what_nets_make_of_it() -> None:
+    """They extend each side to 16 pixels, so that a file of 6 kB would take 32 GB of disk."""
+    assert COUNTED_SIDE == SMALLEST_SIDE
+    limits = PixelLimits(max_megapixels=16 * 1000 / 1e6)
+    for size in ((1000, 1), (16, 1000)):
+        assert decode(encoded(scene(*size), "PNG"), limits).rgb.size == 3 * size[0] * size[1]
+    with pytest.raises(PhotoRejected) as rejected:
+        decode(encoded(scene(1001, 1), "PNG"), limits)
+    assert rejected.value.type == "photo-too-large"
+
+
+def test_a_tile_larger_than_its_photo_counts() -> None:
+    """libtiff takes the memory of whole tiles: 1.2 GB for a file of 37 kB."""
+    limits = PixelLimits(max_megapixels=1)
+    with pytest.raises(PhotoRejected) as rejected:
+        decode(tiled_tiff(1, 1, tile=1024), limits)
+    assert rejected.value.type == "photo-too-large"
+    asked: list[int] = []
+    decode(tiled_tiff(1, 1, tile=512), TimedLimits(max_megapixels=1, begin=asked.append))
+    assert asked == [512 * 512]
 
 
 def test_limit_is_the_number_of_pixels() -> None:
