@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from infra.deployment import Deployment, connect
-from infra.doctor.finding import Finding
+from infra.doctor.finding import Finding, Part
 from infra.doctor.job_checks import JobChecks
 from infra.doctor.orphans import Orphans
 from infra.doctor.redis_checks import check_redis
@@ -56,8 +56,23 @@ def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Fi
     if not s3.usable:
         return
     if all(finding.check != "redis-unreachable" for finding in redis):
-        yield from _job_checks(deployment, clock).run()
-    yield from Orphans(deployment.objects).run()
+        yield from _as_far_as_possible("jobs", _job_checks(deployment, clock).run())
+    expiring = deployment.settings.retention_days is not None
+    yield from _as_far_as_possible("objects", Orphans(deployment.objects, expiring=expiring).run())
+
+
+def _as_far_as_possible(part: Part, checks: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield what checks find, and whether a server ended them before their end."""
+    try:
+        yield from checks
+    except ServiceUnavailable as error:
+        yield Finding(
+            check="check-cut-off",
+            about=part,
+            part=part,
+            detail=f"The look at {part} ended before its time: {error.detail}",
+            advice="Put that right, and run `impasto doctor` again: it may find more.",
+        )
 
 
 def _s3_checks(deployment: Deployment, clock: Callable[[], float]) -> S3Checks:

@@ -18,7 +18,7 @@ from infra.jobs.service import JobService
 from infra.jobs.sweep import SURVEY_SECONDS
 from infra.presence import Presence
 from infra.settings import Settings
-from infra.storage.port import ObjectStore
+from infra.storage.port import ObjectStore, ObjectUnavailable
 
 #: Sweeps that may pass before what they should have put right counts as left lying.
 SWEEPS: Final = 5
@@ -87,8 +87,8 @@ class JobChecks:
             if job in listed or age < SURVEY_SECONDS + self._grace:
                 continue
             manifest = Manifest(store=self._objects, tenant=tenant, job=job)
-            if fault := _fault(manifest):
-                yield _damaged(job, fault)
+            if fault := _fault(job, manifest):
+                yield fault
             elif manifest.exists():
                 yield self._stuck("job-forgotten", job, "is open in S3 and unknown to Redis")
             elif age > ABANDONED_SECONDS:
@@ -98,8 +98,8 @@ class JobChecks:
         """Find jobs among those that ended last of which S3 no longer tells anything."""
         for marker in deque(ended_markers(self._objects), ENDED_READ):
             manifest = Manifest(store=self._objects, tenant=marker.tenant, job=marker.job)
-            if fault := _fault(manifest):
-                yield _damaged(marker.job, fault)
+            if fault := _fault(marker.job, manifest):
+                yield fault
 
     def _staff(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
         """See to it that somebody is there for each kind of job that is open, and works."""
@@ -138,13 +138,25 @@ class JobChecks:
         )
 
 
-def _fault(manifest: Manifest) -> JobUnreadable | None:
+def _fault(job: str, manifest: Manifest) -> Finding | None:
     try:
         manifest.spec()
         manifest.end()
     except JobUnreadable as error:
-        return error
+        return _damaged(job, error)
+    except ObjectUnavailable as error:
+        return _kept_back(job, error)
     return None
+
+
+def _kept_back(job: str, error: ObjectUnavailable) -> Finding:
+    return Finding(
+        check="object-kept-back",
+        about=error.key,
+        part="jobs",
+        detail=f"Of job {job}, S3 does not give the object {error.key}: {error.detail}",
+        advice="Let our key read every object of the bucket; restore it where it is archived.",
+    )
 
 
 def _damaged(job: str, error: JobUnreadable) -> Finding:

@@ -14,7 +14,7 @@ from infra import layout
 from infra.doctor.finding import Finding
 from infra.jobs.manifest import Manifest
 from infra.jobs.markers import ended_markers
-from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore
+from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore, ObjectUnavailable
 
 #: Orphans of one kind that are named.
 NAMED: Final = 3
@@ -25,17 +25,22 @@ class _Receipt(BaseModel):
 
 
 class Orphans:
-    """Goes through everything that tenants own, once."""
+    """Goes through everything that tenants own, once.
 
-    def __init__(self, objects: ObjectStore) -> None:
+    `expiring` is whether jobs are removed after their time, by somebody who goes on where a removal
+    was cut off.
+    """
+
+    def __init__(self, objects: ObjectStore, *, expiring: bool) -> None:
         self._objects = objects
+        self._expiring = expiring
 
     def run(self) -> Iterator[Finding]:
         """Yield a finding for each kind of orphan; raises ServiceUnavailable."""
         leftovers: list[str] = []
         entries: list[str] = []
         receipts: list[str] = []
-        leaving = self._ended()
+        leaving = self._ended() if self._expiring else set[str]()
         for owner, infos in groupby(self._objects.list(layout.TENANTS_PREFIX), _owner):
             others = list(infos) if owner is None else []
             if owner is not None and owner[1] not in leaving and not self._exists(*owner):
@@ -53,7 +58,10 @@ class Orphans:
     def _exists(self, tenant: str, job: str) -> bool:
         """Whether a job is there or on its way in; asked in the order in which one gets there."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
-        return manifest.is_open() or manifest.exists()
+        try:
+            return manifest.is_open() or manifest.exists()
+        except ObjectUnavailable:
+            return True  # for all that can be seen
 
     def _is_lost_entry(self, info: ObjectInfo, leaving: set[str]) -> bool:
         entry = layout.parse_newest_entry(info.key)
@@ -68,6 +76,8 @@ class Orphans:
             self._objects.head(_Receipt.model_validate_json(self._objects.get(key)).key)
         except (ObjectMissing, ValidationError):
             return True
+        except ObjectUnavailable:
+            pass  # what is kept back is not gone
         return False
 
 

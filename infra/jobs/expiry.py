@@ -7,12 +7,14 @@ there, a removal that was cut off anywhere is done again.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
 from infra import layout
+from infra.errors import ServiceUnavailable
 from infra.jobs.holds import Holds
 from infra.jobs.manifest import Manifest
 from infra.jobs.markers import ended_markers
@@ -55,31 +57,51 @@ class Expiry:
         self._clock = clock
         self._retention_days = retention_days
         self._stopwatch = stopwatch
-        self._next_look = float("-inf")
+        self._looked = float("-inf")
+        #: Markers of jobs that S3 did not let go in this look.
+        self._kept_back: set[str] = set()
 
     def run(self) -> int:
         """Remove for a while what is over; returns how many jobs are gone.
 
-        Large albums take several calls. Raises ServiceUnavailable.
+        Large albums take several calls. What S3 keeps back of one job holds up no other; the next
+        look tries it again. Raises ServiceUnavailable.
         """
         now = self._clock()
-        if self._retention_days is None or now < self._next_look:
+        recently = 0 <= now - self._looked < LOOK_SECONDS  # clocks are put back, too
+        if self._retention_days is None or recently:
             return 0
         over = self._stopwatch() + STEP_SECONDS
         removed = 0
         for marker, tenant, job in self._ended_before(now - self._retention_days * DAY_SECONDS):
-            for gone in self._remove(marker, tenant, job):
+            for gone in self._try_remove(marker, tenant, job):
                 removed += gone
                 if self._stopwatch() > over:
                     return removed
-        self._next_look = now + LOOK_SECONDS
+        self._looked = now
+        self._kept_back.clear()
         return removed
 
     def _ended_before(self, moment: float) -> Iterator[tuple[str, str, str]]:
         for marker in ended_markers(self._objects):
             if marker.finished > moment:
                 return
-            yield marker.key, marker.tenant, marker.job
+            if marker.key not in self._kept_back:
+                yield marker.key, marker.tenant, marker.job
+
+    def _try_remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
+        try:
+            yield from self._remove(marker, tenant, job)
+        except ServiceUnavailable as error:
+            self._check_outage(marker)
+            self._kept_back.add(marker)
+            log.warning("job not removed", job_id=job, tenant=tenant, reason=error.detail)
+
+    def _check_outage(self, marker: str) -> None:
+        """Raise ServiceUnavailable where Redis is away, or S3 gives not even a job's marker."""
+        self._records.remembers()
+        with suppress(ObjectMissing):  # somebody else has come to the job's end
+            self._objects.head(marker)
 
     def _remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
         """Remove one job step by step; yields whether it is gone, the last time when it is."""

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from infra.catalogue import StyleCatalogue
-from infra.errors import JobUnreadable
+from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.job_ids import job_time
 from infra.jobs import rules, training_rules
 from infra.jobs.aftermath import seal
@@ -84,7 +84,11 @@ class Recovery:
         )
 
     def survey(self, listed: Collection[str]) -> Survey:
-        """Look at every open marker whose job is not listed in Redis, and put it right."""
+        """Look at every open marker whose job is not listed in Redis, and put it right.
+
+        What is wrong with one job holds up no other; the next survey looks at it again. Raises
+        ServiceUnavailable.
+        """
         rebuilt = discarded = 0
         for tenant, job in open_markers(self._objects):
             if job in listed:
@@ -97,9 +101,17 @@ class Recovery:
             except JobUnreadable as error:
                 log.warning("job cannot be read", job_id=job, tenant=tenant, reason=error.detail)
             except (ValueError, ObjectMissing):
-                # A file that is damaged or gone: it must not hold up the others.
+                # A file that is damaged or gone.
                 log.exception("job cannot be read", job_id=job, tenant=tenant)
+            except ServiceUnavailable as error:
+                self._check_outage(tenant, job)
+                log.warning("job is kept back", job_id=job, tenant=tenant, reason=error.detail)
         return Survey(rebuilt, discarded)
+
+    def _check_outage(self, tenant: str, job: str) -> None:
+        """Raise ServiceUnavailable where Redis is away, or S3 gives not even a job's marker."""
+        self._records.remembers()
+        Manifest(store=self._objects, tenant=tenant, job=job).is_open()
 
     def _follow_up(self, record: JobRecord) -> bool:
         """Seal a job that has ended, which was cut off in there; returns whether one is live."""

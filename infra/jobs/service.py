@@ -43,7 +43,7 @@ from infra.jobs.views import (
     job_view,
 )
 from infra.settings import Settings
-from infra.storage.port import ObjectStore
+from infra.storage.port import ObjectMissing, ObjectStore, ObjectUnavailable
 
 log = structlog.get_logger()
 
@@ -149,7 +149,7 @@ class JobService:
     def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
         """Return up to `limit` jobs of a tenant, newest first, those older than job `after`.
 
-        One that is damaged is left out: it hides no other.
+        One that is damaged or kept back is left out: it hides no other. Raises ServiceUnavailable.
         """
         start_after = layout.newest_entry(tenant, after) if after else ""
         views: list[JobView] = []
@@ -162,6 +162,10 @@ class JobService:
             except JobMissing:
                 continue  # an entry is written just before its job
             except JobUnreadable as error:
+                log.warning("job left out", job_id=job, tenant=tenant, reason=error.detail)
+            except ObjectUnavailable as error:
+                with suppress(ObjectMissing):  # in an outage this raises as well
+                    self._objects.head(layout.newest_entry(tenant, job))
                 log.warning("job left out", job_id=job, tenant=tenant, reason=error.detail)
         return views
 

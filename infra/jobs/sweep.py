@@ -96,7 +96,7 @@ class Sweep:
     def _survey(self) -> Survey:
         now = self._clock()
         remembers = self._records.remembers()
-        if remembers and now - self._surveyed < SURVEY_SECONDS:
+        if remembers and 0 <= now - self._surveyed < SURVEY_SECONDS:  # clocks are put back, too
             return Survey(rebuilt=0, discarded=0)
         survey = self._recovery.survey(set(self._records.open_jobs()))
         self._records.recount()

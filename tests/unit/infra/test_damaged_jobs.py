@@ -48,7 +48,7 @@ def examined(world: FakeDeployment) -> list[Finding]:
         settings=world.settings,
         clock=world.clock,
     )
-    return [*doctor.run(), *Orphans(world.objects).run()]
+    return [*doctor.run(), *Orphans(world.objects, expiring=True).run()]
 
 
 @pytest.mark.parametrize("key", ENDED)

@@ -21,7 +21,7 @@ def test_files_of_a_tenants_own_are_never_orphans() -> None:
         store.put(key, b"a photo")
     for folder in ("tenants/", "tenants/alice/newest/", "ended/"):
         store.put(folder, b"")
-    assert list(Orphans(store).run()) == []
+    assert list(Orphans(store, expiring=True).run()) == []
 
 
 def test_entries_and_receipts_that_lead_nowhere_are_named_and_removed() -> None:
@@ -29,7 +29,7 @@ def test_entries_and_receipts_that_lead_nowhere_are_named_and_removed() -> None:
     entry, receipt = layout.newest_entry("alice", GONE), layout.receipt("alice", "ab" * 32)
     store.put(entry, b"")
     store.put(receipt, b'{"key": "tenants/alice/jobs/gone/results/ab/x.jpg"}')
-    found = list(Orphans(store).run())
+    found = list(Orphans(store, expiring=True).run())
     assert all(key in each.detail for key, each in zip((entry, receipt), found, strict=True))
     for finding in found:
         assert finding.repair
