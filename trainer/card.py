@@ -154,7 +154,7 @@ class StyleCard(CardPart):
 def order_digest(card: StyleCard) -> str:
     """Return a hash (hex) of what decides the weights of a training, but for its photos."""
     parts = {
-        "painting": card.painting.model_dump(),
+        "painting": card.painting.model_dump(exclude={"title"}),
         "net": card.net.model_dump(),
         "training": card.training.model_dump(exclude={"corpus_photos", "corpus_sha256", "threads"}),
         "name": card.name,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.errors import ImpastoError
 from trainer.card import FIRST_ITERATIONS, StyleCard, order_digest, stage_file
 from trainer.folder import SHEET_PHOTOS, StyleFolder
 from trainer.guard import GuardRules, TrainingDiverged
@@ -37,6 +38,13 @@ __all__ = [
 ]
 
 
+class FolderTaken(ImpastoError):
+    """A folder holds the stages of another order, which nobody asked to lose."""
+
+    type = "style-folder-taken"
+    title = "The folder holds another training."
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a training is, for a progress bar."""
@@ -61,8 +69,9 @@ def train(
 
     `base` is the file of a net that serves as stage 0 as it is. Stages that the folder's card
     already holds for the same order are kept, so a training that was stopped goes on behind its
-    last finished stage. `clock` (seconds) times the stages. Raises TrainingDiverged when the guard
-    gave up; the stages before that and the card are there then.
+    last finished stage; those of another one raise FolderTaken. `clock` (seconds) times the stages.
+    Raises TrainingDiverged when the guard gave up; the stages before that and the card are there
+    then.
     """
     run = TrainingRun(studio, base=base, rules=rules, clock=clock)
     files = StyleFolder(folder, studio)
@@ -95,10 +104,15 @@ def _resume(run: TrainingRun, files: StyleFolder) -> None:
     if not (files.path / "card.json").exists():
         return
     found = StyleCard.read(files.path)
-    decided = len(found.stages) + len(found.refused)
-    if decided and _same_training(found, run.card):
-        last = found.stages[-1].file
-        run.adopt(found, (files.path / last).read_bytes(), files.read_history(decided))
+    if not found.stages:
+        return
+    if not _same_training(found, run.card):
+        raise FolderTaken(
+            f"{files.path} holds stages of {found.name} from another painting, schedule, seed or "
+            "other photos; name another folder, or remove this one."
+        )
+    decided, last = len(found.stages) + len(found.refused), found.stages[-1].file
+    run.adopt(found, (files.path / last).read_bytes(), files.read_history(decided))
 
 
 def _same_training(found: StyleCard, mine: StyleCard) -> bool:

@@ -18,7 +18,7 @@ from trainer.lossnet import LossNetwork
 from trainer.objective import Recipe, StepLoss
 from trainer.reproduce import NotReproduced, record_elsewhere, repeat_stage
 from trainer.schedule import Schedule
-from trainer.training import Order, Progress, Studio, starting_net, train
+from trainer.training import FolderTaken, Order, Progress, Studio, starting_net, train
 from worker.net import NetConfig
 from worker.netfile import read_card, unpack
 
@@ -98,12 +98,15 @@ def test_a_stopped_training_goes_on_to_the_same_nets(
     assert [s.sha256 for s in resumed.stages] == [s.sha256 for s in whole.stages]
 
 
-def test_another_order_does_not_continue_a_folder(
+def test_another_order_does_not_touch_what_a_folder_holds(
     studio: Callable[..., Studio], tmp_path: Path
 ) -> None:
-    first = train(studio("0.02:2"), tmp_path)
-    other = train(studio("0.02:2", seed=2), tmp_path)
-    assert first.stages[0].sha256 != other.stages[0].sha256
+    """Hours of training may lie there."""
+    train(studio("0.02:2"), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FolderTaken, match="name another folder"):
+        train(studio("0.02:2", seed=2), tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_folder_from_another_machine_is_continued(
@@ -114,6 +117,7 @@ def test_a_folder_from_another_machine_is_continued(
     moved = card.model_copy(
         update={
             "command": "python -m trainer train --threads 7",
+            "painting": card.painting.model_copy(update={"title": "Another title"}),
             "photos_before_training": card.photos_before_training.model_copy(
                 update={"style": card.photos_before_training.style * (1 + 1e-7)}
             ),
