@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,17 @@ HISTORY = "history.jsonl"
 
 
 class StyleFolder:
-    """Writes a style's files as its stages end; `previews` are (1, 3, H, W) photos 0..1."""
+    """Writes a style's files as its stages end.
 
-    def __init__(self, folder: Path, studio: Studio, previews: Sequence[Tensor] = ()) -> None:
+    `previews` are (1, 3, H, W) photos 0..1 by the numbers that their pictures have.
+    """
+
+    def __init__(
+        self, folder: Path, studio: Studio, previews: Mapping[int, Tensor] | None = None
+    ) -> None:
         self.path = folder
         self._studio = studio
-        self._previews = previews
+        self._previews = previews or {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, run: TrainingRun, end: StageEnd) -> None:
@@ -66,7 +71,7 @@ class StyleFolder:
         folder = self.path / "previews" / f"stage-{stage}"
         folder.mkdir(parents=True, exist_ok=True)
         pictures = draw_previews(self._studio.unpack(data), self._previews)
-        for number, picture in enumerate(pictures):
+        for number, picture in pictures.items():
             (folder / f"{number}.jpg").write_bytes(picture)
 
     def _draw_sheet(self, card: StyleCard) -> None:

@@ -1,7 +1,7 @@
 """Previews: some photos in each stage, small enough to look through at once."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
@@ -25,14 +25,14 @@ QUALITY: Final = 88
 
 
 @torch.no_grad()
-def draw_previews(net: TransformNet, photos: Sequence[Tensor]) -> list[bytes]:
-    """Return each photo, (1, 3, H, W) 0..1, as a net paints it: JPEG files.
+def draw_previews(net: TransformNet, photos: Mapping[int, Tensor]) -> dict[int, bytes]:
+    """Return each photo, (1, 3, H, W) 0..1, as a net paints it: JPEG files by the same numbers.
 
     The photos may be on another device than the net.
     """
     net.eval()
     device = next(net.parameters()).device
-    return [jpeg(net(photo.to(device))) for photo in photos]
+    return {number: jpeg(net(photo.to(device))) for number, photo in photos.items()}
 
 
 def jpeg(picture: Tensor) -> bytes:
@@ -45,19 +45,20 @@ def jpeg(picture: Tensor) -> bytes:
 
 def fetch_previews(
     objects: ObjectStore, keys: Sequence[str], *, decode: Decode, max_bytes: int
-) -> tuple[list[Tensor], list[str]]:
+) -> tuple[dict[int, Tensor], list[str]]:
     """Return the photos that a person named for previews, and a note on each that is unusable.
 
-    Files of more than `max_bytes` are.
+    Files of more than `max_bytes` are. A photo's number is its place among the keys, whichever of
+    them can be used: it is the same in every stage.
     """
-    photos: list[Tensor] = []
+    photos: dict[int, Tensor] = {}
     notes: list[str] = []
-    for key in keys:
+    for number, key in enumerate(keys):
         try:
             photo = decode(fetch_photo(objects, key, max_bytes))
             check_proportions(photo)
         except PhotoRejected as error:
             notes.append(f"The preview photo {key.rpartition('/')[2]} was left out: {error}")
             continue
-        photos.append(to_tensor(resized(Image.fromarray(photo.rgb), PREVIEW_SIDE)))
+        photos[number] = to_tensor(resized(Image.fromarray(photo.rgb), PREVIEW_SIDE))
     return photos, notes

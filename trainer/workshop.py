@@ -256,9 +256,11 @@ class Workshop:
         """Return the shape of the net that a profile trains; a quick style has its backbone's."""
         return NetConfig(self._widths.get(order.profile, self._widths["light"]))
 
-    def _previews(self, order: TrainingOrder, studio: Studio) -> tuple[list[Tensor], list[str]]:
+    def _previews(
+        self, order: TrainingOrder, studio: Studio
+    ) -> tuple[dict[int, Tensor], list[str]]:
         if not order.previews:
-            return studio.held_out[:PREVIEWS], []
+            return dict(enumerate(studio.held_out[:PREVIEWS])), []
         return fetch_previews(
             self._objects, order.previews, decode=self._decode, max_bytes=self._max_photo_bytes
         )

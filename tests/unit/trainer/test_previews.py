@@ -22,6 +22,9 @@ class DistantNet(TransformNet):
 
 def test_photos_are_painted_where_the_net_is() -> None:
     net = DistantNet()
-    pictures = draw_previews(net, [torch.zeros(1, 3, 40, 50), torch.zeros(1, 3, 50, 40)])
+    pictures = draw_previews(net, {0: torch.zeros(1, 3, 40, 50), 2: torch.zeros(1, 3, 50, 40)})
     assert [photo.device.type for photo in net.seen] == ["meta", "meta"]
-    assert [picture[:2] for picture in pictures] == [b"\xff\xd8"] * 2
+    assert {number: picture[:2] for number, picture in pictures.items()} == {
+        0: b"\xff\xd8",
+        2: b"\xff\xd8",
+    }

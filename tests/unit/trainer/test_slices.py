@@ -461,6 +461,22 @@ def test_a_preview_photo_that_is_not_handed_out_is_left_out(make: MakeTrainer) -
     view = trainer.finish(trainer.submit(previews=["u/me.jpg", trainer.painting.key]))
     assert view.state is JobState.SUCCEEDED
     assert any("me.jpg was left out" in note for note in trainer.card().notes)
+    previews = [key for key in trainer.at.objects.objects if "/previews/stage-" in key]
+    assert {key.rpartition("/")[2] for key in previews} == {"1.jpg"}, "its place among the keys"
+
+
+def test_a_preview_photo_that_goes_meanwhile_leaves_the_others_their_numbers(
+    make: MakeTrainer,
+) -> None:
+    trainer = make()
+    trainer.at.objects.put("u/me.png", encoded(scene(90, 80), "PNG"))
+    job = trainer.submit(previews=["u/me.png", trainer.painting.key])
+    while 0 not in trainer.view(job).published:
+        trainer.worker(steps=2).work(job, "t")
+    trainer.at.objects.delete("u/me.png")
+    trainer.finish(job)
+    last = {key for key in trainer.at.objects.objects if "/previews/stage-1/" in key}
+    assert {key.rpartition("/")[2] for key in last} == {"1.jpg"}
 
 
 @pytest.mark.parametrize(
