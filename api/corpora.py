@@ -9,6 +9,7 @@ from api.problems import FieldError, InvalidFields
 from api.style_schemas import Corpus
 from infra import layout
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.tenants import corpus_command
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +37,14 @@ def choose_corpus(objects: ObjectStore, tenant: str, asked: str | None) -> str:
     names = [corpus.name for corpus in list_corpora(objects, tenant)]
     if asked is None and len(names) == 1:
         return names[0]
-    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(asked, names))])
+    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(asked, names, tenant))])
 
 
-def _advice(asked: str | None, names: list[str]) -> str:
+def _advice(asked: str | None, names: list[str], tenant: str) -> str:
     if not names:
         return (
             "there are no photos to learn on yet; prepare some with "
-            "`impasto corpus add NAME FOLDER`"
+            f"`{corpus_command('NAME', tenant)}`"
         )
     known = ", ".join(names)
     if asked is None:

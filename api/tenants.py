@@ -10,9 +10,7 @@ from pydantic import SecretStr
 
 from api.loopback import is_loopback
 from api.problems import Forbidden, Unauthorized
-
-#: The one tenant of a service without keys.
-DEFAULT_TENANT = "default"
+from infra.tenants import DEFAULT_TENANT
 
 
 def tenant_of(request: Request, keys: Mapping[str, SecretStr]) -> str:

@@ -1,6 +1,7 @@
 """Prepare photos that styles are learned on, and list what is prepared."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,13 +15,16 @@ from infra.errors import ImpastoError
 from infra.settings import at_home, load_settings
 from infra.stack.attach import attach
 from infra.storage.s3 import S3Store, connect_s3
+from infra.tenants import DEFAULT_TENANT
 from trainer.cli_console import console, fail
 from trainer.corpus import CorpusRejected
 from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation, Sources
-from trainer.shards import CorpusIndex, CorpusMissing, read_corpus_index
+from trainer.shards import CorpusIndex, CorpusMissing, SkippedPhoto, read_corpus_index
 
 #: What a corpus may be called: safe in a URL, an object key and a file name.
 CORPUS_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+#: Photos that are named where they are left out.
+NAMED: Final = 20
 #: How an album of the service is named in place of a folder.
 ALBUM: Final = "job:"
 
@@ -49,7 +53,7 @@ def add_command(
     photos: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Folder of photos, or job:ID of an album.")
     ],
-    tenant: Tenant = "default",
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Prepare photos as a corpus. Run again, it goes on behind the last finished shard.
 
@@ -62,11 +66,12 @@ def add_command(
         index = _prepare(objects, tenant, name, _sources(objects, tenant, photos))
     except (ImpastoError, OSError) as error:
         fail(str(error))
-    console.print(f"Corpus {name}: {_summary(index)}.")
+    owner = "" if tenant == DEFAULT_TENANT else f" of {tenant}"
+    console.print(f"Corpus {name}{owner}: {_summary(index)}.")
 
 
 @app.command("list")
-def list_command(tenant: Tenant = "default") -> None:
+def list_command(tenant: Tenant = DEFAULT_TENANT) -> None:
     """List the corpora that are whole."""
     try:
         objects = connect_s3(attach(load_settings()))
@@ -101,11 +106,20 @@ def _prepare(objects: S3Store, tenant: str, name: str, sources: Sources) -> Corp
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"preparing {name}", total=len(sources), skipped="")
 
-        def show(done: int, total: int, skipped: int) -> None:
-            note = f"{skipped} left out" if skipped else ""
+        told = 0
+
+        def show(done: int, total: int, skipped: Sequence[SkippedPhoto]) -> None:
+            nonlocal told
+            for photo in skipped[told:NAMED]:
+                bar.console.print(f"left out: {photo.name}: {photo.reason}", markup=False)
+            told = len(skipped)
+            note = f"{told} left out" if told else ""
             bar.update(task, completed=done, total=total, skipped=note)
 
-        return preparation.run(sources, show)
+        index = preparation.run(sources, show)
+        if told > NAMED:
+            bar.console.print(f"left out: {told - NAMED} more")
+        return index
 
 
 def _whole(objects: S3Store, tenant: str) -> list[CorpusIndex]:

@@ -36,8 +36,8 @@ LIMITS: Final = PixelLimits(max_megapixels=100.0)
 JSON: Final = "application/json"
 TAR: Final = "application/x-tar"
 
-#: Told how many sources of how many are through, and how many of them could not be used.
-OnProgress = Callable[[int, int, int], None]
+#: Told how many sources of how many are through, and those that could not be used.
+OnProgress = Callable[[int, int, Sequence[SkippedPhoto]], None]
 
 
 class Sources(Protocol):
@@ -152,19 +152,19 @@ class Preparation:
         self._name = name
 
     def run(
-        self, sources: Sources, on_progress: OnProgress = lambda _done, _all, _bad: None
+        self, sources: Sources, on_progress: OnProgress = lambda _done, _all, _skipped: None
     ) -> CorpusIndex:
         """Prepare every source and return what is in the corpus; safe to repeat.
 
         Raises CorpusRejected when no source could be used.
         """
         shards: list[ShardIndex] = []
-        skipped = 0
+        skipped: list[SkippedPhoto] = []
         with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="prepare") as pool:
             for start in range(0, len(sources), SHARD_PHOTOS):
                 wanted = range(start, min(start + SHARD_PHOTOS, len(sources)))
                 shards.append(self._shard(pool, len(shards), sources, wanted))
-                skipped += len(shards[-1].skipped)
+                skipped += shards[-1].skipped
                 on_progress(wanted.stop, len(sources), skipped)
         return self._finish(shards, skipped)
 
@@ -193,11 +193,11 @@ class Preparation:
         except (ObjectMissing, ValueError):
             return None
 
-    def _finish(self, shards: list[ShardIndex], skipped: int) -> CorpusIndex:
+    def _finish(self, shards: list[ShardIndex], skipped: Sequence[SkippedPhoto]) -> CorpusIndex:
         photos = sum(len(shard.photos) for shard in shards)
         if not photos:
             raise CorpusRejected(
-                f"None of {skipped} photos could be read; the first: {_why(shards)}"
+                f"None of {len(skipped)} photos could be read; the first: {_why(skipped)}"
             )
         files = [CorpusShard(sha256=s.sha256, bytes=s.bytes, photos=len(s.photos)) for s in shards]
         index = CorpusIndex(
@@ -205,7 +205,7 @@ class Preparation:
             side=SIDE,
             photos=photos,
             shards=len(shards),
-            skipped=skipped,
+            skipped=len(skipped),
             files=files,
         )
         key = layout.corpus_index(self._tenant, self._name)
@@ -267,6 +267,5 @@ def _packed(
     return index, body
 
 
-def _why(shards: list[ShardIndex]) -> str:
-    first = next((skipped for shard in shards for skipped in shard.skipped), None)
-    return f"{first.name}: {first.reason}" if first else "there was none."
+def _why(skipped: Sequence[SkippedPhoto]) -> str:
+    return f"{skipped[0].name}: {skipped[0].reason}" if skipped else "there was none."

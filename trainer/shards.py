@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from infra import layout
 from infra.errors import ImpastoError
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.tenants import corpus_command
 from trainer.corpus import CorpusRejected, KeptPhotos
 
 
@@ -117,7 +118,7 @@ class ShardCache:
 
     def _path(self, key: str, shard: CorpusShard) -> Path:
         path = self._folder / f"{shard.sha256}.tar"
-        if not path.exists():
+        if not path.exists() or path.stat().st_size != shard.bytes:  # cut off by a loss of power
             self._fetch(key, shard, path)
         self._kept[shard.sha256] = shard.bytes
         self._kept.move_to_end(shard.sha256)
@@ -187,5 +188,5 @@ def read_corpus_index(objects: ObjectStore, tenant: str, name: str) -> CorpusInd
         return CorpusIndex.model_validate_json(objects.get(layout.corpus_index(tenant, name)))
     except (ObjectMissing, ValueError) as error:
         raise CorpusMissing(
-            f"No corpus is called {name!r}; prepare one with `impasto corpus add {name} FOLDER`."
+            f"No corpus is called {name!r}; prepare one with `{corpus_command(name, tenant)}`."
         ) from error

@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from trainer.corpus_cli import app
+from infra.tenants import corpus_command
+from tests.fakes.storage import MemoryStore
+from tests.photos import encoded, scene
+from trainer.corpus_cli import NAMED, app
+from trainer.shards import CorpusMissing, read_corpus_index
 
 
 def refusal(*arguments: str) -> str:
@@ -52,3 +56,28 @@ def test_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_server_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "nonsense")
     assert "IMPASTO_S3_ENDPOINT" in refusal("list")
+
+
+@pytest.mark.parametrize("broken", [2, NAMED + 3])
+def test_photos_that_are_left_out_are_named_with_their_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int
+) -> None:
+    """The first of them; thousands would bury the rest."""
+    (tmp_path / "good.png").write_bytes(encoded(scene(300, 300), "PNG"))
+    for number in range(broken):
+        (tmp_path / f"broken-{number:02d}.jpg").write_text("no photo")
+    monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("trainer.corpus_cli.connect_s3", lambda _settings: MemoryStore())
+    result = CliRunner().invoke(app, ["add", "coco", str(tmp_path), "--tenant", "alice"])
+    told = " ".join(result.stderr.split())
+    assert result.exit_code == 0, result.output
+    assert told.count("left out: broken-") == min(broken, NAMED)
+    assert "left out: broken-01.jpg: " in told
+    assert ("left out: 3 more" in told) == (broken > NAMED)
+    assert f"Corpus coco of alice: 1 photos in 1 shards, {broken} could not be used" in told
+
+
+def test_the_advice_for_a_tenant_names_it() -> None:
+    assert corpus_command("coco", "default") == "impasto corpus add coco FOLDER"
+    with pytest.raises(CorpusMissing, match=r"impasto corpus add coco FOLDER --tenant alice"):
+        read_corpus_index(MemoryStore(), "alice", "coco")

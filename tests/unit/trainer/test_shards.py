@@ -5,7 +5,7 @@ import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +25,14 @@ from tests.fakes.storage import MemoryStore
 from trainer import corpus_prepare
 from trainer.corpus import CorpusRejected, CropSampler
 from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation
-from trainer.shards import CorpusMissing, ShardCache, ShardCorpus, ShardIndex, read_corpus_index
+from trainer.shards import (
+    CorpusMissing,
+    ShardCache,
+    ShardCorpus,
+    ShardIndex,
+    SkippedPhoto,
+    read_corpus_index,
+)
 
 
 class CountedSources(FolderSources):
@@ -67,7 +74,11 @@ def opened(objects: MemoryStore, folder: Path, limit: int = 1 << 30) -> ShardCor
 def test_a_folder_becomes_shards_of_256_and_an_index(many: Path, tmp_path: Path) -> None:
     objects = MemoryStore()
     seen: list[tuple[int, int, int]] = []
-    index = preparation(objects).run(FolderSources(many), lambda *now: seen.append(now))
+
+    def see(done: int, total: int, skipped: Sequence[SkippedPhoto]) -> None:
+        seen.append((done, total, len(skipped)))
+
+    index = preparation(objects).run(FolderSources(many), see)
     assert (index.photos, index.shards, index.skipped) == (599, 3, 1)
     assert seen == [(256, 600, 1), (512, 600, 1), (600, 600, 1)]
     assert read_corpus_index(objects, "t", "coco") == index
@@ -227,6 +238,16 @@ def test_the_cache_keeps_to_its_bound_and_the_photos_stay_the_same(
         assert np.array_equal(small.photo(at), large.photo(at))
         assert sum(path.stat().st_size for path in (tmp_path / "small").iterdir()) <= largest
     assert len(list((tmp_path / "large").iterdir())) == 3
+
+
+def test_a_cached_shard_that_was_cut_off_is_fetched_again(many: Path, tmp_path: Path) -> None:
+    """By a loss of power: the file is there, and its end is not."""
+    objects = MemoryStore()
+    preparation(objects).run(FolderSources(many))
+    photo = opened(objects, tmp_path / "cache").photo(255)
+    for path in (tmp_path / "cache").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert np.array_equal(opened(objects, tmp_path / "cache").photo(255), photo)
 
 
 def test_a_shard_that_was_changed_is_noticed(many: Path, tmp_path: Path) -> None:
