@@ -213,6 +213,8 @@ def picture_command(
 ) -> None:
     """Draw the painting, a photo, and the photo in the strongest stage, side by side."""
     card = StyleCard.read(style)
+    if not card.stages:
+        raise typer.BadParameter(f"{card.name} has no stage to draw: its training ended before.")
     net, _ = unpack((style / card.stages[-1].file).read_bytes())
     pictures = [to_tensor(read_picture(path, PICTURE_SIDE)) for path in (painting, photo)]
     save_sheet(triptych(pictures[0], pictures[1], net), out)

@@ -136,7 +136,7 @@ def _fitting(name: str, features: nn.Sequential, state: Mapping[str, Tensor]) ->
     fitting: dict[str, Tensor] = {}
     for key, expected in features.state_dict().items():
         found = state.get(f"features.{key}")
-        if found is None or found.shape != expected.shape:
+        if not isinstance(found, Tensor) or found.shape != expected.shape:
             raise WeightsRejected(
                 f"The weights found for {name} are another network's: they have no "
                 f"'features.{key}' of shape {tuple(expected.shape)}."

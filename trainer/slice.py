@@ -91,8 +91,8 @@ def problem(claim: ClaimedTraining, error: Exception) -> Problem:
     if is_out_of_memory(error):
         return Problem(
             type="training-too-large-for-memory",
-            detail="The training needs more memory than this trainer has; use a smaller batch, "
-            "crop or profile.",
+            detail="The training needs more memory than this trainer has; use the profile 'light' "
+            "or 'quick', or a machine with more.",
         )
     incident = secrets.token_hex(4)
     log.error("training failed by a bug", job_id=claim.spec.id, incident=incident, exc_info=error)

@@ -9,7 +9,10 @@ in its cache nor refuse pickles with code in them, so its files are read here li
 import hashlib
 import pickle
 import re
+import socket
 import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +27,8 @@ from trainer.vision import models
 
 #: What a setting begins with that names a place in the bucket: `s3:weights`.
 BUCKET: Final = "s3:"
+#: Seconds after which a download that brings nothing is given up.
+SILENCE_SECONDS: Final = 30.0
 #: How torchvision names its files: the first eight digits of the file's SHA-256.
 _HASHED: Final = re.compile(r".*-([0-9a-f]{8})\.pth")
 _SUFFIXES: Final = (".safetensors", ".pth")
@@ -81,7 +86,8 @@ class WeightsSource:
             raise WeightsMissing(self._advice(name, path, reason))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=_named_hash(path))
+            with _silence_ends():
+                torch.hub.download_url_to_file(url, str(path), hash_prefix=_named_hash(path))
         except (OSError, RuntimeError) as error:
             reason = f"could not be downloaded ({error})"
             raise WeightsMissing(self._advice(name, path, reason)) from error
@@ -98,6 +104,20 @@ class WeightsSource:
         if self._folder is None:
             return "into a folder of your choice and set IMPASTO_LOSS_WEIGHTS to that folder"
         return f"into {self._folder}, the folder that IMPASTO_LOSS_WEIGHTS names"
+
+
+@contextmanager
+def _silence_ends() -> Generator[None]:
+    """End connections that are made meanwhile once they are silent for SILENCE_SECONDS.
+
+    PyTorch's download waits for ever, and so would the training and all that come after it.
+    """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def in_bucket(setting: Path | None) -> bool:
@@ -224,7 +244,7 @@ def _check_hash(path: Path) -> None:
     """Hold a file to the hash in its name or beside it; raises WeightsRejected."""
     beside = _beside(path, "sha256")
     if beside.exists():
-        words = beside.read_text().split()
+        words = beside.read_text(errors="replace").split()
         expected = words[0].lower() if words else "nothing"
     else:
         expected = _named_hash(path)

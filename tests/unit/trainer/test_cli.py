@@ -10,11 +10,13 @@ import torch
 
 from infra.errors import ServiceUnavailable
 from trainer import backbone_cli, cli
+from trainer.card import StyleCard
 from trainer.card_commands import reproduce_line
 from trainer.cli_options import read_loss_network
 from trainer.weights import WeightsMissing
 
 BRACKETS = "[/nope]"
+STYLES = Path(__file__).resolve().parents[3] / "infra" / "styles"
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +114,17 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
     assert told[:5] == ["python", "-m", "trainer", "reproduce", "my styles/a"]
     assert options["--painting"] == "/else where/my monet.jpg"
     assert (options["--stage"], options["--photos"], told[-1]) == ("1", "photos", "--fast")
+
+
+def test_a_style_without_a_stage_has_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a training leaves it that diverged in its first stage."""
+    card = StyleCard.read(STYLES / "water-lilies")
+    card.model_copy(update={"stages": []}).write(tmp_path)
+    files = ["--painting", "p.jpg", "--photo", "p.jpg", "--out", str(tmp_path / "x.jpg")]
+    monkeypatch.setattr(sys, "argv", ["trainer", "picture", str(tmp_path), *files])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "no stage to draw" in " ".join(capsys.readouterr().err.split())

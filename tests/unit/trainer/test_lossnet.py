@@ -68,6 +68,12 @@ def test_a_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
         WeightsSource(folder=tmp_path).state_dict("squeezenet1_1")
 
 
+def test_a_state_dict_of_other_things_than_tensors_is_refused(tmp_path: Path) -> None:
+    torch.save({"features.0.weight": [1.0]}, tmp_path / "squeezenet1_1.pth")
+    with pytest.raises(WeightsRejected, match="another network's"):
+        load_loss_network("squeezenet1_1", WeightsSource(folder=tmp_path))
+
+
 def test_missing_weights_say_what_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

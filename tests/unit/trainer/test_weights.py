@@ -1,6 +1,7 @@
 """Weights of loss networks: where they come from, and that they are whole."""
 
 import hashlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def test_a_file_is_held_to_the_hash_beside_it(tmp_path: Path) -> None:
     WeightsSource(folder=tmp_path).state_dict("vgg16")
     beside.write_text("0" * 64)
     with pytest.raises(WeightsRejected, match="should begin with 0000"):
+        WeightsSource(folder=tmp_path).state_dict("vgg16")
+
+
+def test_a_hash_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    safetensors.torch.save_file(STATE, tmp_path / "vgg16.safetensors")
+    (tmp_path / "vgg16.safetensors.sha256").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WeightsRejected, match="is damaged"):
         WeightsSource(folder=tmp_path).state_dict("vgg16")
 
 
@@ -248,3 +256,17 @@ def test_a_download_that_is_not_allowed_is_not_tried(
 def test_a_folder_is_a_folder(tmp_path: Path) -> None:
     assert not isinstance(weights_source(tmp_path, MemoryStore(), tmp_path), BucketWeights)
     assert not isinstance(weights_source(None, MemoryStore(), tmp_path), BucketWeights)
+
+
+def test_a_download_that_stalls_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes the connection and says nothing."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("trainer.weights.SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr("urllib.request._opener", None)  # it would keep an earlier test's proxy
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(WeightsMissing, match="timed out"):
+            WeightsSource(folder=None).state_dict("vgg19")
+    assert socket.getdefaulttimeout() is None
