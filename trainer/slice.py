@@ -91,8 +91,8 @@ def problem(claim: ClaimedTraining, error: Exception) -> Problem:
     if is_out_of_memory(error):
         return Problem(
             type="training-too-large-for-memory",
-            detail="The training needs more memory than this trainer has; use the profile 'light' "
-            "or 'quick', or a machine with more.",
+            detail="The training needs more memory than this trainer has; use the profile 'light', "
+            "or a smaller loss network such as squeezenet1_1.",
         )
     incident = secrets.token_hex(4)
     log.error("training failed by a bug", job_id=claim.spec.id, incident=incident, exc_info=error)

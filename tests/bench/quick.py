@@ -140,7 +140,9 @@ def teach(
         recipe=replace(recipe, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE),
     )
     studio = QuickStudio(laboratory.studio(quick).order, laboratory.network, over)
-    folder = out / f"quick-{name}"
+    # One of its own for each way to train it: a folder is not trained into otherwise.
+    ways = hashlib.sha256(f"{quick} {over.sha256}".encode()).hexdigest()[:8]
+    folder = out / f"quick-{name}-{ways}"
     card = train(studio, folder, base=studio.stage_zero(), clock=time.process_time)
     last, seconds = card.stages[-1], sum(stage.seconds for stage in card.stages)
     measured = Measured(**last.held_out.model_dump())
