@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from infra.deployment import Deployment, connect
 from infra.doctor.finding import Finding, Part
@@ -14,6 +15,9 @@ from infra.doctor.s3_checks import S3Checks
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
 from infra.storage.s3 import s3_client
+
+#: Says that a look ended before its time.
+CUT_OFF: Final = "check-cut-off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,9 @@ def examine(
     left = list(_findings(deployment, clock)) if repairs else found
     still = {(finding.check, finding.about) for finding in left}
     gone = [finding for finding in found if (finding.check, finding.about) not in still]
-    return [*(Examined(each, True) for each in gone), *(Examined(each, False) for each in left)]
+    # A second look that was cut off has not seen that they are gone.
+    seen = all(finding.check != CUT_OFF for finding in left)
+    return [*(Examined(each, seen) for each in gone), *(Examined(each, False) for each in left)]
 
 
 def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -67,7 +73,7 @@ def _as_far_as_possible(part: Part, checks: Iterator[Finding]) -> Iterator[Findi
         yield from checks
     except ServiceUnavailable as error:
         yield Finding(
-            check="check-cut-off",
+            check=CUT_OFF,
             about=part,
             part=part,
             detail=f"The look at {part} ended before its time: {error.detail}",

@@ -5,6 +5,7 @@ are not of our layout are the user's own and never looked at.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from infra import layout
 from infra.doctor.finding import Finding
+from infra.errors import ServiceUnavailable
 from infra.jobs.manifest import Manifest
 from infra.jobs.markers import ended_markers
 from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore, ObjectUnavailable
@@ -92,7 +94,8 @@ def _finding(kind: str, keys: list[str], remove: Callable[[str], None]) -> Itera
 
     def repair() -> None:
         for key in keys:
-            remove(key)
+            with suppress(ServiceUnavailable):  # one that cannot be removed is found again
+                remove(key)
 
     yield Finding(
         check="orphan",

@@ -14,6 +14,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 )
 
 from infra.doctor.finding import Finding
+from infra.errors import ServiceUnavailable
 from infra.storage.s3 import S3Client, S3Store
 from infra.storage.s3_errors import error_code, error_status
 
@@ -122,6 +123,8 @@ def _trouble(step: Callable[[], bool]) -> str | None:
         return None if step() else "it gives something else"
     except ClientError as error:
         return error_code(error)
+    except ServiceUnavailable as error:
+        return error.detail
     except (BotoCoreError, OSError) as error:
         return f"{type(error).__name__}: {error}"
 

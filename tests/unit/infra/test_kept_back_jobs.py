@@ -1,14 +1,18 @@
 """A job of which S3 keeps an object back is told about, and stands in no other job's way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from infra import layout
+from infra.deployment import Deployment
+from infra.doctor import examination
+from infra.doctor.finding import Finding
 from infra.doctor.orphans import Orphans
 from infra.errors import ServiceUnavailable
 from infra.jobs.sweep import SURVEY_SECONDS
 from infra.jobs.timing import DAY_SECONDS
+from infra.settings import Settings
 from infra.storage.port import ObjectUnavailable
 from tests.fakes.service import TENANT, FakeDeployment, done
 from tests.unit.infra.test_damaged_jobs import examined, finished, forgotten
@@ -150,3 +154,39 @@ def test_a_removal_that_was_cut_off_is_an_orphan_where_nobody_finishes_it(expiri
         assert finding.repair
         finding.repair()
         assert list(world.objects.list(layout.job_prefix(TENANT, job))) == []
+
+
+def test_an_orphan_that_cannot_be_removed_leaves_the_others_to_be() -> None:
+    world = Locked()
+    entries = [layout.newest_entry(TENANT, world.jobs.new_job_id()) for _ in range(2)]
+    for entry in entries:
+        world.objects.put(entry, b"")
+    world.locked = min(entries)
+    [finding] = Orphans(world.objects, expiring=True).run()
+    assert finding.repair
+    finding.repair()
+    assert [info.key for info in world.objects.list("")] == [world.locked]
+
+
+def test_a_look_that_is_cut_off_says_so_and_repairs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a second look did not come to may be there still."""
+    orphan = Finding(
+        check="orphan", part="objects", detail="Here.", advice="Repair.", repair=lambda: None
+    )
+    looks = iter([[orphan], []])
+
+    def look(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Finding]:
+        def checks() -> Iterator[Finding]:
+            yield from next(looks)
+            raise ServiceUnavailable("S3 answered AccessDenied (in this test).")
+
+        return examination._as_far_as_possible("objects", checks())
+
+    monkeypatch.setattr(examination, "connect", lambda _settings: None)
+    monkeypatch.setattr(examination, "_findings", look)
+    found = examination.examine(Settings(), repair=True)
+    told = {(each.finding.check, each.repaired) for each in found}
+    assert told == {("orphan", False), ("check-cut-off", False)}
+    assert any("AccessDenied" in each.finding.detail for each in found)
