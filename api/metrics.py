@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from http import HTTPMethod
 from itertools import groupby
 from operator import attrgetter
 
@@ -91,8 +92,10 @@ class _Requests:
         seconds = time.perf_counter() - g.began
         # The rule, not the path: a label for every job would never end.
         route = request.url_rule.rule if request.url_rule else "none"
-        self._count.labels(request.method, route, response.status_code).inc()
-        self._seconds.labels(request.method, route).observe(seconds)
+        # Nor would one for every method that a client makes up.
+        method = request.method if request.method in HTTPMethod.__members__ else "other"
+        self._count.labels(method, route, response.status_code).inc()
+        self._seconds.labels(method, route).observe(seconds)
         # What machines ask every few seconds would drown the rest.
         speak = log.debug if route in QUIET and response.status_code < 300 else log.info
         speak(

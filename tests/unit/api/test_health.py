@@ -85,6 +85,16 @@ def test_metrics_show_what_every_process_counted(client: FlaskClient, world: Wor
     )
 
 
+def test_methods_that_nobody_knows_are_counted_as_one(client: FlaskClient) -> None:
+    """A counter lives as long as the process, and anyone may make up methods."""
+    for method in ("BREW", "WHEN", "PUT"):
+        client.open("/v1/jobs", method=method)
+    text = client.get("/metrics").text
+    assert "BREW" not in text
+    assert 'impasto_http_requests_total{method="other",route="none",status="405"} 2.0' in text
+    assert 'impasto_http_requests_total{method="PUT",route="none",status="405"} 1.0' in text
+
+
 def test_metrics_survive_a_redis_that_is_down(client: FlaskClient, world: World) -> None:
     world.records.down = True
     text = client.get("/metrics").text
