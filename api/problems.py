@@ -8,7 +8,7 @@ from typing import cast
 import structlog
 from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from infra.errors import ImpastoError, InvalidRequest, QueueFull, StyleMissing
 
@@ -148,8 +148,14 @@ def render(error: ImpastoError) -> Response:
 def install(app: Flask) -> None:
     """Make every error of the app a problem."""
     app.register_error_handler(ImpastoError, render)
+    app.register_error_handler(ClientDisconnected, _render_unreadable)
     app.register_error_handler(HTTPException, _render_http)
     app.register_error_handler(Exception, _render_unexpected)
+
+
+def _render_unreadable(_error: ClientDisconnected) -> Response:
+    """Render what Werkzeug makes of an OSError while it reads a body."""
+    return render(MalformedRequest("The body is damaged, or broke off. Send it again."))
 
 
 def _render_http(error: HTTPException) -> Response:

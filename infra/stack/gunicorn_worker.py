@@ -9,8 +9,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from errno import ECONNRESET
 from socket import socket
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
+from gunicorn.http.errors import ParseException
 from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -97,6 +98,32 @@ def _seconds_until(moment: float) -> float:
     return left
 
 
+class Reader(Protocol):
+    """What gunicorn takes the bytes of a body out of a connection with."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer at the end alone."""
+        ...
+
+
+class BodyReader:
+    """Reads a body for an app that does not know gunicorn.
+
+    gunicorn's errors about damaged chunks are no OSError, and an app would take them for its own
+    fault. To it the connection broke; ConnectionResetError says so to gunicorn as well.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer at the end alone; raises OSError."""
+        try:
+            return self._reader.read(size)
+        except ParseException as error:
+            raise ConnectionResetError(ECONNRESET, "The body is damaged.") from error
+
+
 class PatientWorker(ThreadWorker):
     """gunicorn's thread worker over connections whose clients may not be silent for ever."""
 
@@ -122,6 +149,8 @@ class PatientWorker(ThreadWorker):
         """Serve a request whose header is there."""
         if isinstance(conn.sock, ClientSocket):
             conn.sock.header_is_there()
+        body = cast("Any", req.body)  # gunicorn's readers have no type in common
+        body.reader = BodyReader(body.reader)
         return super().handle_request(req, conn)
 
     def _end(self, client: ClientSocket) -> None:

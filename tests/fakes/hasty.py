@@ -21,8 +21,12 @@ class HastyWorker(PatientWorker):
 
 
 def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer how many bytes the body has; /large gets many."""
-    size = len(environ["wsgi.input"].read())
-    answer = bytes(LARGE) if environ["PATH_INFO"] == "/large" else str(size).encode()
+    """Answer how many bytes the body has, or that it cannot be read; /large gets many."""
+    try:
+        answer = str(len(environ["wsgi.input"].read())).encode()
+    except OSError:
+        answer = b"unreadable"
+    if environ["PATH_INFO"] == "/large":
+        answer = bytes(LARGE)
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]

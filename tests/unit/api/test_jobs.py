@@ -257,6 +257,22 @@ def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: 
     assert set(world.objects.objects) == before
 
 
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize("framing", [{"wsgi.input_terminated": True}, {"CONTENT_LENGTH": "9"}])
+def test_body_that_cannot_be_read_is_malformed(
+    client: FlaskClient, kind: str, framing: dict[str, object]
+) -> None:
+    """That is how the server tells of a connection that broke, or a damaged chunk."""
+
+    class Broken:
+        def read(self, size: int, /) -> bytes:
+            raise ConnectionResetError
+
+    environ = {"wsgi.input": Broken(), **framing}
+    response = client.post("/v1/jobs", content_type=kind, environ_overrides=environ)
+    assert slug(response, 400) == "malformed-request"
+
+
 @pytest.mark.parametrize("key", ["x" * 1025, "é" * 513, "😀" * 257, "\ud800.jpg"])
 def test_key_that_s3_cannot_hold_is_refused(client: FlaskClient, key: str) -> None:
     """Counted in bytes, as S3 counts; half a character cannot be written in UTF-8 at all."""

@@ -147,6 +147,24 @@ def test_clients_that_do_not_hang_up_do_not_keep_others_waiting(server: Server) 
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        pytest.param(b"zz\r\nab\r\n0\r\n\r\n", id="size"),
+        pytest.param(b"2;\x01\r\nab\r\n0\r\n\r\n", id="extension"),
+        pytest.param(b"2\r\nabXX0\r\n\r\n", id="end of a chunk"),
+        pytest.param(b"2\r\nab\r\n0\r\nBad\x01: 1\r\n\r\n", id="trailer"),
+    ],
+)
+def test_damaged_chunks_are_a_broken_connection_to_the_app(chunks: bytes, server: Server) -> None:
+    """WSGI knows no other error that is the client's, and this one the app answers."""
+    with server.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(chunks)
+        with client.makefile("rb") as answer:
+            assert answer.read().endswith(b"\r\n\r\nunreadable")
+
+
 def test_silence_is_no_error_of_ours(server: Server) -> None:
     """The log is for what somebody should look at."""
     log = server.log.read_text()
