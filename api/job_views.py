@@ -34,6 +34,10 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
             "that lead out of it, links, encrypted files, or files that unpack to far too much."
         ),
         **QUEUE_FULL,
+        503: problem(
+            "`service-unavailable`: Redis or S3 does not answer, or the server's disk for uploads "
+            "is full; `Retry-After` says when to try again."
+        ),
     },
     body=submission_body(),
 )

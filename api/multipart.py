@@ -7,8 +7,10 @@ last one is there, and its decoder (3.1) adds a stray CR to a part where a read 
 boundary's own line. This one hands a photo over, whole, and forgets it before it reads the next.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EDQUOT, EFBIG, ENOSPC
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
@@ -17,7 +19,7 @@ from werkzeug.http import parse_options_header
 
 from api.problems import MalformedRequest
 from api.zip_directory import ZIP_BEGINNINGS
-from infra.errors import AlbumTooLarge
+from infra.errors import AlbumTooLarge, ServiceUnavailable
 
 #: Bytes read from the client at a time.
 READ_BYTES = 256 * 1024
@@ -26,6 +28,8 @@ SPOOL_BYTES = 4 * 1024 * 1024
 #: Bytes that a text field, and a part's headers, may have.
 MAX_FIELD_BYTES = 64 * 1024
 
+#: What the system says where a file cannot grow: the disk is full, a quota or a limit is reached.
+_FULL = {ENOSPC, EDQUOT, EFBIG}
 _DAMAGED = "The multipart body is damaged, or broke off before its end. Send it again."
 
 
@@ -70,7 +74,8 @@ def read_parts(
 
     Raises MalformedRequest where the body breaks the format or breaks off, AlbumTooLarge (naming
     the file) when a file has more than `max_file_bytes` or an archive more than
-    `max_archive_bytes`; for an archive, while it is read.
+    `max_archive_bytes`; for an archive, while it is read. Raises ServiceUnavailable where the disk
+    has no room for a photo.
     """
     body = _Body(stream, boundary)
     for _ in body.content():  # a preamble means nothing
@@ -91,10 +96,23 @@ def read_parts(
             for _ in limited:  # what its reader left
                 pass
             continue
-        with SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
+        with _telling_full_disk(), SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
             file.writelines(_limited(filename, content, max_file_bytes))
             file.seek(0)
             yield FilePart(name, filename, cast("BinaryIO", file))
+
+
+@contextmanager
+def _telling_full_disk() -> Generator[None]:
+    """Stand around a temporary file, whose closing may be what finds no room."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise ServiceUnavailable(
+            "The server's disk for uploads is full. Try again later, or with smaller photos."
+        ) from error
 
 
 class _Body:

@@ -130,7 +130,7 @@ class QueueFull(ImpastoError):
 
 
 class ServiceUnavailable(ImpastoError):
-    """Redis or S3 cannot be reached; nothing was accepted."""
+    """Redis or S3 cannot be reached, or there is no room; nothing was accepted."""
 
     type = "service-unavailable"
     title = "A part of the service cannot be reached."

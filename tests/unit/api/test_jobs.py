@@ -1,6 +1,7 @@
 """Jobs over HTTP, from submission to the end."""
 
 import io
+import resource
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.multipart import FilePart, TextPart
+from api.multipart import SPOOL_BYTES, FilePart, TextPart
 from api.problems import InvalidFields
 from api.uploads import submit_upload
 from infra import layout
@@ -254,6 +255,30 @@ def test_body_that_breaks_off_leaves_nothing_behind(client: FlaskClient, world: 
     )
     response = client.post("/v1/jobs", data=body, content_type="multipart/form-data; boundary=x")
     assert slug(response, 400) == "malformed-request"
+    assert set(world.objects.objects) == before
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Let no file of this process grow beyond a megabyte."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * 1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_disk_that_is_full_is_a_problem_and_leaves_nothing_behind(
+    full_disk: None, client: FlaskClient, world: World
+) -> None:
+    """The first photo lies in the bucket already; the second is too large to stay in memory."""
+    before = set(world.objects.objects)
+    head = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.jpg"\r\n\r\n'
+    body = b"\r\n".join([head + b"small", head + bytes(SPOOL_BYTES + 1), b"--x--\r\n"])
+    response = client.post("/v1/jobs", data=body, content_type="multipart/form-data; boundary=x")
+    details = problem(response, 503)
+    assert details["type"] == "urn:impasto:problem:service-unavailable"
+    assert "disk" in details["detail"]
+    assert int(response.headers["Retry-After"]) > 0
     assert set(world.objects.objects) == before
 
 
