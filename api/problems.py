@@ -38,7 +38,10 @@ class ProblemDetails(BaseModel):
     title: str = Field(description="The kind of problem in one sentence, always the same.")
     status: int = Field(description="HTTP status code.")
     detail: str = Field(description="What happened this time, and what to do about it.")
-    instance: str = Field(description="Path of the request.")
+    instance: str | None = Field(
+        default=None,
+        description="Path of the request; missing where the server could not read so far.",
+    )
     errors: list[FieldError] | None = Field(
         default=None, description="The single mistakes, where the request is not valid."
     )

@@ -6,14 +6,16 @@ front, so as many clients as there are threads, each silent in the middle of a r
 
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import ECONNRESET
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 from gunicorn.http.errors import ParseException
-from gunicorn.util import close_graceful
+from gunicorn.util import close_graceful, write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from infra.stack.refusals import UnsentAnswer, problem_answer
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -152,6 +154,19 @@ class PatientWorker(ThreadWorker):
         body = cast("Any", req.body)  # gunicorn's readers have no type in common
         body.reader = BodyReader(body.reader)
         return super().handle_request(req, conn)
+
+    def handle_error(
+        self,
+        req: "Request | None",
+        client: socket,
+        addr: Any,  # noqa: ANN401  (gunicorn's stubs keep its type to themselves)
+        exc: BaseException,
+    ) -> None:
+        """Answer a request that no app gets to see; gunicorn logs it and chooses the status."""
+        unsent = UnsentAnswer()
+        super().handle_error(req, cast("socket", unsent), addr, exc)
+        with suppress(OSError):  # who sent such a request may have gone
+            write_nonblock(client, problem_answer(unsent.status, exc))
 
     def _end(self, client: ClientSocket) -> None:
         if client.gone:

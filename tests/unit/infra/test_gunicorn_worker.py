@@ -1,5 +1,6 @@
 """A client that falls silent takes a thread of the API for a moment, not for ever."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -7,13 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from infra.stack.ports import LOOPBACK, free_port
+from infra.stack.refusals import MAX_DETAIL_LENGTH
 from tests.fakes.hasty import LARGE, HastyWorker
 from tests.integration.live_stack import wait_until
 
@@ -21,6 +23,7 @@ THREADS = 2
 ROOT = Path(__file__).parents[3]
 #: Seconds within which all threads are free again, and somebody else is answered.
 SOON = 3 * max(HastyWorker.header_seconds, HastyWorker.idle_seconds)
+_TOO_LARGE = "request-header-fields-too-large"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -163,6 +166,38 @@ def test_damaged_chunks_are_a_broken_connection_to_the_app(chunks: bytes, server
         client.sendall(chunks)
         with client.makefile("rb") as answer:
             assert answer.read().endswith(b"\r\n\r\nunreadable")
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status", "kind"),
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000, 431, _TOO_LARGE, id="long header"),
+        pytest.param(b"GET / HTTP/1.1" + b"\r\nX: 1" * 200, 431, _TOO_LARGE, id="many headers"),
+        pytest.param(b"GET /" + b"a" * 9000 + b" HTTP/1.1", 414, "request-uri-too-long", id="path"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: abc", 400, "bad-request", id="no length"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3",
+            *(400, "bad-request"),
+            id="two lengths",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: zip", 501, "not-implemented", id="coding"
+        ),
+    ],
+)
+def test_request_that_gunicorn_refuses_is_answered_with_a_problem(
+    request_head: bytes, status: int, kind: str, server: Server
+) -> None:
+    with server.connect() as client:
+        client.sendall(request_head + b"\r\n\r\n")
+        answer = HTTPResponse(client)
+        answer.begin()
+        details = json.load(answer)
+        assert client.recv(1) == b""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.status == details["status"] == status
+    assert details["type"] == f"urn:impasto:problem:{kind}"
+    assert len(details["detail"]) <= MAX_DETAIL_LENGTH
 
 
 def test_silence_is_no_error_of_ours(server: Server) -> None:
