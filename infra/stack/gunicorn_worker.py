@@ -1,7 +1,8 @@
 """What gunicorn serves the API with: threads, none of which waits for a client for ever.
 
 gunicorn's own thread worker reads and writes without a limit of time and leaves that to a proxy in
-front, so as many clients as there are threads, each silent in the middle of a request, stop it.
+front, so as many clients as there are threads, each silent in the middle of a request, or with a
+byte now and then, stop it.
 """
 
 import time
@@ -15,6 +16,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.util import close_graceful, write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from infra.stack.pace import Pace
 from infra.stack.refusals import UnsentAnswer, problem_answer
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 HEADER_SECONDS: Final = 10.0
 #: Seconds without a single byte, sent or taken, after which a client is given up.
 IDLE_SECONDS: Final = 30.0
+#: Seconds of waiting for a client after which it is looked at how much came of them, and again
+#: after as many more.
+PACE_SECONDS: Final = 60.0
+#: Bytes that a client must send, or take, in each of them on average: an eighth of 64 kbit/s.
+MIN_BYTES_PER_SECOND: Final = 1024
 #: Seconds that a client may take to hang up when its connection ends; closed at once, it might not
 #: get to read the answer.
 LINGER_SECONDS: Final = 2.0
@@ -34,21 +41,24 @@ LINGER_SECONDS: Final = 2.0
 class ClientSocket(socket):
     """A connection to a client. Where gunicorn would block, it waits `idle_seconds` for a byte.
 
-    A client that is given up has hung up, as far as gunicorn is told (ConnectionResetError): that
-    ends its connection, and is no error to be logged.
+    Nor does it wait on for one that sends or takes bytes, but does not keep `pace`. A client that
+    is given up has hung up, as far as gunicorn is told (ConnectionResetError): that ends its
+    connection, and is no error to be logged.
     """
 
-    idle_seconds: float = IDLE_SECONDS
+    idle_seconds: float
+    pace: Pace
     #: Whether the client was given up.
     gone: bool = False
     #: Moment of the monotonic clock at which the header must be there; None while none is read.
     _header_due: float | None = None
 
     @classmethod
-    def taking_over(cls, client: socket, idle_seconds: float) -> Self:
+    def taking_over(cls, client: socket, idle_seconds: float, pace: Pace) -> Self:
         """Return the connection of a socket, which loses it."""
         taken = cls(client.family, client.type, client.proto, client.detach())
         taken.idle_seconds = idle_seconds
+        taken.pace = pace
         return taken
 
     def await_header(self, seconds: float) -> None:
@@ -58,6 +68,7 @@ class ClientSocket(socket):
     def header_is_there(self) -> None:
         """Let what is received from now on be a body, which may take its time."""
         self._header_due = None
+        self.pace.restart()
         self.setblocking(True)
 
     def setblocking(self, flag: bool, /) -> None:
@@ -66,14 +77,17 @@ class ClientSocket(socket):
             self.settimeout(self.idle_seconds if flag else 0)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """Return some bytes; raises ConnectionResetError when none come in time."""
+        """Return some bytes; raises ConnectionResetError when none, or too few, come in time."""
         with self._giving_up():
             if self._header_due is not None:
                 self.settimeout(_seconds_until(self._header_due))
-            return super().recv(bufsize, flags)
+            begun = time.monotonic()
+            taken = super().recv(bufsize, flags)
+            self.pace.count(len(taken), time.monotonic() - begun)
+        return taken
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
-        """Send all bytes; raises ConnectionResetError when none is taken in time.
+        """Send all bytes; raises ConnectionResetError when none, or too few, are taken in time.
 
         Python's own would count the time of all of them together, and a large photo on a slow way
         may take any.
@@ -81,7 +95,10 @@ class ClientSocket(socket):
         left = memoryview(data)
         with self._giving_up():
             while left:
-                left = left[self.send(left, flags) :]
+                begun = time.monotonic()
+                sent = self.send(left, flags)
+                self.pace.count(sent, time.monotonic() - begun)
+                left = left[sent:]
 
     @contextmanager
     def _giving_up(self) -> Generator[None]:
@@ -89,7 +106,7 @@ class ClientSocket(socket):
             yield
         except TimeoutError as error:
             self.gone = True
-            raise ConnectionResetError(ECONNRESET, "The client fell silent.") from error
+            raise ConnectionResetError(ECONNRESET, "The client was given up.") from error
 
 
 def _seconds_until(moment: float) -> float:
@@ -127,18 +144,21 @@ class BodyReader:
 
 
 class PatientWorker(ThreadWorker):
-    """gunicorn's thread worker over connections whose clients may not be silent for ever."""
+    """gunicorn's thread worker over connections whose clients may not keep it waiting for ever."""
 
     header_seconds = HEADER_SECONDS
     idle_seconds = IDLE_SECONDS
     linger_seconds = LINGER_SECONDS
+    pace_seconds = PACE_SECONDS
+    min_bytes_per_second = MIN_BYTES_PER_SECOND
 
     def handle(self, conn: TConn) -> bool:
         """Serve a request, in a thread of the pool; returns whether the connection is kept."""
         if self.cfg.is_ssl:  # TLS takes the socket over; it is not what the stack does
             return super().handle(conn)
         if not isinstance(conn.sock, ClientSocket):
-            conn.sock = ClientSocket.taking_over(conn.sock, self.idle_seconds)
+            pace = Pace(seconds=self.pace_seconds, bytes_per_second=self.min_bytes_per_second)
+            conn.sock = ClientSocket.taking_over(conn.sock, self.idle_seconds, pace)
         conn.sock.await_header(self.header_seconds)
         kept = super().handle(conn)
         if not kept:

@@ -18,6 +18,8 @@ class HastyWorker(PatientWorker):
     header_seconds = 0.6
     idle_seconds = 0.6
     linger_seconds = 0.3
+    pace_seconds = 0.6
+    min_bytes_per_second = 1000
 
 
 def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -22,7 +22,7 @@ from tests.integration.live_stack import wait_until
 THREADS = 2
 ROOT = Path(__file__).parents[3]
 #: Seconds within which all threads are free again, and somebody else is answered.
-SOON = 3 * max(HastyWorker.header_seconds, HastyWorker.idle_seconds)
+SOON = 3 * max(HastyWorker.header_seconds, HastyWorker.idle_seconds, HastyWorker.pace_seconds)
 _TOO_LARGE = "request-header-fields-too-large"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -82,12 +82,20 @@ def test_clients_that_fall_silent_do_not_keep_others_waiting(
         assert server.answers()
 
 
-def test_header_that_trickles_is_not_waited_for(server: Server) -> None:
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nX-Slow: ", id="header"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", id="body"),
+        pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n", id="chunk"),
+    ],
+)
+def test_request_that_trickles_is_not_waited_for(beginning: bytes, server: Server) -> None:
     """A byte now and then is no silence, and may go on for ever."""
     with ExitStack() as slow:
         clients = [slow.enter_context(server.connect()) for _ in range(THREADS)]
         for client in clients:
-            client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+            client.sendall(beginning)
         trickle = Thread(target=_trickle, args=(clients,))
         trickle.start()
         assert server.answers()
@@ -104,18 +112,21 @@ def _trickle(clients: list[socket.socket]) -> None:
 
 
 def test_slow_upload_is_taken_whole(server: Server) -> None:
-    """It may take any time, as long as bytes come."""
+    """It may take any time, as long as it keeps pace."""
+    pause = HastyWorker.idle_seconds / 4
+    piece = bytes(int(2 * HastyWorker.min_bytes_per_second * pause))
+    pieces = int(3 * HastyWorker.pace_seconds / pause)
     with server.connect() as client:
-        client.sendall(b"POST / HTTP/1.0\r\nContent-Length: 6\r\n\r\n")
-        for _ in range(6):
-            time.sleep(HastyWorker.idle_seconds / 4)
-            client.sendall(b"x")
+        client.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (pieces * len(piece)))
+        for _ in range(pieces):
+            time.sleep(pause)
+            client.sendall(piece)
         with client.makefile("rb") as answer:
-            assert answer.read().endswith(b"\r\n\r\n6")
+            assert answer.read().endswith(b"\r\n\r\n%d" % (pieces * len(piece)))
 
 
 def test_slow_reader_gets_everything(server: Server) -> None:
-    """As long as it takes bytes, an answer may take any time."""
+    """As long as it keeps pace, an answer may take any time."""
     with server.connect() as client:
         client.sendall(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
         begun, taken = time.monotonic(), 0
