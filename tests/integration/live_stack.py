@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -71,8 +72,11 @@ class LiveStack:
         return process.pid if process and running else None
 
     def children(self, name: str) -> list[psutil.Process]:
-        """What a program started, recursively."""
-        return psutil.Process(self.pid(name)).children(recursive=True)
+        """What a program started, recursively; nothing where it has just ended."""
+        try:
+            return psutil.Process(self.pid(name)).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def pool_child(self) -> psutil.Process:
         """The worker's child that does the work (Celery prefork), once the worker listens."""
@@ -100,7 +104,8 @@ class LiveStack:
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Kill a program, children not included; its process id of before."""
         pid = self.pid(name)
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):  # it has just ended, and nobody has seen that yet
+            os.kill(pid, number)
         return pid
 
     def wait_back(self, name: str, before: int, seconds: float = BACK_SECONDS) -> int:
