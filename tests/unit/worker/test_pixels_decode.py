@@ -1,6 +1,7 @@
 import random
 import threading
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from tests.hostile import tiled_tiff
 from tests.photos import encoded, faded, scene
 from worker.net import SMALLEST_SIDE
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
-from worker.pixels.bounds import TimedLimits
 from worker.pixels.photo import COUNTED_SIDE
 from worker.pixels.structure import jpeg_scans
 
@@ -22,6 +22,17 @@ LIMITS = PixelLimits(max_megapixels=50)
 FILM = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08" * 1000
 GOOD = photos.good_photos()
 HOSTILE = photos.hostile_photos()
+
+
+@dataclass(frozen=True)
+class NotedLimits(PixelLimits):
+    """Limits that note each size that they are asked for."""
+
+    sizes: list[tuple[int, int]]
+
+    def check(self, width: int, height: int) -> None:
+        self.sizes.append((width, height))
+        super().check(width, height)
 
 
 def difference(photo: Photo, picture: Image.Image) -> float:
@@ -226,9 +237,9 @@ def test_a_tile_larger_than_its_photo_counts() -> None:
     with pytest.raises(PhotoRejected) as rejected:
         decode(tiled_tiff(1, 1, tile=1024), limits)
     assert rejected.value.type == "photo-too-large"
-    asked: list[int] = []
-    decode(tiled_tiff(1, 1, tile=512), TimedLimits(max_megapixels=1, begin=asked.append))
-    assert asked == [512 * 512]
+    noted = NotedLimits(max_megapixels=1, sizes=[])
+    decode(tiled_tiff(1, 1, tile=512), noted)
+    assert noted.sizes == [(512, 512)], "what memory is kept for"
 
 
 def test_limit_is_the_number_of_pixels() -> None:
