@@ -10,7 +10,6 @@ boundary's own line. This one hands a photo over, whole, and forgets it before i
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EDQUOT, EFBIG, ENOSPC
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
@@ -19,6 +18,7 @@ from werkzeug.http import parse_options_header
 
 from api.problems import MalformedRequest
 from api.zip_directory import ZIP_BEGINNINGS
+from infra.disk import is_full_disk
 from infra.errors import AlbumTooLarge, ServiceUnavailable
 
 #: Bytes read from the client at a time.
@@ -28,8 +28,6 @@ SPOOL_BYTES = 4 * 1024 * 1024
 #: Bytes that a text field, and a part's headers, may have.
 MAX_FIELD_BYTES = 64 * 1024
 
-#: What the system says where a file cannot grow: the disk is full, a quota or a limit is reached.
-_FULL = {ENOSPC, EDQUOT, EFBIG}
 _DAMAGED = "The multipart body is damaged, or broke off before its end. Send it again."
 
 
@@ -108,7 +106,7 @@ def _telling_full_disk() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if not is_full_disk(error):
             raise
         raise ServiceUnavailable(
             "The server's disk for uploads is full. Try again later, or with smaller photos."

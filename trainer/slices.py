@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import structlog
 
 from infra import layout
+from infra.disk import is_full_disk
 from infra.errors import ServiceUnavailable
 from infra.jobs.model import Problem
 from infra.jobs.views import ClaimedTraining
@@ -25,7 +26,6 @@ from trainer.reach import ObjectKeptBack, kept_back
 from trainer.run import StageEnd
 from trainer.slice import Left, Slice, problem, style_files
 from trainer.workshop import Bench, Workshop
-from worker.failures import is_full_disk
 from worker.survival import tell_survival
 
 #: Seconds of a slice before which it does not make way for albums: opening a training takes some.

@@ -75,8 +75,8 @@ def train(
     """
     run = TrainingRun(studio, base=base, rules=rules, clock=clock)
     files = StyleFolder(folder, studio)
-    _resume(run, files)
     try:
+        _resume(run, files)
         _train(studio, run, files, on_progress)
     except TrainingDiverged:
         run.card.write(folder)
@@ -100,7 +100,7 @@ def _train(
 
 
 def _resume(run: TrainingRun, files: StyleFolder) -> None:
-    """Continue behind the stages in a folder, where they are of the same order."""
+    """Continue behind the stages in a folder; raises FolderTaken for those of another order."""
     if not (files.path / "card.json").exists():
         return
     found = StyleCard.read(files.path)

@@ -1,6 +1,5 @@
 """What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
 
-import errno
 import secrets
 
 import structlog
@@ -51,12 +50,6 @@ def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
         type="internal",
         detail=f"Something went wrong inside the worker; its log says more at {incident}.",
     )
-
-
-def is_full_disk(error: Exception) -> bool:
-    """Whether a file found no room, none for this user, or none at its size (errno(3))."""
-    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return isinstance(error, OSError) and error.errno in full
 
 
 def is_out_of_memory(error: Exception) -> bool:

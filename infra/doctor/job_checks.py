@@ -143,31 +143,22 @@ def _fault(job: str, manifest: Manifest) -> Finding | None:
         manifest.spec()
         manifest.end()
     except JobUnreadable as error:
-        return _damaged(job, error)
+        trouble = f"the object {error.key} in the bucket cannot be read."
+        advice = (
+            "Run every process from the same version, and put damaged objects back from a copy of "
+            "the bucket. Where there is none, send what the job was for again."
+        )
+        return _of_object("manifest-unreadable", job, error.key, trouble, advice)
     except ObjectUnavailable as error:
-        return _kept_back(job, error)
+        trouble = f"S3 does not give the object {error.key}: {error.detail}"
+        advice = "Let our key read every object of the bucket; restore it where it is archived."
+        return _of_object("object-kept-back", job, error.key, trouble, advice)
     return None
 
 
-def _kept_back(job: str, error: ObjectUnavailable) -> Finding:
-    return Finding(
-        check="object-kept-back",
-        about=error.key,
-        part="jobs",
-        detail=f"Of job {job}, S3 does not give the object {error.key}: {error.detail}",
-        advice="Let our key read every object of the bucket; restore it where it is archived.",
-    )
-
-
-def _damaged(job: str, error: JobUnreadable) -> Finding:
-    return Finding(
-        check="manifest-unreadable",
-        about=error.key,
-        part="jobs",
-        detail=f"Of job {job}, the object {error.key} in the bucket cannot be read.",
-        advice="Run every process from the same version, and put damaged objects back from a copy "
-        "of the bucket. Where there is none, send what the job was for again.",
-    )
+def _of_object(check: str, job: str, key: str, trouble: str, advice: str) -> Finding:
+    detail = f"Of job {job}, {trouble}"
+    return Finding(check=check, about=key, part="jobs", detail=detail, advice=advice)
 
 
 def _unreadable(job: str) -> Finding:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.failures import is_full_disk
+from infra.disk import is_full_disk
 from worker.streaming.windows import Window
 
 
