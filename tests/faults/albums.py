@@ -59,17 +59,26 @@ def write_photos(folder: Path, numbers: range) -> list[Path]:
 class Gallery:
     """Sends albums and watches them, in threads of its own, through everything that happens.
 
-    `photos` is how many an album has; `open_albums` of them are kept at work at a time. `first`
-    tells its albums from those of another gallery.
+    `photos` is how many an album has; up to `open_albums` of them are at work at a time, and from
+    one to the next pass `apart` seconds at least. `first` tells its albums from those of another
+    gallery.
     """
 
     def __init__(
-        self, url: str, folder: Path, *, photos: int = 40, open_albums: int = 3, first: int = 0
+        self,
+        url: str,
+        folder: Path,
+        *,
+        photos: int = 40,
+        open_albums: int = 3,
+        apart: float = LOOK_SECONDS,
+        first: int = 0,
     ) -> None:
         self._url = url
         self._folder = folder
         self._photos = photos
         self._open_albums = open_albums
+        self._apart = apart
         self._numbers = count(first)
         self._ending = threading.Event()
         self._watching = threading.Event()
@@ -122,7 +131,9 @@ class Gallery:
 
     def _send(self) -> None:
         with Client(self._url) as client:
-            while not self._ending.wait(LOOK_SECONDS):
+            due = time.monotonic()
+            while not self._ending.wait(due - time.monotonic()):
+                due = max(due + self._apart, time.monotonic())  # what was missed is not made up for
                 if len(self._open()) >= self._open_albums:
                     continue
                 try:
