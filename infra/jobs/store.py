@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from pydantic import ValidationError
-
-from infra.errors import JobUnreadable, ServiceUnavailable
+from infra.errors import ServiceUnavailable
+from infra.jobs.documents import parse_record
 from infra.jobs.model import JobRecord
 from infra.jobs.ports import RecordMissing, Waiting
 from infra.redis_client import PREFIX, RedisClient, redis_errors
@@ -103,14 +102,6 @@ def record_key(job: str) -> str:
     return f"{PREFIX}job:{job}"
 
 
-def parse_record(job: str, document: str) -> JobRecord:
-    """Read a job's JSON; raises JobUnreadable."""
-    try:
-        return JobRecord.model_validate_json(document)
-    except ValidationError as error:
-        raise JobUnreadable(record_key(job), live=True) from error
-
-
 class RedisJobStore:
     """The JobStore of every deployment. Threads may share it."""
 
@@ -137,7 +128,7 @@ class RedisJobStore:
     def load(self, job: str) -> JobRecord | None:
         """Return the record, None when there is none; raises JobUnreadable."""
         found = self._read(job)
-        return None if found is None else parse_record(job, found[1])
+        return None if found is None else parse_record(record_key(job), found[1])
 
     def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
         """Apply a pure rule by compare-and-set.
@@ -152,7 +143,7 @@ class RedisJobStore:
             if found is None:
                 raise RecordMissing(job)
             version, document = found
-            after, answer = rule(parse_record(job, document))
+            after, answer = rule(parse_record(record_key(job), document))
             if self._write(job, version, document, after):
                 return answer
             self._sleep(random.uniform(0, min(0.001 * 2**attempt, CHANGE_WAIT_SECONDS)))  # noqa: S311 - no secret

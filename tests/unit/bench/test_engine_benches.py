@@ -7,7 +7,8 @@ import torch
 from tests.bench.cold import heaviest_imports
 from tests.bench.common.difference import differences
 from tests.bench.common.nets import light_net, photo, standard_net
-from tests.bench.memory import Reading, random_sizes, verdict
+from tests.bench.large import difference_at_borders
+from tests.bench.memory import Reading, promises, random_sizes
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig
 
@@ -43,11 +44,20 @@ def test_albums_of_random_sizes_stay_in_their_bounds() -> None:
     assert all(0.55 < height / width < 1.8 for height, width in sizes)
 
 
-def test_growth_is_told_from_the_first_reading_on() -> None:
-    readings = [Reading(50 * n, 0, peak * 10**6) for n, peak in enumerate((9, 10, 12, 14, 16))]
-    assert "9 MB" in verdict(readings)
-    assert "+7 MB" in verdict(readings)
-    assert "earlier: +4 MB" in verdict(readings)
+def test_memory_is_held_against_the_first_reading() -> None:
+    def read(*peaks: int) -> list[bool]:
+        return [promise.kept for promise in promises([Reading(50, 10, peak) for peak in peaks])]
+
+    assert read(100, 102, 98, 110) == [True, True, True]
+    assert read(100, 96, 96, 120) == [False, True, True]  # one photo that took more
+    assert read(100, 104, 108, 112) == [True, False, True]  # a little more each time
+
+
+def test_a_step_at_tiles_borders_is_seen_where_all_else_is_equal() -> None:
+    apart = np.zeros((64, 64, 3), np.int16)
+    assert difference_at_borders(apart, 32) == 1
+    apart[32] = 9
+    assert difference_at_borders(apart, 32) == float("inf")
 
 
 def test_imports_are_told_by_package() -> None:
