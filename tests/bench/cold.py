@@ -1,12 +1,15 @@
-"""What the first answer costs: the API from its start, the worker from its child's start.
+"""What the first answer costs: the API from its start, the worker from its start to a result.
 
     python3 infra/dev.py bench cold [--scale small|full]
 
 The API is the stack's own gunicorn command; it answers before Redis and S3 are there, so none are.
-The worker's stages run in a process of their own, in the order in which a child comes to them.
-Each figure is the median of several new processes; the files are in the system's cache.
+The worker is that of a whole stack, killed and started anew while a job waits for it. What it is
+busy with meanwhile is told by a process of its own, which comes to the stages of a worker's child
+one after the other. Each figure is the median of several new processes; the files are in the
+system's cache.
 """
 
+import io
 import json
 import os
 import re
@@ -19,15 +22,23 @@ import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import psutil
+from PIL import Image
 
+from api.client import Client
 from infra.settings import Settings
+from infra.stack import EmbeddedStack
 from infra.stack.credentials import keep_credentials
 from infra.stack.folder import DataFolder
 from infra.stack.ports import free_port
-from infra.stack.programs import API, make_plan
+from infra.stack.programs import API, WORKER, make_plan
+from infra.storage.s3 import S3Store, connect_s3
+from tests.bench.common.nets import photo
 from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.promises import at_most, judge
 from tests.bench.common.tables import table
+from tests.integration.live_stack import LiveStack, wait_until
 
 #: New processes that each figure comes from, by scale.
 PROCESSES = {"tiny": 1, "small": 5, "full": 15}
@@ -35,6 +46,9 @@ PROCESSES = {"tiny": 1, "small": 5, "full": 15}
 PHOTO = {"tiny": (48, 64), "small": (480, 640), "full": (480, 640)}
 #: Seconds after which something is broken.
 PATIENCE = 60.0
+#: Seconds in which the API is to have answered.
+ANSWER = 1.5
+STYLE = "water-lilies"
 #: Module that goes through a child's stages.
 CHILD = "tests.bench.common.child_stages"
 #: Servers that nobody listens at: what starts must not need them.
@@ -47,22 +61,61 @@ NOWHERE = {
 _IMPORTED = re.compile(r"import time:\s+\d+ \|\s+(\d+) \| (\s*)(\S+)")
 
 
-def main() -> None:
-    """Measure both."""
+def main() -> int:
+    """Measure both; 1 when the API takes too long."""
     chosen = parser("cold", __doc__ or "").parse_args()
-    out, count = prepare(chosen), PROCESSES[chosen.scale]
+    out, count, size = prepare(chosen), PROCESSES[chosen.scale], PHOTO[chosen.scale]
     answers = [first_answer() for _ in range(count)]
     imports = [import_seconds("api.wsgi") for _ in range(count)]
-    stages = [worker_stages(PHOTO[chosen.scale], chosen.threads) for _ in range(count)]
     heavy = heaviest_imports("api.wsgi")
-    results = {"api_answers": answers, "api_imports": imports, "api_heaviest": heavy}
-    save(out, "cold", {**results, "worker": stages})
+    firsts = first_results(size, count, chosen.threads)
+    stages = [worker_stages(size, chosen.threads) for _ in range(count)]
+    api = {"api_answers": answers, "api_imports": imports, "api_heaviest": heavy}
+    save(out, "cold", {**api, "worker_results": firsts, "worker_stages": stages})
     print("\n### The API's first answer\n")
     print(rows_table({"import of api.wsgi": imports, "start to first answer": answers}))
     print("\nWhat its import waits for, with what that imports itself:\n")
     print(table(("module", "seconds"), [(name, f"{seconds:.2f}") for name, seconds in heavy]))
-    print("\n### The worker's first painting\n")
+    print(f"\n### The worker's first result, a photo of {size[1]}×{size[0]}\n")
+    print(rows_table({"a worker's start to the end of a first job": firsts}))
+    print("\nStages of a child, from its start; a worker has Celery's and S3's besides:\n")
     print(rows_table({name: [run[name] for run in stages] for name in stages[0]}))
+    answer = statistics.median(answers)
+    return judge([at_most("the API's first answer", answer, ANSWER, "{:.2f} s")], chosen.scale)
+
+
+def first_results(size: tuple[int, int], count: int, threads: int) -> list[float]:
+    """Return the seconds from a worker's start to the end of its first job, several times."""
+    with TemporaryDirectory() as data:
+        settings = Settings(data=Path(data), port=0, device="cpu", threads=threads)
+        live = LiveStack(EmbeddedStack(settings))
+        with live.stack as stack, Client(stack.url) as client:
+            live.wait_ready()
+            bucket, picture = connect_s3(stack.settings), photo(*size)
+            keys = [_put(bucket, np.roll(picture, turn, 0), turn) for turn in range(count)]
+            return [_first_result(live, client, key) for key in keys]
+
+
+def _put(
+    bucket: S3Store, picture: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", n: int
+) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=90)
+    bucket.put(key := f"inbox/{n}.jpg", file.getvalue())
+    return key
+
+
+def _first_result(live: LiveStack, client: Client, key: str) -> float:
+    before = live.kill(WORKER)
+    job = client.submit_stored({"keys": [key]}, style=STYLE)
+    while live.stack.processes()[WORKER].pid in (None, 0, before):
+        time.sleep(0.01)
+    begun = time.time()
+    wait_until(lambda: client.job(job.id).state.terminal, "the first result", PATIENCE)
+    ended = client.job(job.id)
+    assert ended.counts.done == 1, "the photo failed"
+    assert ended.finished is not None
+    return ended.finished.timestamp() - begun
 
 
 def first_answer() -> float:
@@ -144,4 +197,4 @@ def rows_table(figures: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
