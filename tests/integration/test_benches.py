@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
+from tests.bench import gpu
 from trainer.vision import models
 
 
@@ -80,12 +84,59 @@ def test_a_measurement_that_was_stopped_repeats_no_training(assets: Path, tmp_pa
         ("large", "times the difference elsewhere"),
         ("memory", "over that after the first 6 photos"),
         ("album", "| photos painted when sent again | 0 | ≤ 0 | yes |"),
-        ("gpu --device cpu", "no GPU: no measurement"),
     ],
 )
 def test_a_measurement_of_the_service_needs_no_assets(tmp_path: Path, name: str, says: str) -> None:
-    name, *options = name.split()
-    printed = run_bench(tmp_path, name, tmp_path, *options)
+    printed = run_bench(tmp_path, name, tmp_path)
     assert "| ---: |" in printed
     assert says in printed
     assert (tmp_path / f"{name}.json").stat().st_size > 100
+
+
+def wheels_named(text: str) -> set[str]:
+    """The distributions that a `pip install` line in a text names, with what they require."""
+    line = next(line for line in text.splitlines() if "pip install" in line)
+    waiting = {wheel.partition("==")[0] for wheel in line.split()[2:]}
+    found: set[str] = set()
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        found.add(name)
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            here = needed.marker is None or needed.marker.evaluate({"extra": ""})
+            if here and canonicalize_name(needed.name) not in found:
+                waiting.add(needed.name)
+    return found
+
+
+def test_the_gpus_measurement_needs_no_wheels_but_those_that_it_names(tmp_path: Path) -> None:
+    """On a bare checkout, where there is nothing of ours either; and it says what it is not."""
+    named = wheels_named(gpu.__doc__ or "")
+    missing = {
+        package
+        for package, wheels in metadata.packages_distributions().items()
+        if not {canonicalize_name(wheel) for wheel in wheels} & named
+    } - {"api", "infra", "tests", "trainer", "worker"}
+    assert {"redis", "boto3", "flask", "celery", "openvino"} <= missing
+    script = f"""
+import runpy, sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, *where):
+        missing = name.partition(".")[0] in {missing!r}
+        return None if missing else self.finder.find_spec(name, *where)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+sys.argv[0] = "gpu"
+runpy.run_module("tests.bench.gpu", run_name="__main__")
+"""
+    options = ["--device", "cpu", "--threads", "1", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no GPU: no measurement" in done.stdout
+    assert (tmp_path / "gpu.json").stat().st_size > 100
