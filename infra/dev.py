@@ -8,6 +8,7 @@ it there. Until then only the standard library is used. Then this file runs agai
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import os
 import shutil
@@ -63,6 +64,8 @@ def main() -> int:
     if rest and options.command not in ("test", "up", "bench"):
         _parser().error(f"{options.command} does not take {' '.join(rest)}")
     signal.signal(signal.SIGTERM, _interrupt)
+    if options.command == "bench" and options.name not in _measurements():
+        return _list_measurements(options.name)
     try:
         if __package__ != "infra":
             return _bootstrap()
@@ -90,9 +93,22 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("test", help="run every test; more arguments go to pytest")
     commands.add_parser("up", help="run Impasto until Ctrl-C")
     commands.add_parser("check", help="lint, formatting, types, layers")
-    bench = commands.add_parser("bench", help="run one measurement")
-    bench.add_argument("name", nargs="?", help="which; without it, the names are listed")
+    # Each measurement explains its own options; without a name, the names are listed.
+    bench = commands.add_parser("bench", help="run one measurement", add_help=False)
+    bench.add_argument("name", nargs="?")
     return parser
+
+
+def _measurements() -> list[str]:
+    return sorted(path.stem for path in BENCHES.glob("[!_]*.py"))
+
+
+def _list_measurements(asked: str | None) -> int:
+    print("Measurements; infra/dev.py bench NAME runs one, bench NAME --help says more:\n")
+    for name in _measurements():
+        about = ast.get_docstring(ast.parse((BENCHES / f"{name}.py").read_text())) or ""
+        print(f"  {name:<11} {about.partition(chr(10))[0]}")
+    return 0 if asked is None else 2
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -257,10 +273,6 @@ def up(_options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 def bench(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """One measurement of tests/bench."""
-    names = sorted(path.stem for path in BENCHES.glob("[!_]*.py"))
-    if options.name not in names:
-        print(f"Measurements: {', '.join(names) or 'none yet'}. Run one: infra/dev.py bench NAME")
-        return 0 if options.name is None else 2
     os.chdir(ROOT)
     return _become([str(_program("python")), "-m", f"tests.bench.{options.name}", *rest])
 

@@ -25,11 +25,17 @@ def main() -> None:
     made.add_argument("--results", type=Path, default=Path(".impasto/bench"))
     made.add_argument("--picture", type=Path, default=Path("infra/speed.svg"))
     chosen = made.parse_args()
-    engines = json.loads((chosen.results / "engines" / "engines.json").read_text())
-    album = json.loads((chosen.results / "album" / "album.json").read_text())
+    engines, album = (_results(chosen.results, name) for name in ("engines", "album"))
     title = f"An album of mixed photos, {album['profile']} net"
     draw(engine_bars(engines["results"]), {title: album_bars(album["rounds"])}, chosen.picture)
     print(f"Drawn: {chosen.picture}")
+
+
+def _results(folder: Path, name: str) -> dict[str, Any]:
+    file = folder / name / f"{name}.json"
+    if not file.exists():
+        raise SystemExit(f"There is no {file}; run first: python3 infra/dev.py bench {name}")
+    return json.loads(file.read_text())
 
 
 def engine_bars(results: list[dict[str, Any]]) -> dict[str, float]:

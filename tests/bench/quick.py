@@ -69,7 +69,7 @@ class Trial:
 
 def main() -> None:
     """Train quick and light styles of five paintings, and fill a cache with quick ones."""
-    made = parser("quick", __doc__ or "")
+    made = parser("quick", __doc__ or "", trains=True)
     made.add_argument("--backbone", type=Path, help="folder of trainer.backbone_cli's backbone")
     made.add_argument("--base", type=Path, help="net that light styles start from")
     made.add_argument("--schedule", help="stages of each style")

@@ -78,7 +78,7 @@ class Cell:
 
 def main() -> None:
     """Train every arm and print the tables."""
-    made = parser("schedule", __doc__ or "")
+    made = parser("schedule", __doc__ or "", trains=True)
     made.add_argument("--paintings", type=int, default=3, help="how many")
     made.add_argument("--losses", choices=LOSSES, action="append", help="default: both")
     made.add_argument("--ratios", type=float, nargs="+", help="last ratios")

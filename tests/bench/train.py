@@ -60,7 +60,7 @@ class Rate:
 
 def main() -> None:
     """Measure all variants of both profiles."""
-    options = parser("train", __doc__ or "")
+    options = parser("train", __doc__ or "", trains=True)
     options.add_argument("--profile", choices=tuple(PROFILES), action="append")
     chosen = options.parse_args()
     out = prepare(chosen)

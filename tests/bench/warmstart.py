@@ -50,7 +50,7 @@ class Run:
 
 def main() -> None:
     """Train every painting from both starts and print the tables."""
-    made = parser("warmstart", __doc__ or "")
+    made = parser("warmstart", __doc__ or "", trains=True)
     made.add_argument("--paintings", type=int, default=2, help="how many styles to start warm")
     made.add_argument("--base", type=Path, help="stage 0 to start from; default: trained here")
     made.add_argument("--shares", type=float, nargs="+", default=SHARES)

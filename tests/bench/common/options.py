@@ -10,8 +10,8 @@ import torch
 from trainer.arithmetic import set_up_cpu
 
 
-def parser(name: str, description: str) -> argparse.ArgumentParser:
-    """Return a parser of the options that all measurements share."""
+def parser(name: str, description: str, *, trains: bool = False) -> argparse.ArgumentParser:
+    """Return a parser of the options that all measurements share, and those that train nets."""
     made = argparse.ArgumentParser(
         prog=f"infra/dev.py bench {name}",
         description=description,
@@ -30,7 +30,8 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
         help="folder for results; a measurement that was stopped goes on in its folder",
     )
     made.add_argument("--threads", type=int, default=torch.get_num_threads())
-    made.add_argument("--loss-network", default="", help="default: one whose weights are there")
+    if trains:
+        made.add_argument("--loss-network", default="", help="one whose weights are there")
     return made
 
 

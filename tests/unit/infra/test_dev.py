@@ -63,7 +63,7 @@ def _make_project(folder: Path) -> Path:
     (folder / "infra").mkdir(parents=True)
     (folder / "tests" / "bench").mkdir(parents=True)
     (folder / "infra" / "__init__.py").touch()
-    (folder / "tests" / "bench" / "speed.py").write_text("print('fast')\n")
+    (folder / "tests" / "bench" / "speed.py").write_text('"""How fast."""\nprint("fast")\n')
     shutil.copy(ROOT / "infra" / "dev.py", folder / "infra")
     (folder / "infra" / "constraints.txt").write_text("# none\n")
     (folder / "pyproject.toml").write_text(PROJECT)
@@ -104,7 +104,8 @@ def _lives(pid: int) -> bool:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project that was installed by the first command."""
     project = _make_project(tmp_path_factory.mktemp("dev") / "a project")
-    first = _dev(project, "bench")
+    assert "How fast." in _dev(project, "bench").stdout  # nothing is installed for a list
+    first = _dev(project, "bench", "speed")
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Installed in" in first.stdout
     yield project
@@ -113,7 +114,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_second_run_uses_what_is_installed(project: Path) -> None:
     """Only the first run takes its minute."""
-    again = _dev(project, "bench")
+    again = _dev(project, "bench", "speed")
     assert again.returncode == 0
     assert "Install" not in again.stdout
 
@@ -122,12 +123,12 @@ def test_changed_constraints_install_again(project: Path) -> None:
     """Nobody works with versions that the project has left."""
     constraints = project / "infra" / "constraints.txt"
     constraints.write_text(constraints.read_text() + "# changed\n")
-    assert "Installing" in _dev(project, "bench").stdout
-    assert "Installing" not in _dev(project, "bench").stdout
+    assert "Installing" in _dev(project, "bench", "speed").stdout
+    assert "Installing" not in _dev(project, "bench", "speed").stdout
 
 
 def test_a_measurement_runs_by_its_name_from_anywhere(project: Path, tmp_path: Path) -> None:
-    """`bench` alone lists the names, and so does a wrong one."""
+    """`bench` alone lists the names, and so does a wrong one; options go to the measurement."""
     assert _dev(project, "bench", "speed", cwd=tmp_path).stdout.endswith("fast\n")
     assert "speed" in _dev(project, "bench").stdout
     wrong = _dev(project, "bench", "sped")
