@@ -118,8 +118,11 @@ def main() -> int:
     return 0 if flat and steady else 1
 
 
-def soak(out: Path, seconds: float) -> Soaked:
-    """Load a stack for so long and measure it; its data and photos lie in `out`."""
+def soak(out: Path, seconds: float, *, looks: int = REDIS_LOOKS) -> Soaked:
+    """Load a stack for so long and measure it; its data and photos lie in `out`.
+
+    `looks` are those at Redis's memory, a second apart, before and after.
+    """
     kept = {"retention_days": RETENTION_SECONDS / DAY_SECONDS}
     with FaultStack(out / "data", **kept) as stack, Client(stack.url) as client:
         gallery = Gallery(
@@ -129,13 +132,13 @@ def soak(out: Path, seconds: float) -> Soaked:
             open_albums=OPEN_ALBUMS,
             apart=APART_SECONDS,
         )
-        before = _redis_start(stack, client, gallery)
+        before = _redis_start(stack, client, gallery, looks)
         gallery.start()
         samples = _measure(stack, gallery, seconds)
         gallery.end(DRAIN_SECONDS)
         wrong = [fault for album in gallery.albums for fault in album.wrong]
         assert not wrong, wrong
-        return Soaked(samples, gallery.finished, before, _redis_expired(stack))
+        return Soaked(samples, gallery.finished, before, _redis_expired(stack, looks))
 
 
 def _measure(stack: FaultStack, gallery: Gallery, seconds: float) -> list[Sample]:
@@ -196,14 +199,14 @@ def _memory(grown: list[Growth]) -> str:
     return table(("process", "early, MB", "late, MB", "growth"), rows)
 
 
-def _redis_start(stack: FaultStack, client: Client, gallery: Gallery) -> int:
+def _redis_start(stack: FaultStack, client: Client, gallery: Gallery, looks: int) -> int:
     """Return Redis's bytes after a first album has come and gone: queues and counters exist."""
     album = gallery.submit(client, PHOTOS)
     wait_until(lambda: client.job(album.job).state.terminal, "the first album", READY_SECONDS)
-    return _redis_expired(stack)
+    return _redis_expired(stack, looks)
 
 
-def _redis_expired(stack: FaultStack) -> int:
+def _redis_expired(stack: FaultStack, looks: int) -> int:
     """Let the records of ended jobs expire now; returns the bytes that Redis still uses.
 
     What its clients' buffers hold is no part of it. Redis counts them a moment late, 16 KiB at a
@@ -211,7 +214,7 @@ def _redis_expired(stack: FaultStack) -> int:
     """
     with stack.redis() as redis:
         wait_until(lambda: _expire(redis), "the records to expire", READY_SECONDS)
-        return min(_lasting(redis) for _ in range(REDIS_LOOKS))
+        return min(_lasting(redis) for _ in range(looks))
 
 
 def _lasting(redis: "Redis") -> int:

@@ -1,7 +1,6 @@
 """Three hundred hostile files through the whole service, which loses no process over them."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +76,7 @@ def test_three_hundred_hostile_files_end_nothing_and_leave_nothing(
         wait_until(lambda: client.job(first.id).state.terminal, "a first photo", ALBUM_SECONDS)
         memory, before = Peak(roots), {info.key for info in bucket.list("")}
         with memory.watched():
-            _refuse(stack.url, {name: file.data for name, file in zips.items()})
+            _refuse(stack, {name: file.data for name, file in zips.items()})
             refused = {info.key for info in bucket.list("")}
             good = {"fine.jpg": encoded(scene(91, 50), "JPEG")}
             job = client.submit(_write(tmp_path, photos | good), style=STYLE)
@@ -104,12 +103,20 @@ def _write(folder: Path, photos: dict[str, bytes]) -> list[Path]:
     return [folder / name for name in photos]
 
 
-def _refuse(url: str, archives: dict[str, bytes]) -> None:
-    """Send archives one by one; each must be refused with a typed problem, and soon."""
-    with httpx2.Client(base_url=url, timeout=60) as client:
+def _refuse(stack: LiveStack, archives: dict[str, bytes]) -> None:
+    """Send archives one by one; each must be refused with a typed problem, and soon.
+
+    Two seconds of the API's own clock: by the wall's it also waits for what else the machine does.
+    """
+    api = [psutil.Process(stack.pid("api")), *stack.children("api")]
+    with httpx2.Client(base_url=stack.url, timeout=60) as client:
         for name, data in archives.items():
-            began = time.monotonic()
+            before = _cpu_seconds(api)
             answer = client.post("/v1/jobs", data={"style": STYLE}, files={"photos": (name, data)})
             assert 400 <= answer.status_code < 500, (name, answer.text)
             assert answer.headers["content-type"] == "application/problem+json"
-            assert time.monotonic() - began < 30, name
+            assert _cpu_seconds(api) - before < 2, name
+
+
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
