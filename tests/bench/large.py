@@ -4,10 +4,11 @@
 
 Each photo is painted in a process of its own, from its JPEG to its painting's, as a worker does:
 decoded, painted tile by tile, encoded. Memory is the most that the process held in RAM (resident)
-over what it held before the photo. The comparison paints one photo as a whole and tile by tile,
-in turns within one process: times are of the processor's own clock beside the wall's, because
-other programs stretch the wall's. The limit is the net's own arithmetic at the rate of the fastest
-convolution that this machine was seen to do.
+over what it held before the photo. The largest also goes through a whole service, where a process
+of its own decodes it (with the light net, which bundled styles are of). The comparison paints one
+photo as a whole and tile by tile, in turns within one process: times are of the processor's own
+clock beside the wall's, because other programs stretch the wall's. The limit is the net's own
+arithmetic at the rate of the fastest convolution that this machine was seen to do.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
@@ -26,12 +29,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from api.client import Client
+from infra.settings import Settings
+from infra.stack import EmbeddedStack
+from infra.storage.s3 import connect_s3
 from tests.bench.common.nets import light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of
 from tests.bench.common.promises import Promise, at_least, at_most, judge
+from tests.bench.common.service import WorkerMemory, paint_album, put_photos
 from tests.bench.common.tables import table
+from tests.integration.live_stack import LiveStack
 from tests.memory_use import forget_most, most_bytes
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Pixels
@@ -73,6 +82,17 @@ class Painted:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A large photo's way through a whole service."""
+
+    megapixels: float
+    #: From the job's creation to its end.
+    seconds: float
+    #: Bytes of the worker's child and its decoders above the idle ones, at the most.
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """One photo as a whole and tile by tile: best of all turns, in seconds; and differences."""
 
@@ -104,14 +124,18 @@ def main() -> int:
     painted = list[Painted]()
     for size in sizes:
         painted.append(paint_apart(size, chosen))
-        save(out, "large", {"compared": asdict(compared), "painted": [asdict(p) for p in painted]})
+        save(out, "large", {"compared": compared, "painted": painted})
         print(painted_table(painted), flush=True)
+    served = serve(sizes[-1], chosen.threads) if chosen.profile == "light" else None
+    save(out, "large", {"compared": compared, "painted": painted, "served": served})
     limit = flops_of(PROFILES[chosen.profile](), (1000, 1000)) / convolution_peak()
     print(f"\n### Large photos, {chosen.profile} net, {chosen.threads} threads\n")
     print(painted_table(painted))
     print(f"\n{compared_table(compared)}")
+    if served:
+        print(f"\n{served_sentence(served)}")
     print(f"\nLimit by the net's own arithmetic: {limit:.2f} s/MP on all threads.")
-    return judge(promises(painted, compared), chosen.scale)
+    return judge(promises(painted, compared, served), chosen.scale)
 
 
 def engine_of(chosen: argparse.Namespace) -> SizedEngine:
@@ -145,6 +169,25 @@ def paint_one(chosen: argparse.Namespace) -> Painted:
     timed = time_call(lambda: engine.streamed.paint(decoded.rgb))
     encode(timed.painting, decoded)
     return Painted(height, width, timed.seconds, timed.cpu_seconds, most_bytes(os.getpid()) - idle)
+
+
+def serve(size: tuple[int, int], threads: int) -> Served:
+    """Paint a photo through a whole service."""
+    with TemporaryDirectory() as data:
+        settings = Settings(
+            data=Path(data), port=0, device="cpu", threads=threads, max_photo_megapixels=1000
+        )
+        live = LiveStack(EmbeddedStack(settings))
+        with live.stack as stack, Client(stack.url) as client:
+            live.wait_ready()
+            bucket, memory = connect_s3(stack.settings), WorkerMemory(live.pool_child())
+            put_photos(bucket, "small/", [(64, 64)])
+            put_photos(bucket, "large/", [size])
+            paint_album(client, "small/")
+            idle = memory.resident_bytes
+            memory.forget_peak()
+            seconds = paint_album(client, "large/")
+            return Served(size[0] * size[1] / 1e6, seconds, memory.peak_bytes - idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +285,22 @@ def compared_table(c: Compared) -> str:
     )
 
 
-def promises(painted: list[Painted], compared: Compared) -> list[Promise]:
+def served_sentence(served: Served) -> str:
+    """Say what the service took for a photo."""
+    return (
+        f"Through the whole service, {served.megapixels:.0f} MP: {served.seconds:.1f} s, and "
+        f"{served.peak_bytes / 1e6:.0f} MB above the idle worker."
+    )
+
+
+def promises(painted: list[Painted], compared: Compared, served: Served | None) -> list[Promise]:
     """Hold memory, time and exactness against their limits."""
+    memory = [(f"{p.megapixels:.0f} MP", p.peak_bytes) for p in painted]
+    if served:
+        memory.append((f"{served.megapixels:.0f} MP, whole service", served.peak_bytes))
     made = [
-        at_most(
-            f"{p.megapixels:.0f} MP: MB above idle",
-            p.peak_bytes / 1e6,
-            MEMORY_BYTES / 1e6,
-            "{:.0f}",
-        )
-        for p in painted
+        at_most(f"{what}: MB above idle", peak / 1e6, MEMORY_BYTES / 1e6, "{:.0f}")
+        for what, peak in memory
     ]
     rates = [p.seconds / p.megapixels for p in painted]
     streamed = compared.streamed_seconds / compared.whole_seconds

@@ -8,7 +8,6 @@ and the most that they had since the reading before; it should be flat once the 
 been through.
 """
 
-import io
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,19 +15,16 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import psutil
-from PIL import Image
 
 from api.client import Client
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
-from infra.storage.s3 import S3Store, connect_s3
-from tests.bench.common.nets import photo
+from infra.storage.s3 import connect_s3
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.promises import Promise, at_most, judge
+from tests.bench.common.service import Size, WorkerMemory, paint_album, put_photos
 from tests.bench.common.tables import table
-from tests.integration.live_stack import LiveStack, wait_until
-from tests.memory_use import forget_most, most_bytes
+from tests.integration.live_stack import LiveStack
 
 #: Photos, and the pixels of the smallest and the largest, by scale.
 PHOTOS = {
@@ -41,14 +37,8 @@ EVERY = {"tiny": 6, "small": 50, "full": 50}
 #: What the later readings may lie above the first one: which photo is the largest is chance, so a
 #: single one may do so by more than their mean.
 HIGHEST, MEAN = 1.15, 1.05
-STYLE = "water-lilies"
-#: Of that style, the last net, and one between two of its stages.
+#: Of the style, the last net, and one between two of its stages.
 STRENGTHS = (1.0, 0.6)
-#: Seconds that an album may take, however much else the machine does.
-ALBUM_SECONDS = 3600.0
-
-#: (height, width).
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,44 +86,17 @@ def paint_albums(settings: Settings, sizes: list[Size], *, every: int) -> list[R
     live = LiveStack(EmbeddedStack(settings))
     with live.stack as stack, Client(stack.url) as client:
         live.wait_ready()
-        bucket, child = connect_s3(stack.settings), live.pool_child()
+        bucket, memory = connect_s3(stack.settings), WorkerMemory(live.pool_child())
         for begin in range(0, len(sizes), every):
             some = sizes[begin : begin + every]
-            for process in processes(child):
-                forget_most(process.pid)
+            memory.forget_peak()
             for turn, strength in enumerate(STRENGTHS):
                 prefix = f"inbox/{begin}/{turn}/"
                 put_photos(bucket, prefix, some[turn :: len(STRENGTHS)])
                 paint_album(client, prefix, strength)
-            used = processes(child)
-            readings.append(
-                Reading(
-                    photos=min(begin + every, len(sizes)),
-                    resident_bytes=sum(process.memory_info().rss for process in used),
-                    peak_bytes=sum(most_bytes(process.pid) for process in used),
-                )
-            )
+            done = min(begin + every, len(sizes))
+            readings.append(Reading(done, memory.resident_bytes, memory.peak_bytes))
     return readings
-
-
-def processes(child: psutil.Process) -> list[psutil.Process]:
-    """Return the worker's child and what it started."""
-    return [child, *child.children(recursive=True)]
-
-
-def put_photos(bucket: S3Store, prefix: str, sizes: list[Size]) -> None:
-    """Put a JPEG of each size into the bucket."""
-    for number, size in enumerate(sizes):
-        file = io.BytesIO()
-        Image.fromarray(photo(*size)).save(file, "JPEG", quality=90)
-        bucket.put(f"{prefix}{number:03d}.jpg", file.getvalue())
-
-
-def paint_album(client: Client, prefix: str, strength: float) -> None:
-    """Paint what lies under a prefix."""
-    job = client.submit_stored({"prefix": prefix}, style=STYLE, strength=strength)
-    wait_until(lambda: client.job(job.id).state.terminal, "the album", ALBUM_SECONDS)
-    assert client.job(job.id).counts.failed == 0, "a photo failed"
 
 
 def readings_table(readings: list[Reading]) -> str:
