@@ -11,6 +11,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
 from worker.engines.choice import EngineFactory
+from worker.memory import share_one_heap
 from worker.nets import NetCache
 from worker.pixels.decoder import PhotoDecoder
 from worker.relay import Relay
@@ -53,6 +54,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     Raises ValueError for a device, an engine or a precision that is not there.
     """
     settings = deployment.settings
+    share_one_heap()
     if settings.threads:
         torch.set_num_threads(settings.threads)
     decoder = PhotoDecoder.of(settings)
