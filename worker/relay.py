@@ -42,6 +42,7 @@ class Relay:
             self.finish()
         self._at_work.append(leg := _Leg(self._pipeline, claim))
         try:
+            leg.start()
             leg.wait_begun()
             self.finish(but=0 if claim.solo or self._stop.is_set() else CHUNKS - 1)
         except (SystemExit, KeyboardInterrupt):
@@ -64,7 +65,7 @@ class _Leg(threading.Thread):
         self._pipeline = pipeline
         self._claim = claim
         self._begun = threading.Event()
-        self.start()
+        self._ended = threading.Event()
 
     def run(self) -> None:
         """Work the chunk."""
@@ -75,6 +76,7 @@ class _Leg(threading.Thread):
             log.error("chunk left to its lease", job_id=self._claim.spec.id, exc_info=error)
         finally:
             self._begun.set()
+            self._ended.set()
 
     def wait_begun(self) -> None:
         """Wait until every photo of the chunk has begun, or the chunk has ended."""
@@ -83,5 +85,6 @@ class _Leg(threading.Thread):
 
     def wait_ended(self) -> None:
         """Wait until nothing of the chunk is at work."""
-        while self.is_alive():
-            self.join(LOOKS)
+        # Where an end of the process came while it was being started, it may be about to live.
+        while self in threading.enumerate():
+            self._ended.wait(LOOKS)
