@@ -11,7 +11,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album import AlbumPipeline
 from worker.engines.choice import EngineFactory
-from worker.memory import share_one_heap
+from worker.heap import share_one_heap
 from worker.nets import NetCache
 from worker.pixels.decoder import PhotoDecoder
 from worker.relay import Relay

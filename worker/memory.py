@@ -1,6 +1,5 @@
 """What memory the host has left, so that a photo is turned away before it ends a worker."""
 
-import ctypes
 from pathlib import Path
 
 from worker.net import SMALLEST_SIDE
@@ -9,21 +8,8 @@ from worker.net import SMALLEST_SIDE
 #: net's width, in float32 (measured: about 500 bytes a pixel at width 16).
 BYTES_PER_PIXEL_AND_CHANNEL = 34
 
-#: `M_ARENA_MAX` of mallopt(3).
-_ARENA_MAX = -8
-
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
-
-
-def share_one_heap() -> None:
-    """Let all threads of this process take memory from one heap; to be called before they begin.
-
-    glibc gives each its own, and what engines give back in one serves no other: over 140 photos of
-    as many sizes OpenVINO's programs took a quarter more, and ever more. Without glibc, nothing.
-    """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(_ARENA_MAX, 1)
 
 
 def needed_bytes(height: int, width: int, channels: int) -> int:

@@ -9,7 +9,6 @@ one after the other. Each figure is the median of several new processes; the fil
 system's cache.
 """
 
-import io
 import json
 import os
 import re
@@ -24,7 +23,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
-from PIL import Image
 
 from api.client import Client
 from infra.settings import Settings
@@ -33,10 +31,11 @@ from infra.stack.credentials import keep_credentials
 from infra.stack.folder import DataFolder
 from infra.stack.ports import free_port
 from infra.stack.programs import API, WORKER, make_plan
-from infra.storage.s3 import S3Store, connect_s3
+from infra.storage.s3 import connect_s3
 from tests.bench.common.nets import photo
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.promises import at_most, judge
+from tests.bench.common.service import STYLE, jpeg
 from tests.bench.common.tables import table
 from tests.integration.live_stack import LiveStack, wait_until
 
@@ -48,7 +47,6 @@ PHOTO = {"tiny": (48, 64), "small": (480, 640), "full": (480, 640)}
 PATIENCE = 60.0
 #: Seconds in which the API is to have answered.
 ANSWER = 1.5
-STYLE = "water-lilies"
 #: Module that goes through a child's stages.
 CHILD = "tests.bench.common.child_stages"
 #: Servers that nobody listens at: what starts must not need them.
@@ -92,17 +90,10 @@ def first_results(size: tuple[int, int], count: int, threads: int) -> list[float
         with live.stack as stack, Client(stack.url) as client:
             live.wait_ready()
             bucket, picture = connect_s3(stack.settings), photo(*size)
-            keys = [_put(bucket, np.roll(picture, turn, 0), turn) for turn in range(count)]
+            keys = [f"inbox/{turn}.jpg" for turn in range(count)]
+            for turn, key in enumerate(keys):  # no two alike: a result that is there is not painted
+                bucket.put(key, jpeg(np.roll(picture, turn, 0)))
             return [_first_result(live, client, key) for key in keys]
-
-
-def _put(
-    bucket: S3Store, picture: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", n: int
-) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=90)
-    bucket.put(key := f"inbox/{n}.jpg", file.getvalue())
-    return key
 
 
 def _first_result(live: LiveStack, client: Client, key: str) -> float:

@@ -12,7 +12,6 @@ arithmetic at the rate of the fastest convolution that this machine was seen to 
 """
 
 import argparse
-import io
 import json
 import os
 import subprocess
@@ -27,7 +26,6 @@ import numpy as np
 import psutil
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from api.client import Client
 from infra.settings import Settings
@@ -38,7 +36,7 @@ from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of
 from tests.bench.common.promises import Promise, at_least, at_most, judge
-from tests.bench.common.service import WorkerMemory, paint_album, put_photos
+from tests.bench.common.service import WorkerMemory, jpeg, paint_album, put_photos
 from tests.bench.common.tables import table
 from tests.integration.live_stack import LiveStack
 from tests.memory_use import forget_most, most_bytes
@@ -235,13 +233,6 @@ def difference_at_borders(apart: NDArray[np.int16], tile: int) -> float:
     if not elsewhere:
         return float("inf") if at_borders else 1.0
     return float(at_borders / elsewhere)
-
-
-def jpeg(rgb: Pixels) -> bytes:
-    """Return a photo's file."""
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=92)
-    return file.getvalue()
 
 
 def resident_bytes() -> int:

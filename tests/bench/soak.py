@@ -86,14 +86,8 @@ class Soaked:
 
     samples: list[Sample]
     photos: int
-    #: Bytes that Redis used before it, and once the records of ended jobs had expired.
-    redis_before: int
-    redis_after: int
-
-    @property
-    def redis_share(self) -> float:
-        """How much Redis kept, as a part of what it had."""
-        return self.redis_after / self.redis_before - 1
+    #: What Redis used before it, and once the records of ended jobs had expired.
+    redis: Growth
 
 
 def main() -> int:
@@ -105,12 +99,12 @@ def main() -> int:
     grown = growths(soaked.samples)
     print(f"\n### Soak: {options.seconds:g} s, {soaked.photos:,} photos\n\n{_memory(grown)}\n")
     print(
-        f"Redis: {soaked.redis_before:,} bytes at the start, {soaked.redis_after:,} once the ended "
-        f"jobs had expired ({soaked.redis_share:+.1%})."
+        f"Redis: {soaked.redis.early:,} bytes at the start, {soaked.redis.late:,} once the ended "
+        f"jobs had expired ({soaked.redis.share:+.1%})."
     )
     early, late = paces(soaked.samples)
     print(f"Load: {early:.2f} photos a second early, {late:.2f} late.")
-    flat = all(growth.share <= FLAT for growth in grown) and soaked.redis_share <= FLAT
+    flat = all(growth.share <= FLAT for growth in (*grown, soaked.redis))
     steady = abs(late / early - 1) <= STEADY
     print("Memory is flat." if flat else f"Memory grew by more than {FLAT:.0%}.")
     if not steady:
@@ -138,7 +132,8 @@ def soak(out: Path, seconds: float, *, looks: int = REDIS_LOOKS) -> Soaked:
         gallery.end(DRAIN_SECONDS)
         wrong = [fault for album in gallery.albums for fault in album.wrong]
         assert not wrong, wrong
-        return Soaked(samples, gallery.finished, before, _redis_expired(stack, looks))
+        redis = Growth("Redis's own count", before, _redis_expired(stack, looks))
+        return Soaked(samples, gallery.finished, redis)
 
 
 def _measure(stack: FaultStack, gallery: Gallery, seconds: float) -> list[Sample]:

@@ -20,4 +20,4 @@ def test_small_albums_leave_no_memory_behind(tmp_path: Path) -> None:
     grown = {growth.name: growth.share for growth in growths(soaked.samples)}
     assert {"api, child 1", "worker, child 1", "worker, decoders", "second, child 1"} <= set(grown)
     assert {name: share for name, share in grown.items() if share > FLAT and name != STORAGE} == {}
-    assert soaked.redis_share <= FLAT
+    assert soaked.redis.share <= FLAT

@@ -10,6 +10,7 @@ from infra.storage.s3 import S3Store
 from tests.bench.common.nets import photo
 from tests.integration.live_stack import wait_until
 from tests.memory_use import forget_most, most_bytes
+from worker.engines.port import Pixels
 
 STYLE = "water-lilies"
 #: Seconds that an album may take, however much else the machine does.
@@ -19,12 +20,17 @@ ALBUM_SECONDS = 3600.0
 Size = tuple[int, int]
 
 
+def jpeg(rgb: Pixels) -> bytes:
+    """Return a photo's file."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
 def put_photos(bucket: S3Store, prefix: str, sizes: list[Size]) -> None:
     """Put a JPEG of each size into the bucket."""
     for number, size in enumerate(sizes):
-        file = io.BytesIO()
-        Image.fromarray(photo(*size)).save(file, "JPEG", quality=90)
-        bucket.put(f"{prefix}{number:03d}.jpg", file.getvalue())
+        bucket.put(f"{prefix}{number:03d}.jpg", jpeg(photo(*size)))
 
 
 def paint_album(client: Client, prefix: str, strength: float = 1.0) -> float:

@@ -59,11 +59,20 @@ time.sleep(1000)
 """
 
 
+#: A measurement that says what it was told.
+SPEED = '''"""How fast."""
+
+import sys
+
+print("fast", *sys.argv[1:])
+'''
+
+
 def _make_project(folder: Path) -> Path:
     (folder / "infra").mkdir(parents=True)
     (folder / "tests" / "bench").mkdir(parents=True)
     (folder / "infra" / "__init__.py").touch()
-    (folder / "tests" / "bench" / "speed.py").write_text('"""How fast."""\nprint("fast")\n')
+    (folder / "tests" / "bench" / "speed.py").write_text(SPEED)
     shutil.copy(ROOT / "infra" / "dev.py", folder / "infra")
     (folder / "infra" / "constraints.txt").write_text("# none\n")
     (folder / "pyproject.toml").write_text(PROJECT)
@@ -104,7 +113,8 @@ def _lives(pid: int) -> bool:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project that was installed by the first command."""
     project = _make_project(tmp_path_factory.mktemp("dev") / "a project")
-    assert "How fast." in _dev(project, "bench").stdout  # nothing is installed for a list
+    assert "How fast." in _dev(project, "bench").stdout
+    assert not (project / ".venv").exists()  # nothing is installed for a list
     first = _dev(project, "bench", "speed")
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Installed in" in first.stdout
@@ -130,6 +140,7 @@ def test_changed_constraints_install_again(project: Path) -> None:
 def test_a_measurement_runs_by_its_name_from_anywhere(project: Path, tmp_path: Path) -> None:
     """`bench` alone lists the names, and so does a wrong one; options go to the measurement."""
     assert _dev(project, "bench", "speed", cwd=tmp_path).stdout.endswith("fast\n")
+    assert _dev(project, "bench", "speed", "--help").stdout.endswith("fast --help\n")
     assert "speed" in _dev(project, "bench").stdout
     wrong = _dev(project, "bench", "sped")
     assert wrong.returncode == 2

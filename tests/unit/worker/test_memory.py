@@ -1,39 +1,10 @@
 """What memory is left is read from the kernel and from the control group."""
 
-import ctypes
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from worker.memory import available_bytes, needed_bytes
-
-#: Four threads take memory at one time; then the C library says how many heaps there are.
-HEAPS = """
-import ctypes, sys, threading
-from worker.memory import share_one_heap
-
-if sys.argv[1] == "shared":
-    share_one_heap()
-libc = ctypes.CDLL(None)
-libc.fopen.restype = libc.malloc.restype = ctypes.c_void_p
-together = threading.Barrier(4)
-
-def take():
-    together.wait()
-    libc.malloc(ctypes.c_size_t(1000))
-    together.wait()
-
-threads = [threading.Thread(target=take) for _ in range(4)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-file = ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w"))
-libc.malloc_info(0, file)
-libc.fclose(file)
-"""
 
 
 def test_the_kernel_says_what_is_available(tmp_path: Path) -> None:
@@ -67,11 +38,3 @@ def test_where_nothing_tells_nothing_is_claimed(tmp_path: Path) -> None:
 def test_a_wider_net_needs_more() -> None:
     assert needed_bytes(1000, 1000, 32) == 2 * needed_bytes(1000, 1000, 16)
     assert 400e6 < needed_bytes(1000, 1000, 16) < 700e6
-
-
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the GNU C library")
-@pytest.mark.parametrize(("how", "one"), [("shared", True), ("apart", False)])
-def test_threads_share_a_heap_once_they_are_told_to(tmp_path: Path, how: str, one: bool) -> None:
-    told = tmp_path / "heaps.xml"
-    subprocess.run([sys.executable, "-c", HEAPS, how, str(told)], check=True)
-    assert (told.read_text().count("<heap nr=") == 1) is one

@@ -155,6 +155,24 @@ def test_an_end_of_the_process_gives_the_chunks_back_first() -> None:
     assert record.active[0].strikes == {}
 
 
+def test_an_end_of_the_process_while_a_chunk_is_started_gives_it_back_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    studio = Studio(chunk_photos=8)
+    job = studio.submit(pictures(8))
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("chunk-"):
+            raise SystemExit(0)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(SystemExit):
+        relay(studio).run(studio.claim(job, 0))
+    assert studio.record(job).active[0].lease is None
+
+
 def test_places_that_are_given_back_are_told_of_once() -> None:
     places, told = Places(2), list[str]()
     assert places.take(2, lambda: told.append("first")) == 2
