@@ -196,7 +196,7 @@ def reproduce_command(
     )
     if not outcome.repeats and studio.corpus.sha256() != card.training.corpus_sha256:
         raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
-    if not outcome.same_arithmetic:
+    if not outcome.exact and not outcome.same_arithmetic:
         console.print(
             f"The card knows nothing of {studio.machine}, which rounds otherwise: the "
             f"first losses differ by {outcome.early_difference:.1e} at most. --record adds it."

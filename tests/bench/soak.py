@@ -48,8 +48,9 @@ OPEN_ALBUMS = 20
 STEADY = 0.05
 #: Part of the time that is warm-up.
 WARM_UP = 0.25
-#: Looks at Redis's memory, a second apart.
-REDIS_LOOKS = 30
+#: Looks at Redis's memory, and seconds between two.
+REDIS_LOOKS = 40
+LOOK_SECONDS = 0.5
 #: Seconds that the last albums get to end.
 DRAIN_SECONDS = 300.0
 
@@ -112,11 +113,8 @@ def main() -> int:
     return 0 if flat and steady else 1
 
 
-def soak(out: Path, seconds: float, *, looks: int = REDIS_LOOKS) -> Soaked:
-    """Load a stack for so long and measure it; its data and photos lie in `out`.
-
-    `looks` are those at Redis's memory, a second apart, before and after.
-    """
+def soak(out: Path, seconds: float) -> Soaked:
+    """Load a stack for so long and measure it; its data and photos lie in `out`."""
     kept = {"retention_days": RETENTION_SECONDS / DAY_SECONDS}
     with FaultStack(out / "data", **kept) as stack, Client(stack.url) as client:
         gallery = Gallery(
@@ -126,13 +124,13 @@ def soak(out: Path, seconds: float, *, looks: int = REDIS_LOOKS) -> Soaked:
             open_albums=OPEN_ALBUMS,
             apart=APART_SECONDS,
         )
-        before = _redis_start(stack, client, gallery, looks)
+        before = _redis_start(stack, client, gallery)
         gallery.start()
         samples = _measure(stack, gallery, seconds)
         gallery.end(DRAIN_SECONDS)
         wrong = [fault for album in gallery.albums for fault in album.wrong]
         assert not wrong, wrong
-        redis = Growth("Redis's own count", before, _redis_expired(stack, looks))
+        redis = Growth("Redis's own count", before, _redis_expired(stack))
         return Soaked(samples, gallery.finished, redis)
 
 
@@ -194,14 +192,14 @@ def _memory(grown: list[Growth]) -> str:
     return table(("process", "early, MB", "late, MB", "growth"), rows)
 
 
-def _redis_start(stack: FaultStack, client: Client, gallery: Gallery, looks: int) -> int:
+def _redis_start(stack: FaultStack, client: Client, gallery: Gallery) -> int:
     """Return Redis's bytes after a first album has come and gone: queues and counters exist."""
     album = gallery.submit(client, PHOTOS)
     wait_until(lambda: client.job(album.job).state.terminal, "the first album", READY_SECONDS)
-    return _redis_expired(stack, looks)
+    return _redis_expired(stack)
 
 
-def _redis_expired(stack: FaultStack, looks: int) -> int:
+def _redis_expired(stack: FaultStack) -> int:
     """Let the records of ended jobs expire now; returns the bytes that Redis still uses.
 
     What its clients' buffers hold is no part of it. Redis counts them a moment late, 16 KiB at a
@@ -209,11 +207,11 @@ def _redis_expired(stack: FaultStack, looks: int) -> int:
     """
     with stack.redis() as redis:
         wait_until(lambda: _expire(redis), "the records to expire", READY_SECONDS)
-        return min(_lasting(redis) for _ in range(looks))
+        return min(_lasting(redis) for _ in range(REDIS_LOOKS))
 
 
 def _lasting(redis: "Redis") -> int:
-    time.sleep(1)
+    time.sleep(LOOK_SECONDS)
     memory = cast("dict[str, int]", redis.info("memory"))
     return memory["used_memory"] - memory["mem_clients_normal"]
 

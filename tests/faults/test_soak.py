@@ -15,7 +15,7 @@ def test_small_albums_leave_no_memory_behind(tmp_path: Path) -> None:
 
     The S3 server keeps what it knew of removed folders for ten minutes, so it needs the hour.
     """
-    soaked = soak(tmp_path, 40, looks=6)
+    soaked = soak(tmp_path, 40)
     assert soaked.photos > 0
     grown = {growth.name: growth.share for growth in growths(soaked.samples)}
     assert {"api, child 1", "worker, child 1", "worker, decoders", "second, child 1"} <= set(grown)
