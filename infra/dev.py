@@ -37,7 +37,11 @@ EXTRAS = "api,worker,trainer,dev"
 
 #: Two files at a time, because many tests wait for real processes; in their order, in which those
 #: that take longest come first.
-EVERY_TEST = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "tests")
+EVERY_TEST = (
+    *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+    # Without a process that replaces it, the test that ended one is named; with one, it hangs.
+    *("--max-worker-restart", "0", "tests"),
+)
 
 #: Seconds that an interrupted command gets to end by itself.
 GRACE_SECONDS = 20

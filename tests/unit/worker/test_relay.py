@@ -1,9 +1,9 @@
 """Chunk after chunk without a gap: the next begins before the one before has ended."""
 
-import os
-import signal
+import json
+import subprocess
+import sys
 import threading
-from types import FrameType
 
 import pytest
 
@@ -130,29 +130,10 @@ def test_a_chunk_that_ends_in_an_error_does_not_take_the_next_with_it() -> None:
 
 
 def test_an_end_of_the_process_gives_the_chunks_back_first() -> None:
-    """Celery's children end by an exception in their main thread, wherever that is."""
-    studio = Studio(chunk_photos=8)
-    job = studio.submit(pictures(8))
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    def watch(number: int) -> None:
-        if number == 1:
-            os.kill(os.getpid(), signal.SIGALRM)
-            assert studio.stop.wait(PATIENCE)
-
-    studio.engine.watch = watch
-    before = signal.signal(signal.SIGALRM, leave)
-    try:
-        with pytest.raises(SystemExit):
-            relay(studio).run(studio.claim(job, 0))
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    record = studio.record(job)
-    assert record.done == studio.engine.photos == 2
-    assert record.active[0].lease is None
-    assert record.active[0].strikes == {}
+    command = [sys.executable, "-m", "tests.fakes.relay_that_ends"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told == {"leased": False, "strikes": {}, "done": 2, "painted": 2}
 
 
 def test_an_end_of_the_process_while_a_chunk_is_started_gives_it_back_too(

@@ -1,0 +1,48 @@
+"""A process that is told to end while its second photo is painted; says what became of the chunk.
+
+A process of its own, because the signal belongs to no test run. As Celery's children do, it ends by
+an exception in its main thread, wherever that is.
+"""
+
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+
+from tests.fakes.studio import Studio
+from tests.photos import encoded, scene
+from worker.relay import Relay
+
+#: Photos of the chunk, and seconds to wait for the relay to notice.
+PHOTOS, PATIENCE = 8, 10
+
+
+def main() -> None:
+    """Run a chunk into the signal."""
+    studio = Studio(chunk_photos=PHOTOS)
+    job = studio.submit({f"{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(PHOTOS)})
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    def watch(number: int) -> None:
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert studio.stop.wait(PATIENCE)
+
+    studio.engine.watch = watch
+    signal.signal(signal.SIGTERM, leave)
+    with suppress(SystemExit):
+        Relay(pipeline=studio.pipeline, stop=studio.stop).run(studio.claim(job, 0))
+        raise AssertionError("The relay went on.")
+    record = studio.record(job)
+    chunk = record.active[0]
+    told = {"leased": chunk.lease is not None, "strikes": chunk.strikes}
+    told |= {"done": record.done, "painted": studio.engine.photos}
+    sys.stdout.write(f"\n{json.dumps(told)}\n")
+
+
+if __name__ == "__main__":
+    main()
