@@ -1,14 +1,15 @@
 """A net over a photo of any size, layer after layer, as each norm's statistics become known.
 
 Planes on the disk hold what is at half the resolution, and the residual blocks between them, at a
-quarter. Layers at full resolution would take most of the disk and are computed anew for each norm,
-which adds a sixth to the light net's arithmetic.
+quarter; each goes once nothing reads it any more. Layers at full resolution would take most of the
+disk and are computed anew for each norm, which adds a sixth to the light net's arithmetic.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -70,7 +71,7 @@ class _Passes:
         self._net = net
         self._kernels = Kernels(net.weights(), device=net.device, dtype=net.dtype)
         self._tiles = tiles
-        self._planes: list[Plane] = []
+        self._planes = WeakSet[Plane]()
 
     @torch.inference_mode()
     def painting(self, rgb: Pixels) -> Pixels:
@@ -78,36 +79,34 @@ class _Passes:
         photo = PhotoPicture(rgb, device=self._net.device, dtype=self._net.dtype)
         upsample = self._net.config.upsample
         x = self._normed("down.0", Convolution(photo, kernels.entry()), 1)
-        x = Convolution(x, kernels.conv("down.1"), stride=2)
-        # Odd sides round up on the way down: the way up is up to a row and a column larger here.
-        half = self._plane(x.height + x.height % 2, x.width + x.width % 2, 2)
-        x = self._kept("down.1", x, half)
-        x = self._trunk(Convolution(x, kernels.conv("down.2"), stride=2))
-        x = self._kept("up.0", Doubling(x, kernels.conv("up.0"), upsample), half)
+        x = self._kept("down.1", Convolution(x, kernels.conv("down.1"), stride=2), 2)
+        x = self._kept("down.2", Convolution(x, kernels.conv("down.2"), stride=2), 4)
+        x = self._trunk(x)
+        x = self._kept("up.0", Doubling(x, kernels.conv("up.0"), upsample), 2)
         x = self._normed("up.1", Doubling(x, kernels.conv("up.1"), upsample), 1)
         x = Part(x, height=photo.height, width=photo.width)
         return self._filled(Paint(x, *kernels.paint()), np.empty_like(rgb))
 
-    def _trunk(self, entry: Convolution) -> Picture:
+    def _trunk(self, x: StoredPicture) -> Picture:
         """Work the residual blocks: `x` lies on their plain path, the others beside it."""
-        x, inner, outer = (self._plane(entry.height, entry.width, 4) for _ in range(3))
-        trunk: Picture = self._stored(x, self._norm("down.2", entry, 4, x.write), rectified=True)
+        inner, outer = (self._plane(x.height, x.width, 4) for _ in range(2))
+        trunk: Picture = x
         for block in range(self._net.config.residual_blocks):
             first, second = f"blocks.{block}.first", f"blocks.{block}.second"
             made = Convolution(trunk, self._kernels.conv(first))
             seen = self._stored(inner, self._norm(first, made, 4, inner.write), rectified=True)
             made = Convolution(seen, self._kernels.conv(second))
-            norm = self._norm(second, made, 4, _settling(trunk, x, outer))
-            trunk = Total(self._stored(x), self._stored(outer, norm))
+            norm = self._norm(second, made, 4, _settling(trunk, x.plane, outer))
+            trunk = Total(self._stored(x.plane), self._stored(outer, norm))
         return trunk
 
     def _normed(self, name: str, layer: Layer, scale: int) -> Layer:
         return layer.normed(self._norm(name, layer, scale))
 
-    def _kept(self, name: str, layer: Picture, half: Plane) -> Picture:
-        """Work a layer of half the photo's resolution, and hold it where the one before it was."""
-        stored = self._stored(half, self._norm(name, layer, 2, half.write), rectified=True)
-        return Part(stored, height=layer.height, width=layer.width)
+    def _kept(self, name: str, layer: Picture, scale: int) -> StoredPicture:
+        """Work a layer, `scale` times smaller than the photo, and hold it in a plane of its own."""
+        plane = self._plane(layer.height, layer.width, scale)
+        return self._stored(plane, self._norm(name, layer, scale, plane.write), rectified=True)
 
     def _norm(self, name: str, layer: Picture, scale: int, keep: Keep | None = None) -> FrozenNorm:
         """Look at all of a layer, `scale` times smaller than the photo, for its norm."""
@@ -141,7 +140,7 @@ class _Passes:
     def _plane(self, height: int, width: int, widths: int) -> Plane:
         """Make room for a picture of so many times the net's width of channels."""
         plane = Plane(self._net.folder, height, width, widths * self._net.config.width)
-        self._planes.append(plane)
+        self._planes.add(plane)
         return plane
 
     def _stored(

@@ -21,13 +21,14 @@ class StoredPicture:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._plane, self._norm, self._rectified = plane, norm, rectified
+        self.plane = plane
+        self._norm, self._rectified = norm, rectified
         self._device, self._dtype = device, dtype
         self.height, self.width = plane.height, plane.width
 
     def read(self, window: Window) -> Tensor:
         """See Picture."""
-        stored = self._plane.read(window).to(self._device, self._dtype, copy=True)
+        stored = self.plane.read(window).to(self._device, self._dtype, copy=True)
         normed = self._norm(stored) if self._norm else stored
         return normed.relu_() if self._rectified else normed
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from worker.engines.port import Pixels
 from worker.engines.torch_engine import TorchEngine
 from worker.engines.weights import rewritten
 from worker.net import NetConfig, TransformNet, Upsample
+from worker.streaming import painter
 from worker.streaming.norms import freeze, moments, whole
 from worker.streaming.painter import StreamedNet
-from worker.streaming.plane import Plane
+from worker.streaming.plane import Plane, plane_bytes
 from worker.streaming.windows import Span, Window, tiling
 
 CPU = torch.device("cpu")
@@ -143,6 +145,29 @@ def test_a_plane_keeps_what_left_memory(tmp_path: Path) -> None:
     assert torch.equal(plane.read(window), values)
     assert (plane.read(Window(Span(0, 3), Span(0, 30))) == 0).all()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plane_goes_once_nothing_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of half the photo's size and three of a quarter's are made, and never all are there."""
+    there = WeakSet["Counted"]()
+    most, made = [0], [0]
+
+    class Counted(Plane):
+        def __init__(self, folder: Path, height: int, width: int, channels: int) -> None:
+            super().__init__(folder, height, width, channels)
+            self.size = plane_bytes(height, width, channels)
+            there.add(self)
+            made[0] += self.size
+            most[0] = max(most[0], sum(plane.size for plane in there))
+
+    monkeypatch.setattr(painter, "Plane", Counted)
+    streamed(net_of("resize"), tmp_path).paint(noise(64, 64))
+    half, quarter = plane_bytes(32, 32, 8), plane_bytes(16, 16, 16)
+    assert made == [2 * half + 3 * quarter]
+    assert most == [half + 2 * quarter]
+    assert not there
 
 
 @contextmanager
