@@ -43,6 +43,7 @@ from tests.memory_use import forget_most, most_bytes
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Pixels
 from worker.engines.sized import SizedEngine
+from worker.heap import share_one_heap
 from worker.pixels import PixelLimits, decode, encode
 
 CPU = torch.device("cpu")
@@ -107,6 +108,7 @@ class Compared:
 
 def main() -> int:
     """Paint large photos within bounds, and one both ways; 1 when a limit is missed."""
+    share_one_heap()  # as a worker's child does
     made = parser("large", __doc__ or "")
     made.add_argument("--engine", choices=("auto", "torch", "openvino"), default="auto")
     made.add_argument("--profile", choices=tuple(PROFILES), default="light", help="of the net")

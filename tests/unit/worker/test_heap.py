@@ -1,4 +1,4 @@
-"""One heap for all threads."""
+"""One heap for all threads, which keeps what it will need again."""
 
 import ctypes
 import subprocess
@@ -7,15 +7,22 @@ from pathlib import Path
 
 import pytest
 
-#: Four threads take memory at one time; then the C library says how many heaps there are.
-HEAPS = """
-import ctypes, sys, threading
+pytestmark = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the GNU C library"
+)
+
+BEGIN = """
+import ctypes, resource, sys, threading
 from worker.heap import share_one_heap
 
 if sys.argv[1] == "shared":
     share_one_heap()
 libc = ctypes.CDLL(None)
 libc.fopen.restype = libc.malloc.restype = ctypes.c_void_p
+"""
+
+#: Four threads take memory at one time; then the C library says how many heaps there are.
+HEAPS = """
 together = threading.Barrier(4)
 
 def take():
@@ -33,10 +40,39 @@ libc.malloc_info(0, file)
 libc.fclose(file)
 """
 
+#: Pieces as large as a tile's layers are taken, used and given back, again and again; prints how
+#: many pages the kernel had to give, for each that is in use at a time.
+AGAIN = """
+SIZE, PIECES, ROUNDS = 20 << 20, 4, 10
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the GNU C library")
+def use():
+    pieces = [libc.malloc(ctypes.c_size_t(SIZE)) for _ in range(PIECES)]
+    for piece in pieces:
+        ctypes.memset(piece, 1, SIZE)
+    for piece in pieces:
+        libc.free(ctypes.c_void_p(piece))
+
+use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(ROUNDS):
+    use()
+pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(pages * resource.getpagesize() / (SIZE * PIECES))
+"""
+
+
+def run(script: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", BEGIN + script, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 @pytest.mark.parametrize(("how", "one"), [("shared", True), ("apart", False)])
 def test_threads_share_a_heap_once_they_are_told_to(tmp_path: Path, how: str, one: bool) -> None:
     told = tmp_path / "heaps.xml"
-    subprocess.run([sys.executable, "-c", HEAPS, how, str(told)], check=True)
+    run(HEAPS, how, str(told))
     assert (told.read_text().count("<heap nr=") == 1) is one
+
+
+def test_memory_that_is_needed_again_is_not_asked_for_again() -> None:
+    """By itself the C library gives it back each time, and the kernel clears every page anew."""
+    assert float(run(AGAIN, "shared")) < 2 < float(run(AGAIN, "apart"))
