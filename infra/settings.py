@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     #: tile, to the same picture. On a GPU, its memory is the measure. Its decoders may take as much
     #: together (one photo at a time may always be decoded).
     memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
-    #: Folder on a disk for what a large photo needs besides (40 bytes a pixel, standard nets 80);
+    #: Folder on a disk for what a large photo needs besides (32 bytes a pixel, standard nets 64);
     #: unset means one in `data` for `impasto up`, else the system's temporary one.
     scratch: DiskPath | None = None
 

@@ -1,6 +1,7 @@
 """What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
 
 import secrets
+from typing import Final
 
 import structlog
 
@@ -8,6 +9,16 @@ from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from worker.pixels import PhotoRejected
 
 log = structlog.get_logger()
+
+#: How libraries say that memory ran out where they have no class for it: PyTorch on a CPU, C++ and
+#: OpenVINO, CUDA and its libraries.
+_OUT_OF_MEMORY: Final = (
+    "can't allocate memory",
+    "bad_alloc",
+    "Failed to allocate",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
 
 
 class StyleUnusable(Exception):
@@ -53,12 +64,9 @@ def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, on the host or on the device.
-
-    PyTorch says so on CUDA with a class of its own and on the CPU with a plain RuntimeError.
-    """
+    """Whether memory ran out, on the host or on the device."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY))
     )

@@ -19,7 +19,7 @@ import torch
 
 from infra.settings import PrecisionSetting
 from tests.bench.common.difference import differences
-from tests.bench.common.nets import light_net, photo, standard_net
+from tests.bench.common.nets import BOUNDLESS, light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of, written_plainly
@@ -48,8 +48,6 @@ NAMES = {"torch": "PyTorch", "openvino": "OpenVINO"}
 #: plain standard one; the share of pixels within 1/255 of the reference in float32, and decibels in
 #: half precision.
 GAIN, LIGHT_GAIN, WITHIN_ONE, PSNR = 1.9, 6.0, 0.999, 40.0
-#: Bytes that are enough to paint any photo as a whole, and to keep what was compiled for it.
-BOUNDLESS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)

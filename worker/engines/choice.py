@@ -78,6 +78,8 @@ class EngineFactory:
     ) -> None:
         self.device = device
         self._dtype = choose_dtype(precision, device)
+        if self._dtype == torch.float32:  # else a GPU multiplies in TF32, of 10 bits
+            torch.backends.cudnn.allow_tf32 = False
         self._threads = threads or torch.get_num_threads()
         self._memory_bytes = memory_bytes
         self._scratch = scratch or Path(tempfile.gettempdir())

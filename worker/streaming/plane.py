@@ -1,7 +1,10 @@
 """A picture of many channels in a file, in half precision: memory holds what is in use."""
 
+import errno
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -23,8 +26,9 @@ class Plane:
     def __init__(self, folder: Path, height: int, width: int, channels: int) -> None:
         self.height, self.width = height, width
         size = plane_bytes(height, width, channels)
-        with TemporaryFile(dir=folder) as file:
-            _claim(file.fileno(), size)
+        with _room_for(size), TemporaryFile(dir=folder) as file:
+            # A mapped file that finds no room on the disk later ends the process.
+            os.posix_fallocate(file.fileno(), 0, size)
             self._mapped = mmap.mmap(file.fileno(), size)
         values = np.frombuffer(self._mapped, np.float16).reshape(height, width, channels)
         self._values = torch.from_numpy(values)
@@ -47,11 +51,12 @@ def plane_bytes(height: int, width: int, channels: int) -> int:
     return height * width * channels * 2
 
 
-def _claim(file: int, size: int) -> None:
-    """Have the disk's room for certain: a mapped file that finds none ends the process."""
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    """Say in one way that there is none, of the disk or of addresses."""
     try:
-        os.posix_fallocate(file, 0, size)
+        yield
     except OSError as error:
-        if not is_full_disk(error):
+        if not is_full_disk(error) and error.errno != errno.ENOMEM:
             raise
         raise MemoryError(f"{size / 1e9:.1f} GB are needed on the disk") from error

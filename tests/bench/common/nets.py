@@ -11,6 +11,8 @@ from worker.net import NetConfig, TransformNet
 from worker.netfile import unpack
 
 STYLES = Path("infra/styles")
+#: Bytes that are enough to paint any photo as a whole, and to keep what was compiled for it.
+BOUNDLESS = 1 << 40
 
 
 def light_net() -> TransformNet:

@@ -61,6 +61,15 @@ def test_half_precision_is_taken_on_a_gpu_and_on_a_cpu_only_when_asked_for() -> 
         assert choose_dtype("float32", device) == torch.float32
 
 
+def test_float32_is_float32_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself PyTorch has a GPU multiply in TF32."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    EngineFactory("torch", CUDA)
+    assert torch.backends.cudnn.allow_tf32
+    EngineFactory("torch", CUDA, precision="float32")
+    assert not torch.backends.cudnn.allow_tf32
+
+
 def test_tiles_are_exact_on_a_cpu_whatever_the_precision() -> None:
     engine = EngineFactory("torch", CPU, precision="bfloat16")(TransformNet(NetConfig(2, 1)))
     assert isinstance(engine, SizedEngine)

@@ -47,4 +47,7 @@ def test_pytorch_without_memory_is_recognised() -> None:
         torch.empty(2**60)
     assert is_out_of_memory(cpu.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("Exception from src/inference: std::bad_alloc"))
+    assert is_out_of_memory(RuntimeError("Check 'm_data' failed: Failed to allocate 4096 bytes"))
+    assert is_out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))

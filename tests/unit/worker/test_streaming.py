@@ -1,5 +1,7 @@
 """A photo painted tile by tile is the photo painted as a whole, wherever tiles end."""
 
+import errno
+import mmap
 import resource
 import threading
 from collections.abc import Iterator
@@ -184,3 +186,19 @@ def test_a_disk_without_room_says_so_at_once(tmp_path: Path) -> None:
     """Found out later, while a mapped page is written, it would end the process."""
     with files_of_at_most(100_000), pytest.raises(MemoryError, match="on the disk"):
         streamed(net_of("resize", width=8), tmp_path).paint(noise(256, 256))
+
+
+def test_a_process_without_addresses_left_says_so_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    with pytest.raises(MemoryError):
+        Plane(tmp_path, 8, 8, 4)
+
+
+def test_a_folder_that_is_gone_is_no_lack_of_room(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Plane(tmp_path / "gone", 8, 8, 4)
