@@ -17,9 +17,10 @@ from infra.jobs.model import WeightedNet
 from infra.jobs.views import ClaimedChunk
 from infra.storage.port import ObjectStore
 from worker.chunk_run import ChunkRun
-from worker.engines.port import Engine
+from worker.engines.port import Check, Engine
 from worker.ledger import ChunkService, Halted, Ledger
 from worker.pixels import Photo
+from worker.pixels.room import Part
 from worker.stages import CPU_PACE, Stages
 
 
@@ -48,8 +49,8 @@ class AlbumPipeline:
     nets: Nets
     tally: Tally
     stop: threading.Event
-    #: As `PhotoDecoder.decode`; called by several threads at a time.
-    decode: Callable[[bytes], Photo]
+    #: As `PhotoDecoder.admit`; called by several threads at a time.
+    decode: Callable[[bytes, Check], tuple[Photo, Part]]
     max_photo_bytes: int
     #: Seconds.
     lease_seconds: float
@@ -58,16 +59,24 @@ class AlbumPipeline:
     clock: Callable[[], float] = time.monotonic
     stages: Stages = field(default_factory=lambda: Stages(CPU_PACE))
 
-    def run(self, claim: ClaimedChunk, begun: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self,
+        claim: ClaimedChunk,
+        begun: Callable[[], None] = lambda: None,
+        may_begin: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Work a chunk until every photo has its outcome, the chunk is lost, or `stop` is set.
 
-        `begun` is called when none of its photos waits any more: the next chunk's may come in.
+        `begun` is called when none of its photos waits any more: the next chunk's may come in. None
+        begins before `may_begin`, but the chunk's lease is held.
         Nothing about a photo or an outage raises. Any other error leaves the chunk to its lease,
         so that it comes again later and not at once; an end of the process gives it back.
         """
         with self._ledger(claim) as ledger:
             try:
-                run = ChunkRun(pipeline=self, claim=claim, ledger=ledger, begun=begun)
+                run = ChunkRun(
+                    pipeline=self, claim=claim, ledger=ledger, begun=begun, may_begin=may_begin
+                )
                 ended = run.work()
             except Halted:
                 ended = "lost"

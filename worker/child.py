@@ -72,7 +72,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         nets=nets,
         tally=deployment.counters,
         stop=stop,
-        decode=decoder.decode,
+        decode=decoder.admit,
         max_photo_bytes=settings.max_photo_bytes,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,

@@ -17,6 +17,7 @@ from worker.ledger import Halted, Ledger
 from worker.netfile import NetFileRejected
 from worker.photo_steps import PhotoSteps, PreparedPhoto
 from worker.pixels.photo import Pixels
+from worker.pixels.room import Part
 from worker.reach import LeftForLater, within_reach
 from worker.strokes import ProportionalEngine
 
@@ -34,7 +35,10 @@ class Stopped(Exception):
 
 
 class ChunkRun:
-    """Works a claimed chunk once. `begun` is called when none of its photos waits any more."""
+    """Works a claimed chunk once, its photos from when they `may_begin`.
+
+    `begun` is called when none of its photos waits any more.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class ChunkRun:
         claim: ClaimedChunk,
         ledger: Ledger,
         begun: Callable[[], None],
+        may_begin: Callable[[], bool],
     ) -> None:
         self._pipeline = pipeline
         self._stages = pipeline.stages
@@ -50,10 +55,11 @@ class ChunkRun:
         self._last_round = claim.last_round
         self._ledger = ledger
         self._begun = begun
+        self._may_begin = may_begin
         self._steps = PhotoSteps(
             spec=claim.spec,
             objects=pipeline.objects,
-            decode=pipeline.decode,
+            decode=lambda data: pipeline.decode(data, self._check),
             max_bytes=pipeline.max_photo_bytes,
             clock=pipeline.clock,
         )
@@ -65,6 +71,8 @@ class ChunkRun:
         #: Photos for the device, and outcomes to commit: each has a step that asks for it.
         self._ready: deque[PreparedPhoto] = deque()
         self._settled: deque[PhotoOutcome] = deque()
+        #: What photos that were decoded have of the memory for all, by their index.
+        self._parts: dict[int, Part] = {}
         #: What ends the run, or None: look again.
         self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Condition()
@@ -96,7 +104,8 @@ class ChunkRun:
         """Let photos in until every one is settled or left, or the process is to stop."""
         while self._left > len(self._later) and not self._pipeline.stop.is_set():
             self._ledger.check()
-            self._admit()
+            if self._may_begin():
+                self._admit()
             with suppress(Empty):
                 if error := self._inbox.get(timeout=LOOKS):
                     raise error
@@ -133,6 +142,8 @@ class ChunkRun:
             self._lock.wait_for(lambda: not self._open_steps)
             places, self._places = self._places, 0
         self._stages.places.give_back(places)
+        for part in self._parts.values():
+            part.give_back()
 
     def _submit(self, pool: ThreadPoolExecutor, step: Callable[..., None], *args: object) -> None:
         with self._lock:
@@ -167,6 +178,7 @@ class ChunkRun:
             self._settle(prepared)
         else:
             with self._lock:
+                self._parts[entry.index] = prepared.part
                 self._ready.append(prepared)
             self._submit(self._stages.device, self._paint)
 
@@ -244,6 +256,10 @@ class ChunkRun:
         self._settle(self._attempt(prepared.entry, store))
 
     def _settle(self, outcome: PhotoOutcome) -> None:
+        with self._lock:
+            part = self._parts.pop(outcome.index, None)
+        if part:
+            part.give_back()
         self._settled.append(outcome)
         self._submit(self._stages.commits, self._commit)
 

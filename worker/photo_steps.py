@@ -13,17 +13,22 @@ from worker.digest import result_digest
 from worker.fetching import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.photo import Pixels
+from worker.pixels.room import Part
 from worker.reach import OutOfReach
 from worker.results import Receipt, ResultShelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPhoto:
-    """A decoded photo on its way to the device; `seconds` of work went into it so far."""
+    """A decoded photo on its way to the device; `seconds` of work went into it so far.
+
+    `part` is what it has of the memory for all photos, until it is stored or fails.
+    """
 
     entry: PhotoEntry
     digest: str
     photo: Photo
+    part: Part
     seconds: float
 
 
@@ -48,7 +53,7 @@ class PhotoSteps:
         *,
         spec: JobSpec,
         objects: ObjectStore,
-        decode: Callable[[bytes], Photo],
+        decode: Callable[[bytes], tuple[Photo, Part]],
         max_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,9 +77,9 @@ class PhotoSteps:
         if receipt := self._found(digest):
             return _outcome(entry, receipt, seconds=0.0, cached=True)
         started = self._clock()
-        photo = self._decode(data)
+        photo, part = self._decode(data)
         seconds = self._clock() - started
-        return PreparedPhoto(entry=entry, digest=digest, photo=photo, seconds=seconds)
+        return PreparedPhoto(entry=entry, digest=digest, photo=photo, part=part, seconds=seconds)
 
     def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
         """Encode a painting, (H, W, 3) of exactly its photo's size, that took `seconds`."""

@@ -35,14 +35,15 @@ class Relay:
         """Return when another chunk may begin: all of this one's photos have, or it has ended.
 
         A chunk that is worked photo by photo, to find the one that takes workers down, is worked
-        alone: no other photo may be there to be suspected. An end of the process on the way has
-        the chunks given back.
+        alone: no other photo may be there to be suspected. Its lease is held while it waits for
+        those. An end of the process on the way has the chunks given back.
         """
-        if claim.solo:
-            self.finish()
         self._at_work.append(leg := _Leg(self._pipeline, claim))
         try:
             leg.start()
+            if claim.solo:
+                self.finish(but=1)
+            leg.let_begin()
             leg.wait_begun()
             self.finish(but=0 if claim.solo or self._stop.is_set() else CHUNKS - 1)
         except (SystemExit, KeyboardInterrupt):
@@ -64,19 +65,24 @@ class _Leg(threading.Thread):
         super().__init__(name=f"chunk-{claim.number}", daemon=True)
         self._pipeline = pipeline
         self._claim = claim
+        self._may_begin = threading.Event()
         self._begun = threading.Event()
         self._ended = threading.Event()
 
     def run(self) -> None:
         """Work the chunk."""
         try:
-            self._pipeline.run(self._claim, self._begun.set)
+            self._pipeline.run(self._claim, self._begun.set, self._may_begin.is_set)
         except BaseException as error:
             # Its photos come again when its lease runs out; the next chunk need not suffer.
             log.error("chunk left to its lease", job_id=self._claim.spec.id, exc_info=error)
         finally:
             self._begun.set()
             self._ended.set()
+
+    def let_begin(self) -> None:
+        """Let the chunk's photos in."""
+        self._may_begin.set()
 
     def wait_begun(self) -> None:
         """Wait until every photo of the chunk has begun, or the chunk has ended."""

@@ -24,7 +24,7 @@ from tests.bench.common.nets import light_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
 from tests.fakes.storage import MemoryStore
-from tests.fakes.studio import Studio
+from tests.fakes.studio import Studio, decoded_by
 from tests.hostile import hostile_photos
 from tests.memory_use import most_bytes
 from tests.photos import encoded, scene
@@ -113,7 +113,7 @@ def album_seconds(photos: int, rounds: int) -> tuple[float, float]:
 
 def _paint(engine: Engine, decoded: Callable[[bytes], Photo], photos: int) -> float:
     studio = Studio(chunk_photos=photos, engine=engine)
-    pipeline = replace(studio.pipeline, decode=decoded)
+    pipeline = replace(studio.pipeline, decode=decoded_by(decoded))
     album = {f"{n}.jpg": encoded(scene(640 + n, 480), "JPEG") for n in range(photos)}
     claim = studio.claim(studio.submit(dict(album)))
     began = time.perf_counter()

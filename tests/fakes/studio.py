@@ -16,11 +16,20 @@ from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
 from worker.album import AlbumPipeline
 from worker.engines.port import Check, Engine, go_on
-from worker.pixels import PixelLimits, decode
+from worker.pixels import Photo, PixelLimits, decode
 from worker.pixels.photo import Pixels
+from worker.pixels.room import Part, Room
 from worker.stages import CPU_PACE, Pace, Stages
 
 BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
+
+
+def decoded_by(
+    decode: Callable[[bytes], Photo],
+) -> Callable[[bytes, Check], tuple[Photo, Part]]:
+    """Return a way to decode for the pipeline, with room for everything."""
+    room = Room(0)
+    return lambda data, check: (decode(data), room.take(0, check))
 
 
 class WatchedStore(MemoryStore):
@@ -152,7 +161,7 @@ class Studio:
             nets=self.nets,
             tally=self.tally,
             stop=self.stop,
-            decode=partial(decode, limits=PixelLimits(max_megapixels=50)),
+            decode=decoded_by(partial(decode, limits=PixelLimits(max_megapixels=50))),
             max_photo_bytes=max_photo_bytes,
             lease_seconds=self.settings.lease_seconds,
             heartbeat_seconds=heartbeat_seconds,

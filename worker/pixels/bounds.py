@@ -25,6 +25,10 @@ OUT_OF_TIME = signal.SIGPROF
 #: WebP and floats).
 BYTES_PER_PIXEL = 26
 
+#: Bytes that a photo takes for each pixel from then on until its result is stored: its own and the
+#: painting's, the result's twice while it is encoded, and the file.
+KEPT_BYTES_PER_PIXEL = 12
+
 _MEMORY_PAGES = Path("/proc/self/statm")
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self
 
 import structlog
@@ -12,7 +13,7 @@ from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
-from worker.pixels.room import Room
+from worker.pixels.room import Part, Room
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -34,7 +35,7 @@ class PhotoDecoder:
     """As many decoder processes as there are threads that decode at a time; threads may share it.
 
     A process is started when one is needed and kept; one that dies is replaced. Photos that take
-    more than the `room` together (by default, what the largest one takes) wait for each other.
+    more than the `room` together (by default, what decoding the largest takes) wait for each other.
     """
 
     @classmethod
@@ -72,25 +73,34 @@ class PhotoDecoder:
         self._put_back(self._start())
 
     def decode(self, data: bytes) -> Photo:
+        """Decode a photo's file as `admit` does; others may have its room at once."""
+        photo, part = self.admit(data)
+        part.give_back()
+        return photo
+
+    def admit(self, data: bytes, check: Callable[[], None] = lambda: None) -> tuple[Photo, Part]:
         """Decode a photo's file as `worker.pixels.decode` does, and raise what that raises.
 
-        Also raises PhotoRejected `photo-took-too-long`, and `photo-crashes-decoder` when three
-        processes died of it; ServiceUnavailable when none can be started.
+        The part of the room is the caller's to give back, once the photo has left memory. Also
+        raises PhotoRejected `photo-took-too-long`, and `photo-crashes-decoder` when three
+        processes died of it; ServiceUnavailable when none can be started; and what `check` raises,
+        which is called again and again while there is no room.
         """
         for _ in range(DEATHS):
             process = self._take()
             try:
-                answer = process.ask(data, self._room)
+                admitted = process.ask(data, self._room, check)
             except (OSError, EOFError) as error:
                 self._bury(process, error)
                 continue
+            except PhotoRejected:
+                self._put_back(process)
+                raise
             except BaseException:
                 process.end()
                 raise
             self._put_back(process)
-            if isinstance(answer, PhotoRejected):
-                raise answer
-            return answer
+            return admitted
         raise PhotoRejected(
             "photo-crashes-decoder",
             f"Decoding the photo ended its process {DEATHS} times; save it anew and send that.",
@@ -150,15 +160,15 @@ class _Process:
                 self._connection.close()
                 raise
 
-    def ask(self, data: bytes, room: Room) -> Photo | PhotoRejected:
+    def ask(self, data: bytes, room: Room, check: Callable[[], None]) -> tuple[Photo, Part]:
         """Have a file decoded, once there is room for its photo.
 
-        Raises OSError or EOFError when the process dies or falls silent, ServiceUnavailable when
-        it never started.
+        Raises PhotoRejected, OSError or EOFError when the process dies or falls silent,
+        ServiceUnavailable when it never started, and what `check` raises.
         """
         self._await_start()
         exchange.send_file(self._connection, data)
-        return exchange.receive_answer(self._connection, room)
+        return exchange.receive_photo(self._connection, room, check)
 
     def lives(self) -> bool:
         """Whether the process is there."""

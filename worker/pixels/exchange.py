@@ -9,13 +9,14 @@ Either side raises EOFError when the other one ends amid a message.
 import json
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 
-from worker.pixels.bounds import BYTES_PER_PIXEL
+from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
 from worker.pixels.photo import Photo, PhotoRejected, Pixels
-from worker.pixels.room import Room
+from worker.pixels.room import Part, Room
 
 _LENGTH = struct.Struct("!I")
 
@@ -63,19 +64,32 @@ def await_room(connection: socket.socket, pixels: int) -> None:
     _receive_head(connection)
 
 
-def receive_answer(connection: socket.socket, room: Room) -> Photo | PhotoRejected:
-    """Receive what became of a file, whose photo gets its part of the room meanwhile."""
-    head = _receive_head(connection)
-    if "pixels" not in head:
-        return _answer(connection, head)
-    with room.taken(head["pixels"] * BYTES_PER_PIXEL):
+def receive_photo(
+    connection: socket.socket, room: Room, check: Callable[[], None]
+) -> tuple[Photo, Part]:
+    """Receive what became of a file, once its photo has its part of the room: the caller's now.
+
+    Raises PhotoRejected, and what `check` raises while there is no room.
+    """
+    head = _accepted(_receive_head(connection))
+    part = room.take(head["pixels"] * BYTES_PER_PIXEL, check)
+    try:
         _send_head(connection, {})
-        return _answer(connection, _receive_head(connection))
+        photo = _receive_photo(connection, _accepted(_receive_head(connection)))
+    except BaseException:
+        part.give_back()
+        raise
+    part.keep(head["pixels"] * KEPT_BYTES_PER_PIXEL)
+    return photo, part
 
 
-def _answer(connection: socket.socket, head: dict[str, Any]) -> Photo | PhotoRejected:
+def _accepted(head: dict[str, Any]) -> dict[str, Any]:
     if "rejected" in head:
-        return PhotoRejected(head["rejected"], head["detail"])
+        raise PhotoRejected(head["rejected"], head["detail"])
+    return head
+
+
+def _receive_photo(connection: socket.socket, head: dict[str, Any]) -> Photo:
     height, width = head["size"]
     return Photo(
         rgb=_receive_pixels(connection, (height, width, 3)),

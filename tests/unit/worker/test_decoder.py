@@ -6,8 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,14 +24,16 @@ from tests.integration.live_stack import command, lives
 from tests.memory_use import most_bytes
 from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, scene
 from worker.pixels import PhotoRejected, PixelLimits, decode
-from worker.pixels.bounds import BYTES_PER_PIXEL
+from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
 from worker.pixels.decoder import PhotoDecoder
-from worker.pixels.room import Room
+from worker.pixels.room import Part, Room
 
 LIMITS = PixelLimits(max_megapixels=5)
 FILE_BYTES = 1_000_000
 #: Seconds after which a test that waits for another process gives up.
 PATIENCE = 60
+#: Seconds in which nothing may happen.
+MOMENT = 0.3
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,41 @@ def test_photos_that_are_too_large_together_are_decoded_one_after_the_other() ->
         assert reason(decoder, huge_png()) == "photo-too-large"  # which needs no room
     width, height = scene().size
     assert taken.seen == [width * height * BYTES_PER_PIXEL] * 3
-    assert taken.most == 1
+    assert taken.most == width * height * BYTES_PER_PIXEL
+    assert taken.used == 0
+
+
+def test_an_admitted_photo_keeps_a_part_of_the_room_until_that_is_given_back() -> None:
+    """The photo, its painting and the result lie in memory until it is stored."""
+    photo, room = encoded(scene(), "JPEG"), Recorded(1)
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=room) as decoder:
+        admitted, part = decoder.admit(photo)
+        assert room.used == admitted.width * admitted.height * KEPT_BYTES_PER_PIXEL
+        other = threading.Thread(target=decoder.decode, args=(photo,))
+        other.start()
+        other.join(MOMENT)
+        assert other.is_alive()
+        part.give_back()
+        part.give_back()
+        other.join(PATIENCE)
+        assert room.used == 0
+
+
+def test_a_photo_that_waits_for_room_is_given_up_when_nobody_wants_it_any_more() -> None:
+    photo = encoded(scene(), "JPEG")
+
+    class NotWanted(Exception):
+        pass
+
+    def check() -> None:
+        raise NotWanted
+
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=Room(1)) as decoder:
+        _, part = decoder.admit(photo)
+        with pytest.raises(NotWanted):
+            decoder.admit(photo, check)
+        part.give_back()
+        assert decoder.decode(photo).format == "JPEG"
 
 
 def test_room_of_a_photo_that_ends_its_process_is_free_again(mortal: PhotoDecoder) -> None:
@@ -194,21 +229,23 @@ def test_room_of_a_photo_that_ends_its_process_is_free_again(mortal: PhotoDecode
 
 
 class Recorded(Room):
-    """A room that remembers what was asked of it, and how many were inside together."""
+    """A room that remembers what was asked of it, and the most that was taken at a time."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self.seen: list[int] = []
-        self.inside, self.most = 0, 0
+        self.used, self.most = 0, 0
 
-    @contextmanager
-    def taken(self, needed: int) -> Iterator[None]:
-        with super().taken(needed):
-            self.seen.append(needed)
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            yield
-            self.inside -= 1
+    def take(self, needed: int, check: Callable[[], None] = lambda: None) -> Part:
+        part = super().take(needed, check)
+        self.seen.append(needed)
+        self.used += needed
+        self.most = max(self.most, self.used)
+        return part
+
+    def give_back(self, taken: int) -> None:
+        self.used -= taken
+        super().give_back(taken)
 
 
 def test_decoder_process_knows_nothing_of_nets() -> None:
@@ -219,7 +256,7 @@ def test_decoder_process_knows_nothing_of_nets() -> None:
 
 def test_album_goes_on_without_the_photo_that_kills_its_process(mortal: PhotoDecoder) -> None:
     studio = Studio()
-    studio.pipeline = replace(studio.pipeline, decode=mortal.decode)
+    studio.pipeline = replace(studio.pipeline, decode=mortal.admit)
     job = studio.submit(
         {"a.png": encoded(scene(), "PNG"), "killer.jpg": KILL, "b.png": encoded(scene(9, 9), "PNG")}
     )

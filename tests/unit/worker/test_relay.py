@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -15,10 +17,22 @@ from worker.stages import CPU_PACE, Places
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10
+#: Seconds from one heartbeat to the next.
+HEARTBEAT = 0.05
 
 
 def pictures(count: int) -> dict[str, bytes | None]:
     return {f"photo-{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(count)}
+
+
+def patiently(condition: Callable[[], bool]) -> bool:
+    """Wait until something is so; False when it takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def relay(studio: Studio) -> Relay:
@@ -85,6 +99,43 @@ def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
     chunks.run(suspect)
     assert alone[-2:] == [1, 1]
     assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
+
+
+def test_a_chunk_that_is_to_be_worked_alone_holds_its_lease_while_it_waits() -> None:
+    """The chunk before may have photos that take minutes."""
+    studio = Studio(chunk_photos=1, heartbeat_seconds=HEARTBEAT)
+    job = studio.submit(pictures(2))
+    for _ in range(2):
+        studio.jobs.report(studio.claim(job, 1), [], [1])
+        studio.lose_lease(job)
+    claimed, held = threading.Event(), list[bool]()
+
+    def beats() -> bool:
+        """Let half a lease pass; whether all that is claimed stays so for about as long."""
+        studio.clock.advance(studio.settings.lease_seconds / 2)
+        return patiently(lasting)
+
+    def lasting() -> bool:
+        studio.clock.advance(HEARTBEAT)  # one is due now
+        wanted = studio.clock.now + 0.4 * studio.settings.lease_seconds
+        leases = [chunk.lease for chunk in studio.record(job).active.values()]
+        return all(lease is not None and lease.expires > wanted for lease in leases)
+
+    def watch(number: int) -> None:
+        if number == 0:
+            assert claimed.wait(PATIENCE)
+            held.extend(beats() for _ in range(3))
+
+    studio.engine.watch = watch
+    chunks = relay(studio)
+    chunks.run(studio.claim(job, 0))
+    suspect = studio.claim(job, 1)
+    assert suspect.solo
+    claimed.set()
+    chunks.run(suspect)
+    chunks.finish()
+    assert held == [True] * 3
+    assert studio.jobs.get(job, "default").done == 2
 
 
 def test_a_stop_gives_both_chunks_back_before_the_task_ends() -> None:

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from worker.pixels.room import Room
 
 #: Seconds after which a test gives up, and in which nothing may happen.
@@ -18,9 +20,10 @@ class Taker(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self._room.taken(self._needed):
-            self.inside.set()
-            self.leave.wait(PATIENCE)
+        part = self._room.take(self._needed)
+        self.inside.set()
+        self.leave.wait(PATIENCE)
+        part.give_back()
 
 
 def test_small_ones_go_together_and_what_is_too_much_waits() -> None:
@@ -47,3 +50,34 @@ def test_one_that_needs_more_than_all_goes_alone_and_is_not_passed_by() -> None:
     assert not later.inside.wait(MOMENT)
     large.leave.set()
     assert later.inside.wait(PATIENCE)
+
+
+def test_a_part_may_become_smaller_and_is_given_back_once() -> None:
+    room = Room(10)
+    part = room.take(8)
+    part.keep(3)
+    part.keep(5)
+    second = Taker(room, 7)
+    assert second.inside.wait(PATIENCE)
+    part.give_back()
+    part.give_back()
+    third = Taker(room, 4)
+    assert not third.inside.wait(MOMENT)
+    second.leave.set()
+    assert third.inside.wait(PATIENCE)
+
+
+def test_who_gives_up_waiting_stands_in_nobodys_way() -> None:
+    class Enough(Exception):
+        pass
+
+    def check() -> None:
+        raise Enough
+
+    room = Room(10)
+    first = room.take(6)
+    with pytest.raises(Enough):
+        room.take(5, check)
+    room.take(4)
+    first.give_back()
+    room.take(6)
