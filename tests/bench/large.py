@@ -4,11 +4,12 @@
 
 Each photo is painted in a process of its own, from its JPEG to its painting's, as a worker does:
 decoded, painted tile by tile, encoded. Memory is the most that the process held in RAM (resident)
-over what it held before the photo. The largest also goes through a whole service, where a process
-of its own decodes it (with the light net, which bundled styles are of). The comparison paints one
-photo as a whole and tile by tile, in turns within one process: times are of the processor's own
-clock beside the wall's, because other programs stretch the wall's. The limit is the net's own
-arithmetic at the rate of the fastest convolution that this machine was seen to do.
+over what it held before the photo. An album of two of the largest also goes through a whole
+service, where processes of their own decode (with the light net, which bundled styles are of).
+The comparison paints one photo as a whole and tile by tile, in turns within one process: times are
+of the processor's own clock beside the wall's, because other programs stretch the wall's. The
+limit is the net's own arithmetic at the rate of the fastest convolution that this machine was seen
+to do.
 """
 
 import argparse
@@ -82,9 +83,10 @@ class Painted:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A large photo's way through a whole service."""
+    """The way of some large photos through a whole service."""
 
     megapixels: float
+    photos: int
     #: From the job's creation to its end.
     seconds: float
     #: Bytes of the worker's child and its decoders above the idle ones, at the most.
@@ -183,7 +185,7 @@ def paint_one(chosen: argparse.Namespace) -> Painted:
 
 
 def serve(size: tuple[int, int], threads: int) -> Served:
-    """Paint a photo through a whole service."""
+    """Paint two photos of about a size through a whole service."""
     with TemporaryDirectory() as data:
         settings = Settings(
             data=Path(data), port=0, device="cpu", threads=threads, max_photo_megapixels=1000
@@ -193,12 +195,15 @@ def serve(size: tuple[int, int], threads: int) -> Served:
             live.wait_ready()
             bucket, memory = connect_s3(stack.settings), WorkerMemory(live.pool_child())
             put_photos(bucket, "small/", [(64, 64)])
-            put_photos(bucket, "large/", [size])
+            # Another size, because the same photo is painted once.
+            sizes = [size, (size[0] - 1, size[1])]
+            put_photos(bucket, "large/", sizes)
             paint_album(client, "small/")
             idle = memory.resident_bytes
             memory.forget_peak()
             seconds = paint_album(client, "large/")
-            return Served(size[0] * size[1] / 1e6, seconds, memory.peak_bytes - idle)
+            megapixels = size[0] * size[1] / 1e6
+            return Served(megapixels, len(sizes), seconds, memory.peak_bytes - idle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +298,8 @@ def compared_table(c: Compared) -> str:
 def served_sentence(served: Served) -> str:
     """Say what the service took for a photo."""
     return (
-        f"Through the whole service, {served.megapixels:.0f} MP: {served.seconds:.1f} s, and "
+        f"Through the whole service, {served.photos} photos of {served.megapixels:.0f} MP: "
+        f"{served.seconds:.1f} s, and "
         f"{served.peak_bytes / 1e6:.0f} MB above the idle worker."
     )
 

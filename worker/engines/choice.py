@@ -10,6 +10,7 @@ import torch
 
 from infra.settings import EngineSetting, PrecisionSetting, Settings
 from worker.engines.port import Engine
+from worker.engines.recorded import Recordings
 from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
 from worker.engines.weights import Arrays, rewritten
@@ -58,7 +59,7 @@ def choose_dtype(name: PrecisionSetting, device: torch.device) -> torch.dtype:
 
 
 class EngineFactory:
-    """Makes engines of one kind; those of OpenVINO share what is compiled.
+    """Makes engines of one kind; they share what is compiled (OpenVINO) or recorded (CUDA).
 
     A photo that takes more than `memory_bytes` of the host is painted tile by tile, on a GPU one
     that its memory is too small for; `scratch` is the folder for what such a photo needs besides.
@@ -83,6 +84,7 @@ class EngineFactory:
         self._threads = threads or torch.get_num_threads()
         self._memory_bytes = memory_bytes
         self._scratch = scratch or Path(tempfile.gettempdir())
+        self._recordings = Recordings()
         self._programs = None
         if engine == "openvino":
             from worker.engines.openvino_engine import ProgramCache  # its libraries take a moment
@@ -130,8 +132,9 @@ class EngineFactory:
         if self.device.type == "cuda":
             kept = rewritten(net)  # before the engine changes the net's form
             streamed = self._streamed(net, lambda: kept)
-            whole = TorchEngine.for_cuda(net, self.device, self._dtype)
-            return SizedEngine(whole, streamed, limit_bytes=None)
+            whole = TorchEngine.for_cuda(net, self.device, self._dtype, recordings=self._recordings)
+            make_room = self._recordings.clear
+            return SizedEngine(whole, streamed, limit_bytes=None, make_room=make_room)
         streamed = self._streamed(net, lambda: rewritten(net))
         whole = TorchEngine(net, device=self.device, dtype=self._dtype)
         return SizedEngine(whole, streamed, limit_bytes=self._memory_bytes)

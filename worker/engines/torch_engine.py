@@ -8,7 +8,13 @@ from torch import Tensor, nn
 
 from worker.engines.lasting import lasting
 from worker.engines.port import Check, Pixels, go_on
-from worker.engines.recorded import Painter, RecordedSizes, Recorder, record_cuda_graph
+from worker.engines.recorded import (
+    Painter,
+    RecordedSizes,
+    Recorder,
+    Recordings,
+    record_cuda_graph,
+)
 from worker.memory import available_bytes, check_memory, needed_bytes
 from worker.net import TransformNet
 
@@ -26,7 +32,7 @@ class TorchEngine:
 
     `dtype` is what convolutions calculate in; statistics are float32 always. `convert` gives the
     net that form; `record` makes it for one size into something faster, as `record_cuda_graph`
-    does; without it, the net runs eagerly.
+    does; without it, the net runs eagerly. Engines that share `recordings` share their number.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class TorchEngine:
         dtype: torch.dtype = torch.float32,
         convert: Callable[[TransformNet, torch.dtype], TransformNet] = _converted,
         record: Recorder | None = None,
+        recordings: Recordings | None = None,
         available: Callable[[], int | None] = available_bytes,
     ) -> None:
         self._device = device
@@ -44,7 +51,9 @@ class TorchEngine:
         self._width = net.config.width
         self._available = available
         self._net = convert(net.eval().requires_grad_(False).to(device), dtype)
-        self._paint: Painter = RecordedSizes(self._net, record) if record else self._net
+        self._paint: Painter = self._net
+        if record:
+            self._paint = RecordedSizes(self._net, record, recordings or Recordings())
 
     @classmethod
     def for_cuda(
@@ -53,9 +62,17 @@ class TorchEngine:
         device: torch.device,
         dtype: torch.dtype = torch.float16,
         record: Recorder | None = record_cuda_graph,
+        recordings: Recordings | None = None,
     ) -> "TorchEngine":
         """Return an engine with what a GPU gains from: half precision, channels last, graphs."""
-        return cls(net, device=device, dtype=dtype, convert=lasting, record=record)
+        return cls(
+            net,
+            device=device,
+            dtype=dtype,
+            convert=lasting,
+            record=record,
+            recordings=recordings,
+        )
 
     @property
     def held_bytes(self) -> int:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from worker.engines import recorded
-from worker.engines.recorded import Painter, RecordedSizes
+from worker.engines.recorded import Painter, RecordedSizes, Recordings
 
 
 class Recorder:
@@ -35,7 +35,7 @@ def of(height: int, width: int) -> Tensor:
 
 def test_a_size_is_recorded_when_it_comes_again() -> None:
     recorder = Recorder()
-    paint = RecordedSizes(negative, recorder)
+    paint = RecordedSizes(negative, recorder, Recordings())
     for _ in range(3):
         assert paint(of(4, 5)).unique() == 0.75
         assert paint(of(5, 4)).shape == (1, 3, 5, 4)
@@ -45,7 +45,7 @@ def test_a_size_is_recorded_when_it_comes_again() -> None:
 
 def test_an_album_of_all_sizes_records_nothing() -> None:
     recorder = Recorder()
-    paint = RecordedSizes(negative, recorder)
+    paint = RecordedSizes(negative, recorder, Recordings())
     for height in range(1, 3 * recorded.REMEMBERED_SIZES):
         paint(of(height, 1))
     assert recorder.sizes == []
@@ -53,26 +53,61 @@ def test_an_album_of_all_sizes_records_nothing() -> None:
     assert recorder.sizes == []
 
 
-def test_the_least_recently_used_recording_goes() -> None:
+def test_a_recording_that_was_of_no_use_for_long_makes_way() -> None:
     recorder = Recorder()
-    paint = RecordedSizes(negative, recorder)
-    for height in range(1, recorded.RECORDED_SIZES + 1):
+    paint = RecordedSizes(negative, recorder, Recordings(limit=2))
+    for height in (1, 2):
         paint(of(height, 1))
         paint(of(height, 1))
-    paint(of(1, 1))
-    for _ in range(2):
-        paint(of(100, 1))  # takes the place of height 2
+    for _ in range(recorded.RESTED + 2):
+        paint(of(1, 1))
+    paint(of(3, 1))
+    paint(of(3, 1))  # takes the place of height 2
     before = len(recorder.sizes)
     paint(of(1, 1))
     assert len(recorder.sizes) == before
+    for _ in range(recorded.RESTED):
+        paint(of(1, 1))
     paint(of(2, 1))
-    paint(of(2, 1))
-    assert recorder.sizes[before:] == [(2, 1)]
+    assert recorder.sizes == [(1, 1), (2, 1), (3, 1), (2, 1)]
+
+
+def test_sizes_that_take_turns_do_not_record_each_other_away() -> None:
+    recorder = Recorder()
+    paint = RecordedSizes(negative, recorder, Recordings(limit=4))
+    for _ in range(50):
+        for height in range(1, 7):
+            paint(of(height, 1))
+    assert recorder.sizes == [(height, 1) for height in range(1, 5)]
+    assert recorder.replays == 49 * 4
+
+
+def test_nets_share_the_number_of_recordings() -> None:
+    """Each holds the device's memory, which no cache of nets counts."""
+    recorder, shared = Recorder(), Recordings(limit=3)
+    nets = [RecordedSizes(negative, recorder, shared) for _ in range(5)]
+    for number in range(10):
+        nets[number // 2](of(1, 1))
+    assert len(recorder.sizes) == 3
+    del nets[0]
+    nets[-1](of(1, 1))
+    assert len(recorder.sizes) == 4, "a net that is gone leaves its place"
+
+
+def test_recordings_are_forgotten_where_memory_is_short() -> None:
+    recorder, shared = Recorder(), Recordings()
+    paint = RecordedSizes(negative, recorder, shared)
+    for _ in range(3):
+        paint(of(1, 1))
+    shared.clear()
+    assert paint(of(1, 1)).unique() == 0.75
+    assert len(recorder.sizes) == 2
+    assert recorder.replays == 3
 
 
 def test_photos_of_one_size_are_recorded_for_how_many_they_are() -> None:
     recorder = Recorder()
-    paint = RecordedSizes(negative, recorder)
+    paint = RecordedSizes(negative, recorder, Recordings())
     for _ in range(2):
         assert paint(of(4, 5)).shape == (1, 3, 4, 5)
         assert paint(of(4, 5).expand(2, 3, 4, 5)).shape == (2, 3, 4, 5)
@@ -81,7 +116,7 @@ def test_photos_of_one_size_are_recorded_for_how_many_they_are() -> None:
 
 def test_large_photos_are_not_recorded() -> None:
     recorder = Recorder()
-    paint = RecordedSizes(negative, recorder)
+    paint = RecordedSizes(negative, recorder, Recordings())
     for _ in range(3):
         paint(of(recorded.RECORDED_PIXELS + 1, 1))
     assert recorder.sizes == []
