@@ -148,7 +148,11 @@ class ChunkRun:
     def _submit(self, pool: ThreadPoolExecutor, step: Callable[..., None], *args: object) -> None:
         with self._lock:
             self._open_steps += 1
-        pool.submit(self._guarded, step, *args)
+        try:
+            pool.submit(self._guarded, step, *args)
+        except BaseException:  # the interpreter ends, or has no thread more
+            self._end_step()
+            raise
 
     def _guarded(self, step: Callable[..., None], *args: object) -> None:
         try:
@@ -156,9 +160,12 @@ class ChunkRun:
         except BaseException as error:
             self._inbox.put(error)
         finally:
-            with self._lock:
-                self._open_steps -= 1
-                self._lock.notify_all()
+            self._end_step()
+
+    def _end_step(self) -> None:
+        with self._lock:
+            self._open_steps -= 1
+            self._lock.notify_all()
 
     # Steps, each with the stage that takes it.
 

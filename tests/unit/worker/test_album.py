@@ -97,6 +97,15 @@ def test_result_without_its_whole_object_is_computed_again() -> None:
     assert len(studio.objects.get(painted.result or "")) > 4
 
 
+def test_a_chunk_for_which_there_is_no_thread_ends_and_is_left_to_its_lease() -> None:
+    studio = Studio()
+    job = studio.submit(pictures(1))
+    studio.pipeline.stages.device.shutdown()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        studio.work(job)
+    assert studio.record(job).active[0].lease is not None
+
+
 def test_a_copy_within_the_album_is_computed_once() -> None:
     studio = Studio()
     job = studio.submit(pictures(5) | {"copy.png": encoded(scene(20, 16), "PNG")})
