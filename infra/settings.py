@@ -177,8 +177,8 @@ class Settings(BaseSettings):
     #: may take: what is too large to be kept is compiled anew for every photo of its size.
     shape_cache_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
     #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
-    #: tile, to the same picture. On a GPU, its memory is the measure. Its decoders may take as much
-    #: together (one photo at a time may always be decoded).
+    #: tile, to the same picture. On a GPU, its memory is the measure. Photos on their way, from
+    #: their decoding until they are stored, may take as much together (one is always let in).
     memory_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
     #: Folder on a disk for what a large photo needs besides (32 bytes a pixel, standard nets 64);
     #: unset means one in `data` for `impasto up`, else the system's temporary one.
