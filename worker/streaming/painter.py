@@ -5,8 +5,10 @@ quarter; each goes once nothing reads it any more. Layers at full resolution wou
 disk and are computed anew for each norm, which adds a sixth to the light net's arithmetic.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -94,9 +96,11 @@ class _Passes:
         for block in range(self._net.config.residual_blocks):
             first, second = f"blocks.{block}.first", f"blocks.{block}.second"
             made = Convolution(trunk, self._kernels.conv(first))
-            seen = self._stored(inner, self._norm(first, made, 4, inner.write), rectified=True)
+            norm = self._norm(first, made, 4, inner.write, (inner,))
+            seen = self._stored(inner, norm, rectified=True)
             made = Convolution(seen, self._kernels.conv(second))
-            norm = self._norm(second, made, 4, _settling(trunk, x.plane, outer))
+            settle = _settling(trunk, x.plane, outer)
+            norm = self._norm(second, made, 4, settle, (x.plane, outer))
             trunk = Total(self._stored(x.plane), self._stored(outer, norm))
         return trunk
 
@@ -106,10 +110,21 @@ class _Passes:
     def _kept(self, name: str, layer: Picture, scale: int) -> StoredPicture:
         """Work a layer, `scale` times smaller than the photo, and hold it in a plane of its own."""
         plane = self._plane(layer.height, layer.width, scale)
-        return self._stored(plane, self._norm(name, layer, scale, plane.write), rectified=True)
+        norm = self._norm(name, layer, scale, plane.write, (plane,))
+        return self._stored(plane, norm, rectified=True)
 
-    def _norm(self, name: str, layer: Picture, scale: int, keep: Keep | None = None) -> FrozenNorm:
-        """Look at all of a layer, `scale` times smaller than the photo, for its norm."""
+    def _norm(
+        self,
+        name: str,
+        layer: Picture,
+        scale: int,
+        keep: Keep | None = None,
+        written: Sequence[Plane] = (),
+    ) -> FrozenNorm:
+        """Look at all of a layer, `scale` times smaller than the photo, for its norm.
+
+        `keep` writes to the planes that are `written`.
+        """
 
         def look(tile: Window) -> Moments:
             part = layer.read(tile)
@@ -117,7 +132,8 @@ class _Passes:
                 keep(tile, part)
             return moments(part)
 
-        found = whole(self._each(layer.height, layer.width, self._net.tile // scale, look))
+        side = self._net.tile // scale
+        found = whole(self._each(layer.height, layer.width, side, look, written))
         return freeze(found, *self._kernels.norm(name))
 
     def _filled(self, paint: Picture, painting: Pixels) -> Pixels:
@@ -130,8 +146,16 @@ class _Passes:
             pass
         return painting
 
-    def _each(self, height: int, width: int, side: int, work: Callable[[Window], T]) -> Iterator[T]:
-        for number, done in enumerate(self._tiles.each(tiling(height, width, side), work), 1):
+    def _each(
+        self,
+        height: int,
+        width: int,
+        side: int,
+        work: Callable[[Window], T],
+        written: Sequence[Plane] = (),
+    ) -> Iterator[T]:
+        tiles = _expecting(tiling(height, width, side), written)
+        for number, done in enumerate(self._tiles.each(tiles, work), 1):
             yield done
             if number % REST_EVERY == 0:
                 for plane in self._planes:
@@ -149,6 +173,14 @@ class _Passes:
         return StoredPicture(
             plane, norm, rectified=rectified, device=self._net.device, dtype=self._net.dtype
         )
+
+
+def _expecting(tiles: Iterable[Window], planes: Sequence[Plane]) -> Iterator[Window]:
+    """Go through tiles, row by row, and lay each row of them ready in planes."""
+    for rows, beside in groupby(tiles, key=attrgetter("rows")):
+        for plane in planes:
+            plane.expect(rows)
+        yield from beside
 
 
 def _settling(trunk: Picture, x: Plane, outer: Plane) -> Keep:

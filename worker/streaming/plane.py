@@ -4,7 +4,7 @@ import errno
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from infra.disk import is_full_disk
-from worker.streaming.windows import Window
+from worker.streaming.windows import Span, Window
+
+#: Linux 5.14, asm-generic/mman-common.h.
+_MADV_POPULATE_WRITE = 23
 
 
 class Plane:
@@ -40,6 +43,16 @@ class Plane:
     def write(self, window: Window, x: Tensor) -> None:
         """Set a window to (1, C, rows, columns) of any float type, on any device."""
         self.read(window).copy_(x)
+
+    def expect(self, rows: Span) -> None:
+        """Lay the pages of some rows ready, which are about to be written.
+
+        In one visit to the kernel instead of one for each page, which took a tenth of the time.
+        """
+        stride = self._values.stride(0) * self._values.element_size()
+        first = rows.start * stride // mmap.PAGESIZE * mmap.PAGESIZE
+        with suppress(OSError):  # an older kernel lays them ready one by one
+            self._mapped.madvise(_MADV_POPULATE_WRITE, first, rows.stop * stride - first)
 
     def rest(self) -> None:
         """Take the pages off this process; the kernel keeps them as long as it likes."""

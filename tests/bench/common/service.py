@@ -1,6 +1,9 @@
 """Photos through a whole service, and the memory of the worker that paints them."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 import psutil
 from PIL import Image
@@ -15,6 +18,8 @@ from worker.engines.port import Pixels
 STYLE = "water-lilies"
 #: Seconds that an album may take, however much else the machine does.
 ALBUM_SECONDS = 3600.0
+#: Seconds between looks at memory.
+LOOKS = 0.02
 
 #: (height, width).
 Size = tuple[int, int]
@@ -56,6 +61,24 @@ class WorkerMemory:
     def resident_bytes(self) -> int:
         """What they hold now."""
         return sum(process.memory_info().rss for process in self._processes())
+
+    @contextmanager
+    def watched(self) -> Iterator[list[int]]:
+        """Provide what they hold together, looked at again and again until the end."""
+        seen, over = [self.resident_bytes], Event()
+
+        def look() -> None:
+            while not over.wait(LOOKS):
+                with suppress(psutil.NoSuchProcess):
+                    seen.append(self.resident_bytes)
+
+        looking = Thread(target=look)
+        looking.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            looking.join()
 
     @property
     def peak_bytes(self) -> int:

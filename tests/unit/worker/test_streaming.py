@@ -149,6 +149,22 @@ def test_a_plane_keeps_what_left_memory(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_rows_that_are_expected_cost_the_kernel_one_visit(tmp_path: Path) -> None:
+    plane = Plane(tmp_path, 64, 512, 64)
+    values = torch.ones(1, 64, 64, 512)
+
+    def visits(rows: Span) -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        plane.write(Window(rows, Span(0, 512)), values[:, :, : rows.length])
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    pages = 32 * 512 * 64 * 2 // mmap.PAGESIZE
+    assert visits(Span(0, 32)) >= pages
+    plane.expect(Span(32, 64))
+    assert visits(Span(32, 64)) < pages / 4
+    assert (plane.read(Window(Span(0, 64), Span(0, 512))) == 1).all()
+
+
 def test_a_plane_goes_once_nothing_reads_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
