@@ -5,10 +5,8 @@ quarter; each goes once nothing reads it any more. Layers at full resolution wou
 disk and are computed anew for each norm, which adds a sixth to the light net's arithmetic.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakSet
@@ -127,13 +125,15 @@ class _Passes:
         """
 
         def look(tile: Window) -> Moments:
+            if not tile.columns.start:
+                for plane in written:
+                    plane.expect(tile.rows)
             part = layer.read(tile)
             if keep:
                 keep(tile, part)
             return moments(part)
 
-        side = self._net.tile // scale
-        found = whole(self._each(layer.height, layer.width, side, look, written))
+        found = whole(self._each(layer.height, layer.width, self._net.tile // scale, look))
         return freeze(found, *self._kernels.norm(name))
 
     def _filled(self, paint: Picture, painting: Pixels) -> Pixels:
@@ -146,16 +146,8 @@ class _Passes:
             pass
         return painting
 
-    def _each(
-        self,
-        height: int,
-        width: int,
-        side: int,
-        work: Callable[[Window], T],
-        written: Sequence[Plane] = (),
-    ) -> Iterator[T]:
-        tiles = _expecting(tiling(height, width, side), written)
-        for number, done in enumerate(self._tiles.each(tiles, work), 1):
+    def _each(self, height: int, width: int, side: int, work: Callable[[Window], T]) -> Iterator[T]:
+        for number, done in enumerate(self._tiles.each(tiling(height, width, side), work), 1):
             yield done
             if number % REST_EVERY == 0:
                 for plane in self._planes:
@@ -173,14 +165,6 @@ class _Passes:
         return StoredPicture(
             plane, norm, rectified=rectified, device=self._net.device, dtype=self._net.dtype
         )
-
-
-def _expecting(tiles: Iterable[Window], planes: Sequence[Plane]) -> Iterator[Window]:
-    """Go through tiles, row by row, and lay each row of them ready in planes."""
-    for rows, beside in groupby(tiles, key=attrgetter("rows")):
-        for plane in planes:
-            plane.expect(rows)
-        yield from beside
 
 
 def _settling(trunk: Picture, x: Plane, outer: Plane) -> Keep:

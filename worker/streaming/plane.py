@@ -1,10 +1,11 @@
 """A picture of many channels in a file, in half precision: memory holds what is in use."""
 
+import ctypes
 import errno
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -17,6 +18,7 @@ from worker.streaming.windows import Span, Window
 
 #: Linux 5.14, asm-generic/mman-common.h.
 _MADV_POPULATE_WRITE = 23
+_LIBC = ctypes.CDLL(None)
 
 
 class Plane:
@@ -51,12 +53,19 @@ class Plane:
         """
         stride = self._values.stride(0) * self._values.element_size()
         first = rows.start * stride // mmap.PAGESIZE * mmap.PAGESIZE
-        with suppress(OSError):  # an older kernel lays them ready one by one
-            self._mapped.madvise(_MADV_POPULATE_WRITE, first, rows.stop * stride - first)
+        self._advise(_MADV_POPULATE_WRITE, first, rows.stop * stride - first)
 
     def rest(self) -> None:
         """Take the pages off this process; the kernel keeps them as long as it likes."""
-        self._mapped.madvise(mmap.MADV_DONTNEED)
+        self._advise(mmap.MADV_DONTNEED, 0, self._values.nbytes)
+
+    def _advise(self, advice: int, first: int, size: int) -> None:
+        """Let the kernel know of some bytes; one that does not know the advice leaves them be.
+
+        By madvise(2) itself: Python's own keeps all of its threads waiting meanwhile.
+        """
+        start = ctypes.c_void_p(self._values.data_ptr() + first)
+        _LIBC.madvise(start, ctypes.c_size_t(size), ctypes.c_int(advice))
 
 
 def plane_bytes(height: int, width: int, channels: int) -> int:

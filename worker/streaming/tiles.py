@@ -31,7 +31,8 @@ class TileCrew:
         for tile in tiles:
             self._check()
             running.append(self._pool.submit(_calculate, work, tile))
-            if len(running) > self._threads:
+            # A tile for each thread to go on with, while its neighbours' results are looked at.
+            if len(running) > 2 * self._threads:
                 yield running.popleft().result()
         while running:
             self._check()
