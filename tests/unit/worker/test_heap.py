@@ -63,7 +63,7 @@ print(pages * resource.getpagesize() / (SIZE * PIECES))
 #: A picture of 24 megapixels lies in memory when something small comes to lie behind it; prints how
 #: many MiB of its 92 stay.
 PICTURE = """
-import io, psutil
+import psutil
 import numpy as np
 from PIL import Image
 
