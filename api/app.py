@@ -7,22 +7,12 @@ from flask import Flask, Response
 from flask_openapi3.models.schema import Schema
 from flask_openapi3.openapi import OpenAPI
 
-from api import (
-    corpus_views,
-    health_views,
-    index_views,
-    job_views,
-    metrics,
-    metrics_views,
-    problems,
-    result_views,
-    style_file_views,
-    style_views,
-)
-from api.documentation import INFO, SECURITY_SCHEMES, body_schemas
+from api import metrics, problems
 from api.health import HealthCheck
 from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
+from api.views import corpora, health, index, jobs, metrics, results, style_files, styles
+from api.views.openapi import INFO, SECURITY_SCHEMES, body_schemas
 
 VIEWS = (
     job_views,

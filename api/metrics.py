@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.services import Services
-from infra.counters import Count
 from infra.errors import ServiceUnavailable
+from infra.redis.counters import Count
 
 #: Routes that machines ask for every few seconds.
 QUIET = {"/healthz", "/readyz", "/metrics"}

@@ -8,8 +8,8 @@ from flask import current_app, g, request
 
 from api.tenants import tenant_of
 from infra.catalogue import StyleCatalogue
-from infra.counters import Counters
 from infra.jobs.service import JobService
+from infra.redis.counters import Counters
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 

@@ -11,11 +11,11 @@ from api.app import create_app
 from api.health import Waiting
 from api.loopback import is_loopback
 from api.services import Services
+from infra.broker.doorbell import CeleryDoorbell
 from infra.deployment import Deployment, connect, prepare
-from infra.doorbell import CeleryDoorbell
 from infra.errors import ImpastoError
 from infra.log import configure_logging
-from infra.presence import Presence
+from infra.redis.presence import Presence
 from infra.settings import Settings, load_settings
 
 #: Seconds between attempts to prepare the bucket.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
+from infra.broker.doorbell import CeleryDoorbell, celery_app
 from infra.catalogue import StyleCatalogue
-from infra.counters import Counters
-from infra.doorbell import CeleryDoorbell, celery_app
 from infra.jobs.service import JobService
-from infra.jobs.store import RedisJobStore
 from infra.jobs.sweeper import Sweeper
-from infra.presence import TRAINERS_KEY, Presence
-from infra.redis_client import RedisClient, connect_redis
+from infra.redis.client import RedisClient, connect_redis
+from infra.redis.counters import Counters
+from infra.redis.job_store import RedisJobStore
+from infra.redis.presence import TRAINERS_KEY, Presence
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
 

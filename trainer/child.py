@@ -8,13 +8,13 @@ import structlog
 import torch
 
 from infra.deployment import Deployment
-from trainer.arithmetic import Arithmetic, set_up_cpu
-from trainer.corpus import Photos
-from trainer.lossnet import LossNetwork, load_loss_network
-from trainer.shards import ShardCache, ShardCorpus
-from trainer.slices import SliceWorker
-from trainer.weights import weights_source
-from trainer.workshop import Workshop
+from trainer.compute.arithmetic import Arithmetic, set_up_cpu
+from trainer.data.corpus import Photos
+from trainer.data.shards import ShardCache, ShardCorpus
+from trainer.loss.network import LossNetwork, load_loss_network
+from trainer.loss.weights import weights_source
+from trainer.slices.worker import SliceWorker
+from trainer.slices.workshop import Workshop
 from worker.engines.choice import choose_device
 from worker.pixels.decoder import PhotoDecoder
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
+from infra.broker.doorbell import STYLIZE_TASK, listen_to_all_lanes
 from infra.deployment import connect
-from infra.doorbell import STYLIZE_TASK, listen_to_all_lanes
 from infra.log import configure_logging
 from infra.settings import load_settings
-from worker import stopping
-from worker.fitness import end_unless_fit, end_unless_usable
-from worker.main_process import Consumer, MainProcess
-from worker.vigil import Vigil
+from worker.process import stopping
+from worker.process.fitness import end_unless_fit, end_unless_usable
+from worker.process.main_process import Consumer, MainProcess
+from worker.process.vigil import Vigil
 
 if TYPE_CHECKING:
     from worker.child import Child

@@ -9,13 +9,13 @@ import torch
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
-from worker.album import AlbumPipeline
+from worker.album.pipeline import AlbumPipeline
+from worker.album.relay import Relay
+from worker.album.stages import CPU_PACE, Stages, gpu_pace
 from worker.engines.choice import EngineFactory
-from worker.heap import share_one_heap
-from worker.nets import NetCache
+from worker.engines.net_cache import NetCache
 from worker.pixels.decoder import PhotoDecoder
-from worker.relay import Relay
-from worker.stages import CPU_PACE, Stages, gpu_pace
+from worker.process.malloc import share_one_heap
 
 log = structlog.get_logger()
 

@@ -7,16 +7,16 @@ from typing import Final
 from infra.doctor.finding import Finding, Part
 from infra.doctor.standstill import Standstill
 from infra.errors import JobUnreadable
-from infra.job_ids import job_time
-from infra.jobs import rules
+from infra.jobs.domain import rules
+from infra.jobs.domain.model import JobKind, JobRecord
+from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
+from infra.jobs.maintenance.sweep import SURVEY_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.jobs.markers import ended_markers, open_markers
-from infra.jobs.model import JobKind, JobRecord
+from infra.jobs.manifest.markers import ended_markers, open_markers
 from infra.jobs.ports import JobStore
-from infra.jobs.recovery import ABANDONED_SECONDS
 from infra.jobs.service import JobService
-from infra.jobs.sweep import SURVEY_SECONDS
-from infra.presence import Presence
+from infra.layout.ids import job_time
+from infra.redis.presence import Presence
 from infra.settings import Settings
 from infra.storage.port import ObjectStore, ObjectUnavailable
 

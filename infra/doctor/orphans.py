@@ -15,7 +15,7 @@ from infra import layout
 from infra.doctor.finding import Finding
 from infra.errors import ServiceUnavailable
 from infra.jobs.manifest import Manifest
-from infra.jobs.markers import ended_markers
+from infra.jobs.manifest.markers import ended_markers
 from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore, ObjectUnavailable
 
 #: Orphans of one kind that are named.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from infra.doctor.finding import Finding
 from infra.errors import ServiceUnavailable
-from infra.redis_client import RedisClient, redis_errors
+from infra.redis.client import RedisClient, redis_errors
 
 #: The oldest version that is tested.
 OLDEST: Final = (6, 2)

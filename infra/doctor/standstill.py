@@ -5,7 +5,7 @@ No chunk of theirs lies still for long: a sweep rings for each again and again.
 
 from typing import Final
 
-from infra.jobs.model import JobRecord, JobState
+from infra.jobs.domain.model import JobRecord, JobState
 
 #: Rings without an answer, by which a job counts as left lying.
 RINGS: Final = 5

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from infra.errors import JobUnreadable
-from infra.jobs.model import JobRecord
+from infra.jobs.domain.model import JobRecord
 
 
 def parse_record(key: str, document: str) -> JobRecord:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
-from infra.jobs.model import JobKind, JobRecord
+from infra.jobs.domain.model import JobKind, JobRecord
 
 T = TypeVar("T")
 

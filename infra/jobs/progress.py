@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from infra.jobs.domain.model import JobRecord, PhotoEntry, PhotoOutcome
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord, PhotoEntry, PhotoOutcome
 from infra.jobs.views import ItemState, ItemView
 
 

@@ -11,14 +11,12 @@ import structlog
 
 from infra import layout
 from infra.errors import JobMissing, JobUnreadable, ServiceUnavailable
-from infra.job_ids import is_job_id, new_job_id
-from infra.jobs import rules
-from infra.jobs.aftermath import Aftermath
-from infra.jobs.claims import Claims
-from infra.jobs.expiry import Expiry
-from infra.jobs.intake import Intake
-from infra.jobs.manifest import Manifest
-from infra.jobs.model import (
+from infra.jobs.claims.aftermath import Aftermath
+from infra.jobs.claims.album import Claims
+from infra.jobs.claims.training import TrainingClaims
+from infra.jobs.domain import rules
+from infra.jobs.domain.claim import ClaimedChunk, ClaimedTraining
+from infra.jobs.domain.model import (
     JobDraft,
     JobKind,
     JobRecord,
@@ -28,20 +26,16 @@ from infra.jobs.model import (
     Problem,
     TrainingProgress,
 )
+from infra.jobs.maintenance.expiry import Expiry
+from infra.jobs.maintenance.recovery import Recovery
+from infra.jobs.maintenance.sweep import Sweep, SweepReport
+from infra.jobs.manifest import Manifest
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.progress import read_progress
-from infra.jobs.recovery import Recovery
-from infra.jobs.retry import retried
-from infra.jobs.sweep import Sweep
-from infra.jobs.training_claims import TrainingClaims
-from infra.jobs.views import (
-    ClaimedChunk,
-    ClaimedTraining,
-    ItemView,
-    JobView,
-    SweepReport,
-    job_view,
-)
+from infra.jobs.submission.intake import Intake
+from infra.jobs.submission.retry import retried
+from infra.jobs.views import ItemView, JobView, job_view
+from infra.layout.ids import is_job_id, new_job_id
 from infra.settings import Settings
 from infra.storage.port import ObjectMissing, ObjectStore, ObjectUnavailable
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.jobs import timing, training_rules
-from infra.jobs.model import (
+from infra.catalogue.style import StyleShare
+from infra.jobs.domain import timing, training_rules
+from infra.jobs.domain.model import (
     JobKind,
     JobRecord,
     JobSpec,
@@ -13,7 +14,6 @@ from infra.jobs.model import (
     PhotoOutcome,
     Problem,
     Stroke,
-    StyleShare,
     TrainingOrder,
     TrainingProgress,
 )

@@ -90,7 +90,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
 
 def _check_servers(settings: Settings) -> None:
     """Refuse servers that no client can be made for: every program would end, again and again."""
-    from infra.redis_client import connect_redis  # slow to import, as boto3 is, and seldom needed
+    from infra.redis.client import connect_redis  # slow to import, as boto3 is, and seldom needed
     from infra.storage.s3 import s3_client
 
     connect_redis(settings)

@@ -26,7 +26,7 @@ from infra.storage.s3_errors import (
     translated,
     unreachable,
 )
-from infra.storage.s3_whole import etag_of, in_doubt
+from infra.storage.s3_integrity import etag_of, in_doubt
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32

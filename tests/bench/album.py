@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from api.client import Client
-from api.schemas import Job
+from api.schemas.jobs import Job
 from infra.catalogue import StyleCatalogue
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
@@ -38,7 +38,7 @@ from tests.bench.common.tables import table
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Engine, Pixels
 from worker.net import TransformNet
-from worker.netfile import NetCard, pack
+from worker.net.netfile import NetCard, pack
 from worker.pixels import PixelLimits, decode
 
 CPU = torch.device("cpu")

@@ -35,13 +35,13 @@ from tests.bench.common.plain_net import flops_of, written_plainly
 from tests.bench.common.promises import Promise, at_least, at_most, judge
 from tests.bench.common.tables import table
 from tests.fakes.studio import Studio
+from worker.album.relay import Relay
+from worker.album.stages import gpu_pace
+from worker.engines.cuda_graphs import Painter, record_cuda_graph
 from worker.engines.port import Pixels
-from worker.engines.recorded import Painter, record_cuda_graph
 from worker.engines.torch_engine import TorchEngine
 from worker.net import TransformNet
 from worker.pixels import PixelLimits, decode, encode
-from worker.relay import Relay
-from worker.stages import gpu_pace
 
 PROFILES = {"standard": standard_net, "light": light_net}
 SIZES = {

@@ -17,7 +17,7 @@ from statistics import median
 import psutil
 import torch
 
-from api.archived_photos import read_archive
+from api.archives.archived_photos import read_archive
 from infra.errors import ImpastoError
 from infra.settings import Settings
 from tests.bench.common.nets import light_net

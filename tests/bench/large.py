@@ -41,11 +41,11 @@ from tests.bench.common.service import WorkerMemory, jpeg, paint_album, put_phot
 from tests.bench.common.tables import table
 from tests.integration.live_stack import LiveStack
 from tests.memory_use import forget_most, most_bytes
+from worker.engines.by_size import SizedEngine
 from worker.engines.choice import SHAPE_CACHE_BYTES, EngineFactory, choose_engine
 from worker.engines.port import Pixels
-from worker.engines.sized import SizedEngine
-from worker.heap import share_one_heap
 from worker.pixels import PixelLimits, decode, encode
+from worker.process.malloc import share_one_heap
 
 CPU = torch.device("cpu")
 PROFILES = {"light": light_net, "standard": standard_net}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from infra.redis_client import RedisClient, connect_redis
+from infra.redis.client import RedisClient, connect_redis
 from tests.bench.common.tables import table
 from tests.contract.servers import fresh_settings, redis_command, running
 from tests.machines.jobs import JobMachine, StoppedJobMachine, UnansweredJobMachine

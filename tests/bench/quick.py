@@ -19,23 +19,23 @@ import psutil
 import torch
 
 from infra import layout
-from infra.jobs.model import WeightedNet
+from infra.catalogue.style import WeightedNet
 from tests.bench.common.arms import Arm, Laboratory
 from tests.bench.common.assets import Assets, find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_de_stijl, draw_grid, paint
 from tests.bench.common.tables import table
 from tests.fakes.storage import MemoryStore
-from trainer.backbone import read_lessons, train_backbone
-from trainer.measure import Measured
-from trainer.objective import Recipe
-from trainer.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
-from trainer.training import train
-from worker.affine import AffineCard, pack_affine
+from trainer.local.backbone import read_lessons, train_backbone
+from trainer.local.train import train
+from trainer.loss.measure import Measured
+from trainer.loss.objective import Recipe
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from worker.engines.net_cache import NetCache
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, pack, unpack
-from worker.nets import NetCache
+from worker.net.affine import AffineCard, pack_affine
+from worker.net.netfile import NetCard, pack, unpack
 
 RESIDENT = 1000
 BASES = {"tiny": "0.02:2", "small": "0.02:120", "full": "0.02:900"}

@@ -23,8 +23,8 @@ from tests.bench.common.assets import find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_grid, paint
 from tests.bench.common.tables import spread, table
-from trainer.measure import Measured
-from trainer.objective import Recipe
+from trainer.loss.measure import Measured
+from trainer.loss.objective import Recipe
 from worker.net import NetConfig
 
 Key = TypeVar("Key")

@@ -24,8 +24,8 @@ import psutil
 from redis import Redis
 
 from api.client import Client
-from infra.jobs.store import record_key
-from infra.jobs.timing import DAY_SECONDS
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.redis.job_store import record_key
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.bench.common.tables import table
 from tests.faults.albums import Gallery

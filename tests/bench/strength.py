@@ -17,12 +17,12 @@ from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_grid, paint
 from tests.bench.common.tables import table
 from trainer.card import StyleCard
-from trainer.cli import order_from_card
-from trainer.corpus import CorpusRejected
-from trainer.measure import Measured
-from trainer.studio import Studio
+from trainer.cli.train import order_from_card
+from trainer.data.corpus import CorpusRejected
+from trainer.loss.measure import Measured
+from trainer.training.studio import Studio
 from worker.net import TransformNet
-from worker.netfile import blend, unpack
+from worker.net.netfile import blend, unpack
 
 POINTS = 10
 BUNDLED = Path("infra/styles")

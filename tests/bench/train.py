@@ -25,11 +25,11 @@ from tests.bench.common.peak import convolution_peak, count_flops
 from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
 from tests.bench.common.plain_net import plain_net
 from tests.bench.common.tables import table
-from trainer.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
-from trainer.loop import StageTrainer
-from trainer.objective import Recipe
-from trainer.schedule import Stage
-from trainer.studio import Studio
+from trainer.compute.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
+from trainer.loss.objective import Recipe
+from trainer.schedule.stages import Stage
+from trainer.training.loop import StageTrainer
+from trainer.training.studio import Studio
 from worker.net import NetConfig, TransformNet
 
 PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}

@@ -17,8 +17,8 @@ from tests.bench.common.assets import find_assets
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.pictures import draw_grid, paint
 from tests.bench.common.tables import table
-from trainer.objective import Recipe
-from trainer.schedule import Schedule
+from trainer.loss.objective import Recipe
+from trainer.schedule.stages import Schedule
 from worker.net import NetConfig
 
 #: Shares of the whole schedule's iterations.

@@ -10,8 +10,8 @@ from redis import Redis
 
 from infra.deployment import Deployment, connect
 from infra.jobs.ports import JobStore
-from infra.jobs.store import RedisJobStore
-from infra.redis_client import RedisClient, connect_redis
+from infra.redis.client import RedisClient, connect_redis
+from infra.redis.job_store import RedisJobStore
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 from infra.storage.s3 import S3Store, connect_s3

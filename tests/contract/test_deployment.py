@@ -15,9 +15,9 @@ from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.deployment import BASE_STYLE, BUNDLED_BACKBONE, Deployment, connect, prepare
 from infra.errors import ServiceUnavailable, StyleTaken
-from infra.jobs.model import JobDraft, JobState
-from infra.jobs.rules import StaleLease
-from infra.redis_client import RedisClient
+from infra.jobs.domain.model import JobDraft, JobState
+from infra.jobs.domain.rules import StaleLease
+from infra.redis.client import RedisClient
 from tests.fakes.service import BLEND, TENANT, done, entries
 from tests.fakes.services import STYLE, publish
 from tests.fakes.storage import MemoryStore

@@ -11,17 +11,17 @@ from pydantic import SecretStr
 from redis import Redis
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.main import app
 from infra import layout
+from infra.broker.doorbell import STYLIZE_QUEUES
 from infra.deployment import Deployment, connect
 from infra.doctor import Examined, examine
-from infra.doorbell import STYLIZE_QUEUES
 from infra.errors import JobUnreadable
-from infra.jobs.model import JobDraft
-from infra.jobs.store import OPEN_KEY, record_key
-from infra.jobs.sweep import SURVEY_SECONDS
-from infra.jobs.timing import DAY_SECONDS
-from infra.redis_client import RedisClient
+from infra.jobs.domain.model import JobDraft
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.jobs.maintenance.sweep import SURVEY_SECONDS
+from infra.redis.client import RedisClient
+from infra.redis.job_store import OPEN_KEY, record_key
 from infra.settings import Settings
 from infra.stack.environment import settings_environment
 from tests.contract.servers import fresh_settings

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from infra.redis_client import RedisClient
+from infra.redis.client import RedisClient
 from tests.machines.broken import BlindRedis
 from tests.machines.jobs import JobMachine, StoppedJobMachine, UnansweredJobMachine
 from tests.machines.play import over_redis, play

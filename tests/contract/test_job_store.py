@@ -7,10 +7,10 @@ import pytest
 from redis import Redis
 
 from infra.errors import JobUnreadable, ServiceUnavailable
-from infra.jobs.model import JobRecord, JobSpec, JobState
+from infra.jobs.domain.model import JobRecord, JobSpec, JobState
 from infra.jobs.ports import JobStore, RecordMissing
-from infra.jobs.store import OPEN_KEY, SEALED_SECONDS, RedisJobStore, record_key
-from infra.redis_client import RedisClient
+from infra.redis.client import RedisClient
+from infra.redis.job_store import OPEN_KEY, SEALED_SECONDS, RedisJobStore, record_key
 
 
 def record(job: str = "job-1", created: float = 1.0) -> JobRecord:

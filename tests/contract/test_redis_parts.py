@@ -9,8 +9,7 @@ from kombu.entity import Queue
 from kombu.messaging import Consumer
 from redis import Redis
 
-from infra.counters import Count, Counters
-from infra.doorbell import (
+from infra.broker.doorbell import (
     STYLIZE_QUEUE,
     STYLIZE_QUEUES,
     STYLIZE_TASK,
@@ -18,10 +17,11 @@ from infra.doorbell import (
     celery_app,
 )
 from infra.errors import ServiceUnavailable
-from infra.jobs.lanes import LANES
-from infra.jobs.store import RedisJobStore
-from infra.presence import Presence
-from infra.redis_client import RedisClient, connect_redis
+from infra.jobs.domain.lanes import LANES
+from infra.redis.client import RedisClient, connect_redis
+from infra.redis.counters import Count, Counters
+from infra.redis.job_store import RedisJobStore
+from infra.redis.presence import Presence
 from infra.settings import Settings
 from tests.contract.servers import fresh_settings
 from tests.fakes.jobs import Clock

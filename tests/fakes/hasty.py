@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from infra.stack.gunicorn_worker import PatientWorker
+from infra.stack.gunicorn.worker import PatientWorker
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

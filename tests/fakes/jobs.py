@@ -6,10 +6,9 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.documents import parse_record
-from infra.jobs.lanes import LANES
-from infra.jobs.model import JobKind, JobRecord
-from infra.jobs.ports import JobStore, RecordMissing, Waiting
+from infra.jobs.domain.lanes import LANES
+from infra.jobs.domain.model import JobKind, JobRecord
+from infra.jobs.ports import JobStore, RecordMissing, Waiting, parse_record
 
 T = TypeVar("T")
 

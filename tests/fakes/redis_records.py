@@ -6,9 +6,9 @@ from typing import cast
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from infra.jobs.model import JobRecord
-from infra.jobs.store import OPEN_KEY, RedisJobStore
-from infra.redis_client import RedisClient
+from infra.jobs.domain.model import JobRecord
+from infra.redis.client import RedisClient
+from infra.redis.job_store import OPEN_KEY, RedisJobStore
 from tests.fakes.jobs import Fuse
 
 

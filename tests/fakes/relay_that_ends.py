@@ -13,7 +13,7 @@ from types import FrameType
 
 from tests.fakes.studio import Studio
 from tests.photos import encoded, scene
-from worker.relay import Relay
+from worker.album.relay import Relay
 
 #: Photos of the chunk, and seconds to wait for the relay to notice.
 PHOTOS, PATIENCE = 8, 10

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome, Problem, WeightedNet
+from infra.jobs.domain.claim import ClaimedChunk
+
+from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome, Problem
 from infra.jobs.service import JobService
-from infra.jobs.views import ClaimedChunk, ItemView, JobView
+from infra.jobs.views import ItemView, JobView
 from infra.settings import Settings
 from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingDoorbell, Records
 from tests.fakes.storage import MemoryStore

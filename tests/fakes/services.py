@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
+from infra.jobs.domain.claim import ClaimedTraining
+
 from api.services import Services
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
-from infra.counters import Counters
-from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, TrainingOrder, TrainingProgress
+from infra.jobs.domain.model import (
+    JobSpec,
+    PhotoEntry,
+    PhotoOutcome,
+    TrainingOrder,
+    TrainingProgress,
+)
 from infra.jobs.service import JobService
-from infra.jobs.views import ClaimedTraining
-from infra.redis_client import RedisClient
+from infra.redis.client import RedisClient
+from infra.redis.counters import Counters
 from infra.settings import Settings
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore

@@ -5,21 +5,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from infra.jobs.domain.claim import ClaimedChunk
+
 from infra import layout
+from infra.catalogue.style import WeightedNet
 from infra.errors import ServiceUnavailable
-from infra.jobs.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke, WeightedNet
+from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
 from infra.jobs.service import JobService
-from infra.jobs.views import ClaimedChunk
 from infra.settings import Settings
 from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
 from tests.fakes.storage import MemoryStore
-from worker.album import AlbumPipeline
+from worker.album.pipeline import AlbumPipeline
+from worker.album.stages import CPU_PACE, Pace, Stages
 from worker.engines.port import Check, Engine, go_on
 from worker.pixels import Photo, PixelLimits, decode
+from worker.pixels.memory_budget import Part, Room
 from worker.pixels.photo import Pixels
-from worker.pixels.room import Part, Room
-from worker.stages import CPU_PACE, Pace, Stages
 
 BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
 

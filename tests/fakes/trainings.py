@@ -1,7 +1,9 @@
 """Trainings over the fake deployment: what a client asks for, and what a trainer reports."""
 
-from infra.jobs.model import JobDraft, Painting, Stages, TrainingOrder, TrainingProgress
-from infra.jobs.views import ClaimedTraining, JobView
+from infra.jobs.domain.claim import ClaimedTraining
+
+from infra.jobs.domain.model import JobDraft, Painting, Stages, TrainingOrder, TrainingProgress
+from infra.jobs.views import JobView
 from tests.fakes.service import TENANT, FakeDeployment
 
 STAGES: Stages = ((0.1, 100), (1.0, 100), (10.0, 200))

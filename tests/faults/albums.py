@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from api.client import Client, ClientError, ServiceUnreachable
-from api.schemas import Item, Job
+from api.schemas.jobs import Item, Job
 from infra.jobs.views import ItemState
 from tests.photos import encoded, scene
 

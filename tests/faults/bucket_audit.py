@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from infra import layout
 from infra.jobs.manifest import Manifest
-from infra.jobs.markers import open_markers
+from infra.jobs.manifest.markers import open_markers
 from infra.storage.s3 import S3Store
 
 TENANT = "default"

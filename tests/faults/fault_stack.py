@@ -13,8 +13,8 @@ from typing import Any, Self, cast
 from pydantic import SecretStr
 from redis import Redis, RedisError
 
-from infra.jobs.model import JobRecord
-from infra.jobs.store import record_key
+from infra.jobs.domain.model import JobRecord
+from infra.redis.job_store import record_key
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.credentials import Credentials

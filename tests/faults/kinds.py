@@ -15,7 +15,7 @@ from typing import Any, cast
 import redis
 
 from api.client import Client, ClientError, ServiceUnreachable
-from infra.doorbell import STYLIZE_QUEUE, TRAIN_QUEUE
+from infra.broker.doorbell import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.faults.albums import Gallery
 from tests.faults.fault_stack import LEASE_SECONDS, PROGRAMS, WORKERS, FaultStack

@@ -7,9 +7,9 @@ from itertools import count
 from pathlib import Path
 
 from api.client import Client, ClientError, ServiceUnreachable
-from api.schemas import Reason
+from api.schemas.jobs import Reason
 from infra.catalogue import StyleCatalogue
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from infra.storage.s3 import S3Store
 from tests.integration.live_training import add_corpus, net_hashes, teach, write_painting
 

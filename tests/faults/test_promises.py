@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.client import Client
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from infra.jobs.views import ItemState
 from tests.faults.albums import Gallery, check_results, watch_until
 from tests.faults.fault_stack import READY_SECONDS, WORKERS, FaultStack

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from infra.presence import Presence
-from infra.redis_client import connect_redis
+from infra.redis.client import connect_redis
+from infra.redis.presence import Presence
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.supervision import ProgramState

@@ -7,16 +7,16 @@ import safetensors.torch
 import torch
 
 from api.client import Client
-from api.schemas import Job
+from api.schemas.jobs import Job
 from infra.catalogue import Style, StyleCatalogue
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
 from tests.integration.live_stack import LiveStack, wait_until
 from tests.photos import encoded, scene
 from trainer.card import weights_sha256
-from trainer.corpus_prepare import FolderSources, Preparation
-from trainer.vision import models
-from worker.netfile import unpack
+from trainer.data.prepare import FolderSources, Preparation
+from trainer.loss.torchvision_import import models
+from worker.net.netfile import unpack
 
 #: Seconds that a small training may take, deaths of its trainer included.
 TRAINING_SECONDS = 800.0

@@ -13,8 +13,8 @@ from PIL import Image
 from redis import Redis
 
 from api.client import Client
-from api.schemas import Item, Job
-from infra.jobs.model import JobState
+from api.schemas.jobs import Item, Job
+from infra.jobs.domain.model import JobState
 from infra.jobs.views import ItemState
 from infra.storage.s3 import S3Store, connect_s3
 from tests.integration.live_stack import LiveStack, wait_until

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 
 from tests.bench import gpu
-from trainer.vision import models
+from trainer.loss.torchvision_import import models
 
 
 @pytest.fixture(scope="module")

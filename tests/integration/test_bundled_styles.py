@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from trainer.card import StyleCard
-from worker.netfile import read_card
+from worker.net.netfile import read_card
 
 STYLES = Path(__file__).resolve().parents[2] / "infra" / "styles"
 NAMES = sorted(path.parent.name for path in STYLES.glob("*/card.json"))

@@ -11,7 +11,7 @@ import psutil
 
 from api.client import Client
 from infra import layout
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from infra.storage.s3 import connect_s3
 from tests.hostile import REASONS, hostile_photos
 from tests.integration.live_stack import LiveStack, lives, wait_until

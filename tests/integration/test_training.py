@@ -12,7 +12,7 @@ import pytest
 
 from api.client import Client
 from infra.catalogue import StyleCatalogue
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone

@@ -3,19 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
-from infra.jobs import rules
-from infra.jobs.claims import Claims
-from infra.jobs.model import (
-    Attempt,
-    Chunk,
-    JobRecord,
-    JobSpec,
-    JobState,
-    PhotoOutcome,
-)
+from infra.jobs.domain.claim import ClaimedChunk
+
+from infra.jobs.claims.album import Claims
+from infra.jobs.domain import rules
+from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.service import JobService
-from infra.jobs.views import ClaimedChunk
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 from tests.fakes.jobs import Fuse, MemoryJobStore, Records

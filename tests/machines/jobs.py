@@ -12,16 +12,16 @@ from contextlib import contextmanager, suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import JobMissing, ServiceUnavailable
-from infra.job_ids import new_job_id
-from infra.jobs.model import JobDraft, JobRecord, JobState, PhotoOutcome
-from infra.jobs.recovery import ABANDONED_SECONDS
-from infra.jobs.rules import StaleLease
+from infra.jobs.domain.model import JobDraft, JobRecord, JobState, PhotoOutcome
+from infra.jobs.domain.rules import StaleLease
+from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
+from infra.jobs.maintenance.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.service import JobService
-from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
-from infra.jobs.views import ClaimedChunk
+from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Fuse, Killed, MemoryJobStore, Records
 from tests.fakes.service import BLEND, TENANT, Deployment, done, entries, failed
 from tests.machines.unanswered import Unanswered

@@ -11,7 +11,7 @@ import structlog
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from infra.redis_client import RedisClient
+from infra.redis.client import RedisClient
 from tests.fakes.jobs import Fuse, Records
 from tests.fakes.redis_records import RedisRecords
 from tests.machines.jobs import JobMachine

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from infra.jobs import rules
-from infra.jobs.model import Attempt, JobRecord, JobSpec, JobState, PhotoOutcome, Problem
+from infra.jobs.domain import rules
+from infra.jobs.domain.model import Attempt, JobRecord, JobSpec, JobState, PhotoOutcome, Problem
 from tests.fakes.jobs import Clock
 
 #: Seconds of a lease, and until an unclaimed chunk is rung for again.

@@ -10,16 +10,17 @@ from contextlib import contextmanager, suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobMissing, StyleTaken
-from infra.job_ids import new_job_id
-from infra.jobs.model import JobRecord, JobState, Problem
-from infra.jobs.recovery import ABANDONED_SECONDS
-from infra.jobs.rules import StaleLease
-from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
-from infra.jobs.training_rules import STRIKES
-from infra.jobs.views import ClaimedTraining, JobView
+from infra.jobs.domain.model import JobRecord, JobState, Problem
+from infra.jobs.domain.rules import StaleLease
+from infra.jobs.domain.training_rules import STRIKES
+from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
+from infra.jobs.maintenance.sweep import BUSY_PATIENCE, SURVEY_SECONDS
+from infra.jobs.views import JobView
+from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Killed
 from tests.fakes.service import TENANT, FakeDeployment
 from tests.fakes.trainings import ITERATIONS, STAGES, at, draft

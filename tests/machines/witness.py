@@ -1,10 +1,12 @@
 """What everybody saw of some jobs, and what must hold of them after every step."""
 
+from infra.jobs.domain.claim import ClaimedChunk
+
 from infra import layout
+from infra.jobs.domain.model import JobRecord, JobState, PhotoOutcome
+from infra.jobs.domain.quarantine import QUARANTINE_STRIKES
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobRecord, JobState, PhotoOutcome
-from infra.jobs.quarantine import QUARANTINE_STRIKES
-from infra.jobs.views import ClaimedChunk, ItemView, JobView
+from infra.jobs.views import ItemView, JobView
 from tests.fakes.service import TENANT
 from tests.fakes.storage import MemoryStore
 

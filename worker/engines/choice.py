@@ -9,14 +9,14 @@ from typing import Literal, Self
 import torch
 
 from infra.settings import EngineSetting, PrecisionSetting, Settings
+from worker.engines.by_size import SizedEngine
+from worker.engines.cuda_graphs import Recordings
+from worker.engines.memory import needed_bytes
 from worker.engines.port import Engine
-from worker.engines.recorded import Recordings
-from worker.engines.sized import SizedEngine
+from worker.engines.streaming.painter import TILE, StreamedNet
 from worker.engines.torch_engine import TorchEngine
 from worker.engines.weights import Arrays, rewritten
-from worker.memory import needed_bytes
 from worker.net import TransformNet
-from worker.streaming.painter import TILE, StreamedNet
 
 EngineName = Literal["torch", "openvino"]
 #: Bytes of shapes that OpenVINO keeps compiled unless told otherwise.

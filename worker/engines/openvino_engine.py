@@ -8,10 +8,10 @@ import numpy as np
 import openvino as ov
 import openvino.opset15 as op
 
+from worker.engines.memory import available_bytes, check_memory
 from worker.engines.openvino_graph import build_graph
 from worker.engines.port import Check, Pixels, go_on
 from worker.engines.weights import Arrays, rewritten, shapes
-from worker.memory import available_bytes, check_memory
 from worker.net import SMALLEST_SIDE, NetConfig, TransformNet
 
 #: Bytes that a compiled shape holds for each pixel and each channel of the net's width, and

@@ -6,16 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from worker.engines.lasting import lasting
-from worker.engines.port import Check, Pixels, go_on
-from worker.engines.recorded import (
+from worker.engines.channels_last_net import lasting
+from worker.engines.cuda_graphs import (
     Painter,
     RecordedSizes,
     Recorder,
     Recordings,
     record_cuda_graph,
 )
-from worker.memory import available_bytes, check_memory, needed_bytes
+from worker.engines.memory import available_bytes, check_memory, needed_bytes
+from worker.engines.port import Check, Pixels, go_on
 from worker.net import TransformNet
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from worker.net import NetConfig, TransformNet
-from worker.phases import merged_taps, placed
+from worker.net.polyphase import merged_taps, placed
 
 #: Weights by their names in the net; float32, norms as (1, C, 1, 1).
 Arrays = dict[str, NDArray[np.float32]]

@@ -12,8 +12,8 @@ import structlog
 from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
+from worker.pixels.memory_budget import Part, Room
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
-from worker.pixels.room import Part, Room
 
 if TYPE_CHECKING:
     from infra.settings import Settings

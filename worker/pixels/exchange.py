@@ -15,8 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
+from worker.pixels.memory_budget import Part, Room
 from worker.pixels.photo import Photo, PhotoRejected, Pixels
-from worker.pixels.room import Part, Room
 
 _LENGTH = struct.Struct("!I")
 

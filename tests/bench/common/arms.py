@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tests.bench.common.plain import PlainTrainer
-from trainer.loop import StageTrainer
-from trainer.lossnet import LossNetwork
-from trainer.measure import Measured
-from trainer.objective import Recipe
-from trainer.schedule import Schedule
-from trainer.studio import Order, Studio
+from trainer.loss.measure import Measured
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe
+from trainer.schedule.stages import Schedule
+from trainer.training.loop import StageTrainer
+from trainer.training.studio import Order, Studio
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, pack, unpack
+from worker.net.netfile import NetCard, pack, unpack
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.settings import load_settings
-from trainer.lossnet import LossNetwork, load_loss_network
-from trainer.weights import WeightsSource
+from trainer.loss.network import LossNetwork, load_loss_network
+from trainer.loss.weights import WeightsSource
 
 #: Loss networks in the order in which they are preferred.
 PREFERRED = ("vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1")

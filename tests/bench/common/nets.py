@@ -8,7 +8,7 @@ from torch import Tensor
 
 from worker.engines.port import Pixels
 from worker.net import NetConfig, TransformNet
-from worker.netfile import unpack
+from worker.net.netfile import unpack
 
 STYLES = Path("infra/styles")
 #: Bytes that are enough to paint any photo as a whole, and to keep what was compiled for it.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.arithmetic import set_up_cpu
+from trainer.compute.arithmetic import set_up_cpu
 
 
 def parser(name: str, description: str, *, trains: bool = False) -> argparse.ArgumentParser:

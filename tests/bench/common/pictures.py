@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from trainer.sheet import CAPTION, CELL, GAP, cell, save_sheet
+from trainer.publish.sheet import CAPTION, CELL, GAP, cell, save_sheet
 from worker.net import TransformNet
 
 #: Colours of a picture in the manner of De Stijl, by how often they come.

@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainer.corpus import read_picture
-from trainer.losses import StyleTarget
-from trainer.lossnet import Features, LossNetwork
-from trainer.schedule import learning_rate
-from trainer.studio import CORPUS_SIDE, Studio
+from trainer.data.corpus import read_picture
+from trainer.loss.distances import StyleTarget
+from trainer.loss.network import Features, LossNetwork
+from trainer.schedule.stages import learning_rate
+from trainer.training.studio import CORPUS_SIDE, Studio
 from worker.net import TransformNet
 
 #: Photos whose features set the scale between the two plain losses.

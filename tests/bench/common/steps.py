@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from infra.storage.port import ObjectStore
+from worker.album.results import ResultShelf
 from worker.engines.port import Engine
 from worker.pixels import PixelLimits, decode, encode
-from worker.results import ResultShelf
 
 T = TypeVar("T")
 

@@ -14,17 +14,17 @@ from typing_extensions import Buffer
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.cli import app
-from api.zip_directory import ArchiveDamaged, read_directory
+from api.archives.zip_directory import ArchiveDamaged, read_directory
+from api.cli.main import app
 from infra.errors import AlbumTooLarge
+from infra.jobs.domain.model import PhotoEntry
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import PhotoEntry
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 from tests.photos import HostileFile
 from tests.unit.api.test_multipart import BOUNDARY, body
 from tests.zips import PHOTO, crowded, hostile_members, hostile_zips, zipped
-from worker.archived import fetch_member
+from worker.fetch.zip_member import fetch_member
 
 HOSTILE = hostile_zips()
 #: Seconds in which a hostile archive must be answered.

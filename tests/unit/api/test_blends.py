@@ -7,10 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 from typer.testing import CliRunner
 
-from api.cli import app
+from api.cli.main import app
 from api.client import Client
 from infra import layout
-from infra.published import Stage, Style
+from infra.catalogue.style import Stage, Style
 from tests.fakes.services import STYLE, World
 from tests.unit.api.test_jobs import photos, problem, slug
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli import app
-from api.cli_album import Harvest
-from api.cli_photos import check_out, collect_photos
-from api.cli_progress import duration
-from api.cli_service import UsageError, find_url
+from api.cli.album import Harvest
+from api.cli.main import app
+from api.cli.photos import check_out, collect_photos
+from api.cli.progress import duration
+from api.cli.service import UsageError, find_url
 from api.client import Client
-from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 

@@ -7,13 +7,13 @@ import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli import app
-from api.cli_progress import measured
-from api.cli_training import Herald
-from api.cli_watch import see_training
+from api.cli.main import app
+from api.cli.progress import measured
+from api.cli.training import Herald
+from api.cli.watch import see_training
 from api.client import Client
-from api.schemas import Job
-from infra.jobs.model import Problem
+from api.schemas.jobs import Job
+from infra.jobs.domain.model import Problem
 from tests.fakes.services import CORPUS, STYLE, World
 from tests.unit.api.test_client import client_of
 

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from api.client import Client, ClientError, ServiceUnreachable
-from api.schemas import Item
-from api.upload_body import UploadBody
-from infra.jobs.model import JobState
+from api.client.upload_body import UploadBody
+from api.schemas.jobs import Item
+from infra.jobs.domain.model import JobState
 from infra.jobs.views import ItemState
 from tests.fakes.services import STYLE, World
 

@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.multipart import SPOOL_BYTES, FilePart, TextPart
 from api.problems import InvalidFields
-from api.uploads import submit_upload
+from api.submission.form_body import submit_upload
+from api.submission.multipart import SPOOL_BYTES, FilePart, TextPart
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable, StyleMissing
-from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
-from infra.jobs.recovery import SUBMISSION_SECONDS
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.maintenance.recovery import SUBMISSION_SECONDS
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.multipart import SPOOL_BYTES, FilePart, TextPart, read_parts
 from api.problems import MalformedRequest
+from api.submission.multipart import SPOOL_BYTES, FilePart, TextPart, read_parts
 from infra.errors import AlbumTooLarge
 
 BOUNDARY = "xYzZY"

@@ -6,7 +6,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
 

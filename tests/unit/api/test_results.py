@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from api.archive import MAX_LISTED, Archive, Member
-from infra.jobs.model import JobSpec, PhotoEntry, PhotoOutcome
+from api.responses.results_zip import MAX_LISTED, Archive, Member
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectInfo
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore

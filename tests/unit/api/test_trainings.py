@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.multipart import FilePart, TextPart
-from api.uploads import submit_upload
+from api.submission.form_body import submit_upload
+from api.submission.multipart import FilePart, TextPart
 from infra import layout
 from infra.errors import ImpastoError, ServiceUnavailable
-from infra.jobs.model import Problem, TrainingOrder
+from infra.jobs.domain.model import Problem, TrainingOrder
 from infra.settings import Settings
 from tests.fakes.services import CORPUS, STYLE, World, add_corpus
 from tests.fakes.storage import MemoryStore

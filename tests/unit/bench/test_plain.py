@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from tests.bench.common.pictures import draw_de_stijl
 from tests.bench.common.plain import PlainLoader, plain_losses, plain_scale
 from tests.bench.common.plain_net import plain_net
-from trainer.losses import gram, style_target
-from trainer.lossnet import LossNetwork, load_loss_network
-from trainer.vision import models
-from trainer.weights import WeightsSource
+from trainer.loss.distances import gram, style_target
+from trainer.loss.network import LossNetwork, load_loss_network
+from trainer.loss.torchvision_import import models
+from trainer.loss.weights import WeightsSource
 from worker.net import NetConfig, TransformNet
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.bench import schedule, strength, warmstart
 from tests.bench.common.arms import Outcome
 from tests.bench.common.tables import spread, table
-from trainer.measure import Measured
-from trainer.schedule import Schedule
+from trainer.loss.measure import Measured
+from trainer.schedule.stages import Schedule
 
 
 def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:

@@ -4,10 +4,10 @@ from collections import deque
 
 import pytest
 
-from infra.doorbell import STYLIZE_QUEUES
+from infra.broker.doorbell import STYLIZE_QUEUES
 from infra.errors import QueueFull
-from infra.jobs.lanes import LANES, LARGEST, lane
-from infra.jobs.model import JobDraft
+from infra.jobs.domain.lanes import LANES, LARGEST, lane
+from infra.jobs.domain.model import JobDraft
 from infra.jobs.ports import Waiting
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, entries
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from infra import layout
 from infra.catalogue import Style, StyleCatalogue
+from infra.catalogue.style import StyleShare
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken
-from infra.jobs.model import StyleShare
-from infra.jobs.rules import StaleLease
+from infra.jobs.domain.rules import StaleLease
 from infra.storage.port import ObjectMissing
 from tests.fakes.jobs import Fuse
 from tests.fakes.storage import MemoryStore

@@ -10,10 +10,10 @@ from infra.doctor.finding import Finding
 from infra.doctor.job_checks import JobChecks
 from infra.doctor.orphans import Orphans
 from infra.errors import JobUnreadable
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.jobs.maintenance.sweep import SURVEY_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.jobs.sweep import SURVEY_SECONDS
-from infra.jobs.timing import DAY_SECONDS
-from infra.presence import Presence
+from infra.redis.presence import Presence
 from tests.fakes.service import TENANT, FakeDeployment
 
 ENDED = [layout.job_spec, layout.job_outcome]

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
+from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import InvalidRequest, JobMissing
-from infra.job_ids import new_job_id
-from infra.jobs.expiry import LOOK_SECONDS
-from infra.jobs.model import JobDraft, PhotoEntry, PhotoOutcome
+from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.jobs.maintenance.expiry import LOOK_SECONDS
 from infra.jobs.service import JobService
-from infra.jobs.timing import DAY_SECONDS
-from infra.jobs.views import ClaimedChunk
+from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
 from tests.fakes.trainings import draft as training_draft

@@ -14,8 +14,8 @@ from threading import Thread
 
 import pytest
 
+from infra.stack.gunicorn.refusals import MAX_DETAIL_LENGTH
 from infra.stack.ports import LOOPBACK, free_port
-from infra.stack.refusals import MAX_DETAIL_LENGTH
 from tests.fakes.hasty import LARGE, HastyWorker
 from tests.integration.live_stack import wait_until
 

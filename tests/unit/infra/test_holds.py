@@ -6,9 +6,9 @@ import pytest
 
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable
-from infra.job_ids import new_job_id
-from infra.jobs.holds import ANNOUNCED_SECONDS, DECISION_SECONDS, Holds
-from infra.jobs.model import JobDraft, PhotoEntry
+from infra.jobs.domain.model import JobDraft, PhotoEntry
+from infra.jobs.manifest.holds import ANNOUNCED_SECONDS, DECISION_SECONDS, Holds
+from infra.layout.ids import new_job_id
 from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock
 from tests.fakes.service import BLEND, TENANT, FakeDeployment

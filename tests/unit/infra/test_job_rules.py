@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.jobs import quarantine, rules, timing
-from infra.jobs.model import (
+from infra.jobs.domain import quarantine, rules, timing
+from infra.jobs.domain.model import (
     Attempt,
     Chunk,
     JobRecord,

@@ -1,16 +1,17 @@
 """The job service over memory: what its users see, in calm and in trouble."""
 
 import pytest
+from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnavailable
-from infra.job_ids import new_job_id
+from infra.jobs.domain.model import JobDraft, JobState
+from infra.jobs.domain.rules import JobCancelled, StaleLease
+from infra.jobs.maintenance.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
+from infra.jobs.maintenance.sweep import BUSY_PATIENCE, SURVEY_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobDraft, JobState
-from infra.jobs.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS
-from infra.jobs.rules import JobCancelled, StaleLease
-from infra.jobs.sweep import BUSY_PATIENCE, SURVEY_SECONDS
-from infra.jobs.views import ClaimedChunk, ItemView, JobView
+from infra.jobs.views import ItemView, JobView
+from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 

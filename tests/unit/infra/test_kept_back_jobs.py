@@ -10,8 +10,8 @@ from infra.doctor import examination
 from infra.doctor.finding import Finding
 from infra.doctor.orphans import Orphans
 from infra.errors import ServiceUnavailable
-from infra.jobs.sweep import SURVEY_SECONDS
-from infra.jobs.timing import DAY_SECONDS
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.jobs.maintenance.sweep import SURVEY_SECONDS
 from infra.settings import Settings
 from infra.storage.port import ObjectUnavailable
 from tests.fakes.service import TENANT, FakeDeployment, done

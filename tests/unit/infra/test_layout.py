@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import layout
-from infra.job_ids import is_job_id, job_time, new_job_id
+from infra.layout.ids import is_job_id, job_time, new_job_id
 
 #: Seconds up to the year 10889, the last that fits.
 times = st.floats(min_value=0, max_value=2.8e11)

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from infra.stack.gunicorn_worker import MIN_BYTES_PER_SECOND, PACE_SECONDS, ClientSocket
-from infra.stack.pace import Pace
+from infra.stack.gunicorn.pace import Pace
+from infra.stack.gunicorn.worker import MIN_BYTES_PER_SECOND, PACE_SECONDS, ClientSocket
 
 
 @pytest.fixture

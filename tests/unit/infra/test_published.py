@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.catalogue.style import Blend, Stage, Style, mixture
 from infra.errors import StylesNotBlendable
-from infra.published import Blend, Stage, Style, mixture
 
 SHARES = st.floats(0, 1)
 

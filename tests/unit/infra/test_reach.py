@@ -2,9 +2,9 @@
 
 import pytest
 
-from infra.jobs import reach, rules
-from infra.jobs.model import JobState
-from infra.jobs.reach import ROUNDS
+from infra.jobs.domain import rules, unreachable
+from infra.jobs.domain.model import JobState
+from infra.jobs.domain.unreachable import ROUNDS
 from tests.unit.infra.test_job_rules import NOW, TTL, claimed, offered
 
 

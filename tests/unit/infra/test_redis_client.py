@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.errors import InvalidSettings, ServiceUnavailable
-from infra.redis_client import connect_redis
+from infra.redis.client import connect_redis
 from infra.settings import Settings
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.errors import JobNotFinished, NothingToRetry
-from infra.jobs.model import JobDraft, JobState, PhotoEntry, Problem
+from infra.jobs.domain.model import JobDraft, JobState, PhotoEntry, Problem
 from tests.fakes import trainings
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 

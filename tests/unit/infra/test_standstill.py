@@ -4,8 +4,8 @@ from typing import cast
 
 from infra.doctor.job_checks import JobChecks
 from infra.doctor.standstill import RINGS, Standstill
-from infra.jobs import rules
-from infra.presence import Presence
+from infra.jobs.domain import rules
+from infra.redis.presence import Presence
 from tests.fakes.service import TENANT, FakeDeployment
 from tests.fakes.trainings import draft
 

@@ -8,10 +8,10 @@ from typing import BinaryIO
 import pytest
 
 from infra import layout
+from infra.catalogue.names import Owner, StyleNames
 from infra.errors import StyleTaken
 from infra.jobs.manifest import Manifest
 from infra.storage.port import ObjectInfo
-from infra.style_names import Owner, StyleNames
 from tests.fakes.storage import MemoryStore
 
 OLD, YOUNG = "j1", "j2"

@@ -3,9 +3,9 @@
 import threading
 
 from infra.errors import ServiceUnavailable
-from infra.jobs import rules
-from infra.jobs.model import JobRecord
-from infra.jobs.sweep import SWEEP_JOBS
+from infra.jobs.domain import rules
+from infra.jobs.domain.model import JobRecord
+from infra.jobs.maintenance.sweep import SWEEP_JOBS
 from infra.jobs.sweeper import Sweeper
 from tests.fakes.service import TENANT, FakeDeployment
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.jobs.training import (
+from infra.jobs.domain.training_options import (
     MAX_STAGES,
     PROFILES,
     SCHEDULES,

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from infra.jobs import reach, rules, training_rules
-from infra.jobs.model import JobDraft, JobRecord, JobSpec, JobState, Problem
+from infra.jobs.domain import rules, training_rules, unreachable
+from infra.jobs.domain.model import JobDraft, JobRecord, JobSpec, JobState, Problem
 from tests.fakes.service import BLEND
 from tests.fakes.trainings import at, draft
 

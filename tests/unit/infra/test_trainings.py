@@ -3,16 +3,16 @@
 from contextlib import suppress
 
 import pytest
+from infra.jobs.domain.claim import ClaimedTraining
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
-from infra.jobs.model import JobDraft, JobRecord, JobState, Problem
-from infra.jobs.reach import ROUNDS
-from infra.jobs.recovery import ABANDONED_SECONDS
-from infra.jobs.rules import JobCancelled, StaleLease
-from infra.jobs.training_rules import STRIKES
-from infra.jobs.views import ClaimedTraining
+from infra.jobs.domain.model import JobDraft, JobRecord, JobState, Problem
+from infra.jobs.domain.rules import JobCancelled, StaleLease
+from infra.jobs.domain.training_rules import STRIKES
+from infra.jobs.domain.unreachable import ROUNDS
+from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
 from tests.fakes.trainings import at, claim, draft, submit

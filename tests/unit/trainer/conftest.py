@@ -8,9 +8,9 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from trainer.lossnet import LossNetwork, load_loss_network
-from trainer.vision import models
-from trainer.weights import WeightsSource
+from trainer.loss.network import LossNetwork, load_loss_network
+from trainer.loss.torchvision_import import models
+from trainer.loss.weights import WeightsSource
 
 
 @pytest.fixture(scope="session")

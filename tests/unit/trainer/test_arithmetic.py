@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.arithmetic import EXACT, Arithmetic, lacking_to_compile
-from trainer.losses import style_target
-from trainer.lossnet import LossNetwork
-from trainer.machine import machine
-from trainer.objective import Objective, Recipe, StepLoss
-from trainer.schedule import Stage
+from trainer.compute.arithmetic import EXACT, Arithmetic, lacking_to_compile
+from trainer.compute.machine import machine
+from trainer.loss.distances import style_target
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Objective, Recipe, StepLoss
+from trainer.schedule.stages import Stage
 from worker.net import NetConfig, TransformNet
 
 HALF = Arithmetic(half=True, channels_last=True)

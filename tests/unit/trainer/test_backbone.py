@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trainer.backbone import (
+from trainer.local.backbone import (
     BackboneTrainer,
     Lesson,
     read_lessons,
@@ -17,15 +17,15 @@ from trainer.backbone import (
     train_backbone,
     train_neutral,
 )
-from trainer.lossnet import LossNetwork
-from trainer.objective import Recipe
-from trainer.quick import Backbone, QuickStudio
-from trainer.schedule import Schedule
-from trainer.studio import Order, Studio
-from trainer.training import train
-from worker.affine import apply, is_norm_weight, take_affine, unpack_affine
+from trainer.local.train import train
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe
+from trainer.schedule.stages import Schedule
+from trainer.training.quick import Backbone, QuickStudio
+from trainer.training.studio import Order, Studio
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, NetFileRejected, pack
+from worker.net.affine import apply, is_norm_weight, take_affine, unpack_affine
+from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
 MakeStudio = Callable[..., Studio]

@@ -8,8 +8,8 @@ import pytest
 
 from infra.catalogue import StyleCatalogue
 from tests.fakes.storage import MemoryStore
-from trainer.studio import HELD_OUT
-from trainer.workshop import BASE_CONTENT, NEW_BASE_RATIO, Bench, Workshop
+from trainer.slices.workshop import BASE_CONTENT, NEW_BASE_RATIO, Bench, Workshop
+from trainer.training.studio import HELD_OUT
 
 KEY = "bases/light.safetensors"
 

@@ -15,8 +15,8 @@ from trainer.card import (
     StyleCard,
     TrainingCard,
 )
-from trainer.charts import loss_charts
-from trainer.objective import StepLoss
+from trainer.loss.objective import StepLoss
+from trainer.publish.charts import loss_charts
 
 HISTORY = [
     [StepLoss(1 / (n + 1), 2 / (n + 1)) for n in range(900)],

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from infra.errors import ServiceUnavailable
-from trainer import backbone_cli, cli
 from trainer.card import StyleCard
-from trainer.card_commands import reproduce_line
-from trainer.cli_options import read_loss_network
-from trainer.weights import WeightsMissing
+from trainer.cli import backbone, train
+from trainer.cli.card_commands import reproduce_line
+from trainer.cli.options import read_loss_network
+from trainer.loss.weights import WeightsMissing
 
 BRACKETS = "[/nope]"
 STYLES = Path(__file__).resolve().parents[3] / "infra" / "styles"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainer.corpus import CorpusRejected, CropSampler, PhotoFolder, split_held_out
+from trainer.data.corpus import CorpusRejected, CropSampler, PhotoFolder, split_held_out
 
 
 def sampler(folder: Path, seed: int = 1) -> CropSampler:

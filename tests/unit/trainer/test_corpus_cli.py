@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from infra.tenants import corpus_command
 from tests.fakes.storage import MemoryStore
 from tests.photos import encoded, scene
-from trainer.corpus_cli import NAMED, app
-from trainer.shards import CorpusMissing, read_corpus_index
+from trainer.cli.corpus import NAMED, app
+from trainer.data.shards import CorpusMissing, read_corpus_index
 
 
 def refusal(*arguments: str) -> str:

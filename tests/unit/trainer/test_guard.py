@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.card import Losses
-from trainer.gate import refusal
-from trainer.guard import GuardRules, stage_alarm, step_alarm
+from trainer.schedule.gate import refusal
+from trainer.schedule.guard import GuardRules, stage_alarm, step_alarm
 
 RULES = GuardRules()
 

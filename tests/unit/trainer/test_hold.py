@@ -3,13 +3,13 @@
 import threading
 
 import pytest
+from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.model import JobDraft, Painting, Problem, TrainingOrder, TrainingProgress
-from infra.jobs.rules import StaleLease
-from infra.jobs.views import ClaimedTraining
+from infra.jobs.domain.model import JobDraft, Painting, Problem, TrainingOrder, TrainingProgress
+from infra.jobs.domain.rules import StaleLease
 from tests.fakes.service import TENANT, FakeDeployment
-from trainer.hold import OUTAGE_PATIENCE, Halted, Hold
+from trainer.slices.hold import OUTAGE_PATIENCE, Halted, Hold
 
 AWAY = ServiceUnavailable("S3 is down (in this test).")
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from trainer.losses import content_distance, distances, gram, pixel_distance, style_target
-from trainer.lossnet import LossNetwork
+from trainer.loss.distances import content_distance, distances, gram, pixel_distance, style_target
+from trainer.loss.network import LossNetwork
 
 
 def test_a_gram_matrix_is_the_mean_outer_product_of_positions() -> None:

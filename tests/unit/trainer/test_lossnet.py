@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.lossnet import TAPS, LossNetwork, UnknownLossNetwork, load_loss_network
-from trainer.studio import file_sha256
-from trainer.vision import models
-from trainer.weights import WeightsMissing, WeightsRejected, WeightsSource
+from trainer.loss.network import TAPS, LossNetwork, UnknownLossNetwork, load_loss_network
+from trainer.loss.torchvision_import import models
+from trainer.loss.weights import WeightsMissing, WeightsRejected, WeightsSource
+from trainer.training.studio import file_sha256
 
 
 def vgg_names(features: nn.Sequential) -> dict[int, str]:

@@ -7,14 +7,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from trainer.corpus import PhotoFolder
-from trainer.lossnet import TAPS, LossNetwork, load_loss_network
-from trainer.objective import Recipe
-from trainer.run import TrainingRun
-from trainer.schedule import Schedule
-from trainer.studio import Order, Studio
-from trainer.vision import models
-from trainer.weights import WeightsRejected, WeightsSource
+from trainer.data.corpus import PhotoFolder
+from trainer.loss.network import TAPS, LossNetwork, load_loss_network
+from trainer.loss.objective import Recipe
+from trainer.loss.torchvision_import import models
+from trainer.loss.weights import WeightsRejected, WeightsSource
+from trainer.schedule.stages import Schedule
+from trainer.training.run import TrainingRun
+from trainer.training.studio import Order, Studio
 from worker.net import NetConfig
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.machine import machine, processor
+from trainer.compute.machine import machine, processor
 
 CPU = torch.device("cpu")
 

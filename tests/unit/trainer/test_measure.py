@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from skimage.metrics import structural_similarity
 
-from trainer.losses import style_target
-from trainer.lossnet import LossNetwork
-from trainer.measure import measure, ssim
+from trainer.loss.distances import style_target
+from trainer.loss.measure import measure, ssim
+from trainer.loss.network import LossNetwork
 from worker.net import NetConfig, TransformNet
 
 

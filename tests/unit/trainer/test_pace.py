@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.pace import AdaptivePace, FixedPace
-from trainer.schedule import Adaptive, Stage, learning_rate, settled
+from trainer.schedule.pace import AdaptivePace, FixedPace
+from trainer.schedule.stages import Adaptive, Stage, learning_rate, settled
 
 RULE = Adaptive(window=10, threshold=0.02, least=0.25, cooling=0.2, every=5)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainer.corpus import read_picture
-from trainer.painting import PaintingRejected, PaintingTooSmall, read_painting
+from trainer.data.corpus import read_picture
+from trainer.data.painting import PaintingRejected, PaintingTooSmall, read_painting
 from worker.pixels import PixelLimits, decode
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from trainer.previews import draw_previews
+from trainer.publish.previews import draw_previews
 from worker.net import NetConfig, TransformNet
 
 

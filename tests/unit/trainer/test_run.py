@@ -11,22 +11,22 @@ import torch
 
 from tests.fakes.storage import MemoryStore
 from trainer.card import StyleCard
-from trainer.checkpoint import (
+from trainer.data.corpus import CorpusChanged, PhotoFolder
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe
+from trainer.schedule.guard import GuardRules, TrainingDiverged
+from trainer.schedule.stages import Adaptive, Schedule
+from trainer.training.checkpoint import (
     Checkpoint,
     CheckpointRejected,
     CheckpointStore,
     pack_checkpoint,
     unpack_checkpoint,
 )
-from trainer.corpus import CorpusChanged, PhotoFolder
-from trainer.guard import GuardRules, TrainingDiverged
-from trainer.lossnet import LossNetwork
-from trainer.objective import Recipe
-from trainer.run import StageEnd, TrainingRun
-from trainer.schedule import Adaptive, Schedule
-from trainer.studio import Order, Studio
+from trainer.training.run import StageEnd, TrainingRun
+from trainer.training.studio import Order, Studio
 from worker.net import NetConfig
-from worker.netfile import NetCard, pack
+from worker.net.netfile import NetCard, pack
 
 #: Acts on nothing that these short trainings do.
 LENIENT = GuardRules(lost=math.inf)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.schedule import Schedule, Stage, learning_rate
+from trainer.schedule.stages import Schedule, Stage, learning_rate
 
 
 def test_a_schedule_reads_what_it_writes() -> None:

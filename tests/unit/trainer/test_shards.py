@@ -14,18 +14,18 @@ import pytest
 import torch
 from PIL import Image
 
-from api.archived_photos import read_archive
+from api.archives.archived_photos import read_archive
 from infra.errors import JobUnreadable
-from infra.job_ids import new_job_id
+from infra.jobs.domain.model import JobSpec, PhotoEntry, Problem
 from infra.jobs.manifest import Manifest
-from infra.jobs.model import JobSpec, PhotoEntry, Problem
 from infra.layout import corpus_index, corpus_shard, corpus_shard_index, photos_part
+from infra.layout.ids import new_job_id
 from infra.settings import Settings
 from tests.fakes.storage import MemoryStore
-from trainer import corpus_prepare
-from trainer.corpus import CorpusRejected, CropSampler
-from trainer.corpus_prepare import AlbumSources, FolderSources, Preparation
-from trainer.shards import (
+from trainer.data import prepare
+from trainer.data.corpus import CorpusRejected, CropSampler
+from trainer.data.prepare import AlbumSources, FolderSources, Preparation
+from trainer.data.shards import (
     CorpusMissing,
     ShardCache,
     ShardCorpus,

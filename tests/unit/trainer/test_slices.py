@@ -18,26 +18,26 @@ from PIL import Image
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
-from infra.jobs.model import JobDraft, JobState, Painting, TrainingOrder
-from infra.jobs.timing import DAY_SECONDS
+from infra.jobs.domain.model import JobDraft, JobState, Painting, TrainingOrder
+from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.views import JobView
 from tests.fakes.jobs import Killed
 from tests.fakes.mortal_decoder import KILL
 from tests.fakes.service import TENANT, FakeDeployment
 from tests.photos import encoded, scene
 from trainer.card import StyleCard
-from trainer.corpus import PhotoFolder, Photos
-from trainer.guard import GuardRules
-from trainer.lossnet import LossNetwork, load_loss_network
-from trainer.painting import Decode
-from trainer.quick import PEAK_RATE
-from trainer.shards import ShardCache, ShardCorpus
-from trainer.slices import SliceWorker
-from trainer.weights import WeightsSource
-from trainer.workshop import Workshop
-from worker.affine import unpack_affine
+from trainer.data.corpus import PhotoFolder, Photos
+from trainer.data.painting import Decode
+from trainer.data.shards import ShardCache, ShardCorpus
+from trainer.loss.network import LossNetwork, load_loss_network
+from trainer.loss.weights import WeightsSource
+from trainer.schedule.guard import GuardRules
+from trainer.slices.worker import SliceWorker
+from trainer.slices.workshop import Workshop
+from trainer.training.quick import PEAK_RATE
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, pack
+from worker.net.affine import unpack_affine
+from worker.net.netfile import NetCard, pack
 from worker.pixels import PixelLimits, decode
 from worker.pixels.decoder import PhotoDecoder
 

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from infra.jobs.model import JobRecord, JobState
-from infra.jobs.reach import ROUNDS
+from infra.jobs.domain.model import JobRecord, JobState
+from infra.jobs.domain.unreachable import ROUNDS
 from infra.jobs.views import JobView
 from tests.unit.trainer.test_slices import LEASE, MakeTrainer, Trainer, make
-from trainer.corpus import Photos, split_held_out
-from trainer.hold import OUTAGE_PATIENCE
-from trainer.studio import HELD_OUT
+from trainer.data.corpus import Photos, split_held_out
+from trainer.slices.hold import OUTAGE_PATIENCE
+from trainer.training.studio import HELD_OUT
 
 __all__ = ["make"]  # pytest finds the fixture by its name here
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from structlog.testing import capture_logs
 
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from tests.fakes.jobs import Killed
 from tests.fakes.storage import MemoryStore
 from tests.unit.trainer.test_slices import MakeTrainer, make

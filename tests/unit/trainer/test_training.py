@@ -11,16 +11,16 @@ import torch
 from PIL import Image
 
 from trainer.card import FirstIterations, StyleCard, weights_sha256
-from trainer.corpus import CorpusRejected
-from trainer.folder import StyleFolder
-from trainer.guard import GuardRules, TrainingDiverged
-from trainer.lossnet import LossNetwork
-from trainer.objective import Recipe, StepLoss
-from trainer.reproduce import NotReproduced, record_elsewhere, repeat_stage
-from trainer.schedule import Schedule
-from trainer.training import FolderTaken, Order, Progress, Studio, starting_net, train
+from trainer.data.corpus import CorpusRejected
+from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
+from trainer.local.train import FolderTaken, Order, Progress, Studio, starting_net, train
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe, StepLoss
+from trainer.publish.folder import StyleFolder
+from trainer.schedule.guard import GuardRules, TrainingDiverged
+from trainer.schedule.stages import Schedule
 from worker.net import NetConfig
-from worker.netfile import read_card, unpack
+from worker.net.netfile import read_card, unpack
 
 pytestmark = pytest.mark.usefixtures("_one_thread")
 

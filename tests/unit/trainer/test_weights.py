@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from tests.fakes.storage import MemoryStore
-from trainer.weights import (
+from trainer.loss.weights import (
     BucketWeights,
     WeightsMissing,
     WeightsRejected,

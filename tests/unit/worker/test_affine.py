@@ -8,7 +8,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from worker.affine import (
+from worker.net import NetConfig, TransformNet
+from worker.net.affine import (
     FORMAT,
     Affine,
     AffineCard,
@@ -22,8 +23,7 @@ from worker.affine import (
     take_affine,
     unpack_affine,
 )
-from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, NetFileRejected, pack, unpack
+from worker.net.netfile import NetCard, NetFileRejected, pack, unpack
 
 CONFIG = NetConfig(width=2, residual_blocks=1)
 BACKBONE = "ab" * 32

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from infra.jobs.model import JobState, PhotoOutcome
+from infra.jobs.domain.model import JobState, PhotoOutcome
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectMissing
 from tests.fakes.studio import Studio, TogetherEngine, away
 from tests.photos import TEXT, encoded, scene
-from worker.stages import CPU_PACE, Pace
+from worker.album.stages import CPU_PACE, Pace
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10

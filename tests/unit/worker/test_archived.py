@@ -2,8 +2,8 @@
 
 import pytest
 
-from api.archived_photos import read_archive
-from infra.jobs.model import JobDraft, PhotoEntry, Problem
+from api.archives.archived_photos import read_archive
+from infra.jobs.domain.model import JobDraft, PhotoEntry, Problem
 from tests.fakes.studio import BLEND, Studio
 from tests.zips import PHOTO, hostile_members, zipped
 

@@ -26,7 +26,7 @@ from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, 
 from worker.pixels import PhotoRejected, PixelLimits, decode
 from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
 from worker.pixels.decoder import PhotoDecoder
-from worker.pixels.room import Part, Room
+from worker.pixels.memory_budget import Part, Room
 
 LIMITS = PixelLimits(max_megapixels=5)
 FILE_BYTES = 1_000_000

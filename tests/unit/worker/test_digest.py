@@ -3,8 +3,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.jobs.model import WeightedNet
-from worker.digest import result_digest
+from infra.catalogue.style import WeightedNet
+from worker.album.digest import result_digest
 
 PHOTO = hashlib.sha256(b"a photo").hexdigest()
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from worker.engines.by_size import SizedEngine
 from worker.engines.choice import (
     EngineFactory,
     EngineName,
@@ -11,7 +12,6 @@ from worker.engines.choice import (
     choose_engine,
 )
 from worker.engines.openvino_engine import OpenVinoEngine
-from worker.engines.sized import SizedEngine
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 

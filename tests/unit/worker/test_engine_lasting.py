@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worker.engines.lasting import lasting
+from worker.engines.channels_last_net import lasting
 from worker.engines.port import Pixels
 from worker.engines.torch_engine import TorchEngine
 from worker.net import ConvNorm, InstanceNorm, NetConfig, TransformNet, Upsample

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from infra.jobs.model import WeightedNet
+from infra.catalogue.style import WeightedNet
 from tests.fakes.storage import MemoryStore
 from worker.engines.choice import EngineFactory, EngineName
+from worker.engines.net_cache import NetCache
 from worker.engines.port import Pixels
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, pack, unpack
-from worker.nets import NetCache
+from worker.net.netfile import NetCard, pack, unpack
 
 CPU = torch.device("cpu")
 CONFIG = NetConfig(4, 1)

@@ -2,9 +2,10 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from infra.jobs.model import PhotoEntry, Problem
+from infra.jobs.domain.model import PhotoEntry, Problem
 from tests.unit.worker.test_ledger import SPEC
-from worker.failures import StyleUnusable, failed, is_out_of_memory
+from worker.album.failures import StyleUnusable, failed
+from worker.engines.memory import is_out_of_memory
 from worker.pixels import PhotoRejected
 
 ENTRY = PhotoEntry(index=4, name="a.jpg", key="photos/a.jpg")

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from worker.engines import trial
-from worker.fitness import end_unless_fit, end_unless_usable
+from worker.process.fitness import end_unless_fit, end_unless_usable
 
 ROOT = Path(__file__).parents[3]
 #: Servers that nobody listens at: nobody is to be asked.

@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
+from infra.jobs.domain.claim import ClaimedChunk
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.model import JobSpec, PhotoOutcome
-from infra.jobs.rules import JobCancelled, StaleLease
-from infra.jobs.views import ClaimedChunk
+from infra.jobs.domain.model import JobSpec, PhotoOutcome
+from infra.jobs.domain.rules import JobCancelled, StaleLease
 from tests.fakes.jobs import Clock
 from tests.fakes.studio import BLEND
-from worker.ledger import OUTAGE_PATIENCE, Halted, Ledger
+from worker.album.ledger import OUTAGE_PATIENCE, Halted, Ledger
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.memory import available_bytes, needed_bytes
+from worker.engines.memory import available_bytes, needed_bytes
 
 
 def test_the_kernel_says_what_is_available(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.net import NetConfig, TransformNet
-from worker.netfile import FORMAT, NetCard, NetFileRejected, blend, pack, read_card, unpack
+from worker.net.netfile import FORMAT, NetCard, NetFileRejected, blend, pack, read_card, unpack
 
 CONFIG = NetConfig(width=2, residual_blocks=1, upsample="transpose")
 CARD = NetCard(CONFIG, "waves", 3, 1.5, {"painting_sha256": "ab" * 32, "licence": "CC0"})

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from infra.jobs.model import WeightedNet
+from infra.catalogue.style import WeightedNet
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
+from worker.engines.net_cache import NetCache
 from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, NetFileRejected, pack
-from worker.nets import NetCache
+from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from infra import layout
-from infra.jobs.model import WeightedNet
+from infra.catalogue.style import WeightedNet
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
-from worker.affine import Affine, AffineCard, norm_sizes, pack_affine
+from worker.engines.net_cache import READY_ENGINES, NetCache
 from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.net import NetConfig, TransformNet
-from worker.netfile import NetCard, NetFileRejected, pack
-from worker.nets import READY_ENGINES, NetCache
+from worker.net.affine import Affine, AffineCard, norm_sizes, pack_affine
+from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
 VECTOR_BYTES = 4 * sum(norm_sizes(CONFIG).values())

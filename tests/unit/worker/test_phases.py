@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainer.arithmetic import lacking_to_compile
-from worker.phases import doubled_conv, shuffled_conv
+from trainer.compute.arithmetic import lacking_to_compile
+from worker.net.polyphase import doubled_conv, shuffled_conv
 
 SIDES = st.integers(1, 12)
 

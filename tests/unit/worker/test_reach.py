@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.jobs.model import JobState
-from infra.jobs.reach import ROUNDS
+from infra.jobs.domain.model import JobState
+from infra.jobs.domain.unreachable import ROUNDS
 from tests.fakes.studio import Studio, away
 from tests.photos import encoded, scene
-from worker.stages import Pace
+from worker.album.stages import Pace
 
 
 def pictures(count: int) -> dict[str, bytes | None]:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from infra.jobs.model import JobState
+from infra.jobs.domain.model import JobState
 from tests.fakes.studio import Studio
 from tests.photos import encoded, scene
-from worker.relay import Relay
-from worker.stages import CPU_PACE, Places
+from worker.album.relay import Relay
+from worker.album.stages import CPU_PACE, Places
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.fakes.storage import MemoryStore
+from worker.album.results import Receipt, ResultShelf
 from worker.pixels import Photo
-from worker.results import Receipt, ResultShelf
 
 DIGEST = "ab" + "0" * 62
 PHOTO = Photo(rgb=np.zeros((4, 6, 3), np.uint8), alpha=None, format="JPEG")

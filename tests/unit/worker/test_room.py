@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from worker.pixels.room import Room
+from worker.pixels.memory_budget import Room
 
 #: Seconds after which a test gives up, and in which nothing may happen.
 PATIENCE, MOMENT = 30.0, 0.2

@@ -1,6 +1,6 @@
 """How much of an album is at work at a time."""
 
-from worker.stages import gpu_pace
+from worker.album.stages import gpu_pace
 
 
 def test_a_gpus_codecs_take_half_the_cores_each_way_and_more_photos_are_on_their_way() -> None:

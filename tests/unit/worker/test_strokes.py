@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.photos import scene
 from worker.engines.port import Check, Pixels, go_on
-from worker.strokes import WORKING_SIDE, ProportionalEngine, working_size
+from worker.engines.strokes import WORKING_SIDE, ProportionalEngine, working_size
 
 
 class Stripes:

@@ -1,0 +1,1 @@
+"""ZIP files of photos, read by ranges."""

@@ -1,0 +1,135 @@
+"""Which files in a ZIP file are an album's photos, and which make the whole file suspect.
+
+Nothing is unpacked here: the worker fetches each photo by its place, and checks what comes out.
+"""
+
+import stat
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from api.archives.zip_directory import ArchiveDamaged, ZipEntry, read_directory
+from infra.errors import AlbumTooLarge, InvalidRequest
+from infra.jobs.domain.model import ArchiveMember
+from infra.settings import Settings
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+
+#: How much larger than packed a file may be, and from how many bytes on that matters. Photos in
+#: packed formats stay below 2; Deflate ends at 1,032.
+MAX_RATIO: Final = 200
+RATIO_MATTERS_BYTES: Final = 1024 * 1024
+#: Bytes of a path in an archive.
+MAX_PATH_BYTES: Final = 4096
+
+_STORED: Final = 0
+_DEFLATED: Final = 8
+_ENCRYPTED: Final = 0x2041
+
+#: What file managers leave beside photos.
+_CLUTTER: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
+
+
+class ArchiveRefused(InvalidRequest):
+    """A ZIP file holds what no archive of photos does."""
+
+    type = "archive-refused"
+    title = "The ZIP file is not accepted."
+
+
+def read_archive(
+    objects: ObjectStore, key: str, settings: Settings, *, name: str
+) -> Iterator[tuple[str, ArchiveMember]]:
+    """Yield the path and place of each photo in the ZIP file at `key`; errors say its `name`.
+
+    Everything is checked before the first. Folders, hidden files and clutter are passed over; what
+    else is no photo comes back with a reason of its own. A ZIP file within is not opened.
+
+    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`
+    or the bucket does not hand it out.
+    """
+    try:
+        entries = _entries(objects, key, settings)
+    except (ArchiveDamaged, ArchiveRefused, AlbumTooLarge) as error:
+        raise type(error)(f"{name}: {error.detail}") from error
+    except ObjectMissing as error:
+        raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
+    except ObjectRefused as error:
+        raise InvalidRequest(error.detail) from error
+    return ((entry.name, _member(entry)) for entry in entries if _is_wanted(entry))
+
+
+def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntry]:
+    size = objects.head(key).size
+    if size > settings.max_archive_bytes:
+        raise AlbumTooLarge(
+            f"The ZIP file has more than {settings.max_archive_bytes} bytes, the most that this "
+            "service takes. Send several."
+        )
+    entries = read_directory(
+        lambda start, stop: objects.get_range(key, start, stop),
+        size,
+        max_entries=settings.max_album_photos,
+    )
+    for entry in entries:
+        _check(entry, settings.max_photo_bytes)
+    return entries
+
+
+def _check(entry: ZipEntry, max_bytes: int) -> None:
+    """Raise for an entry that is hostile, or cannot be read, or is too large."""
+    if fault := next((fault for fault, found in _FAULTS.items() if found(entry)), None):
+        raise ArchiveRefused(f"The entry {entry.name[:100]!r} of the ZIP file {fault}.")
+    if max(entry.size, entry.packed) > max_bytes:
+        raise AlbumTooLarge(
+            f"The entry {entry.name[:100]!r} of the ZIP file has more than {max_bytes} bytes, the "
+            "most that this service takes. Leave it out, or send it smaller."
+        )
+    if entry.method == _STORED and entry.size != entry.packed:
+        raise ArchiveDamaged(f"The entry {entry.name[:100]!r} of the ZIP file has two sizes.")
+
+
+def _is_nameless(entry: ZipEntry) -> bool:
+    return not entry.name or "\0" in entry.name or len(entry.name.encode()) > MAX_PATH_BYTES
+
+
+def _leads_outside(entry: ZipEntry) -> bool:
+    parts = entry.name.replace("\\", "/").split("/")
+    return ".." in parts or parts[0] == "" or parts[0].endswith(":")
+
+
+def _is_special(entry: ZipEntry) -> bool:
+    return stat.S_IFMT(entry.mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def _is_bomb(entry: ZipEntry) -> bool:
+    return entry.size > max(RATIO_MATTERS_BYTES, MAX_RATIO * entry.packed)
+
+
+_FAULTS: Final[dict[str, Callable[[ZipEntry], bool]]] = {
+    "has no usable name": _is_nameless,
+    "has a path that leads out of it": _leads_outside,
+    "is a link or a device and not a file": _is_special,
+    "is encrypted; send it without a password": lambda entry: bool(entry.flags & _ENCRYPTED),
+    "is packed in another way than Deflate": lambda e: e.method not in (_STORED, _DEFLATED),
+    f"unpacks to more than {MAX_RATIO} times its size": _is_bomb,
+}
+
+
+def _is_wanted(entry: ZipEntry) -> bool:
+    parts = entry.name.replace("\\", "/").split("/")
+    clutter = any(_is_hidden(part) or part.lower() in _CLUTTER for part in parts)
+    return bool(parts[-1]) and not clutter
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part != "."
+
+
+def _member(entry: ZipEntry) -> ArchiveMember:
+    return ArchiveMember(
+        start=entry.start,
+        stop=entry.stop,
+        deflated=entry.method == _DEFLATED,
+        packed=entry.packed,
+        size=entry.size,
+        crc=entry.crc,
+    )

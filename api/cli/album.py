@@ -1,0 +1,144 @@
+"""One album through the service: sent, watched, and each result fetched as soon as it is done."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.cli.progress import painting, sending
+from api.cli.service import UsageError
+from api.client import Client
+from api.photo_names import UniqueNames, safe_name
+from api.schemas.jobs import Item, Job
+from infra.jobs.domain.model import JobState, Stroke
+from infra.jobs.views import ItemState
+
+#: Photos that are looked at while a job runs.
+LOOK_PHOTOS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What became of one photo; `path` is its result on disk."""
+
+    source: str
+    item: Item
+    path: Path | None
+
+    def document(self) -> dict[str, Any]:
+        """Return what scripts are told."""
+        path = None if self.path is None else str(self.path)
+        return {"photo": self.source, "path": path, **self.item.model_dump(mode="json")}
+
+
+def parse_blend(text: str) -> tuple[str, float]:
+    """Read `NAME:SHARE`; raises UsageError."""
+    style, _, share = text.rpartition(":")
+    try:
+        if style and 0 <= float(share) <= 1:
+            return style, float(share)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"{text!r} is not NAME:SHARE, such as great-wave:0.3 with a share between 0 and 1."
+    )
+
+
+def send(
+    client: Client,
+    photos: Sequence[Path],
+    *,
+    style: str,
+    strength: float,
+    blend: tuple[str, float] | None,
+    stroke: Stroke,
+    quiet: bool,
+) -> Job:
+    """Send an album; raises ClientError before anything is sent when a style is not there."""
+    for name in (style, *(blend[:1] if blend else ())):
+        client.style(name)
+    total = sum(photo.stat().st_size for photo in photos)
+    with sending(total, quiet=quiet) as sent:
+        return client.submit(
+            photos, style=style, strength=strength, blend=blend, stroke=stroke, sent=sent
+        )
+
+
+def follow(client: Client, job_id: str, out: Path | None, *, quiet: bool) -> tuple[Job, "Harvest"]:
+    """Watch a job to its end and gather its photos; results go to `out`, if there is one."""
+    harvest = Harvest(client, job_id, out)
+    job = client.job(job_id)
+    with painting(quiet=quiet) as show:
+        for job in client.watch(job_id):
+            show(job)
+            harvest.gather(job)
+        harvest.finish()
+    return job, harvest
+
+
+class Harvest:
+    """The photos of a job, gathered as they are worked."""
+
+    def __init__(self, client: Client, job_id: str, out: Path | None) -> None:
+        self._client = client
+        self._job = job_id
+        self._out = out
+        self._names = UniqueNames()
+        self._gathered: dict[int, tuple[Item, Path | None]] = {}
+        #: Photos before this one are all gathered.
+        self._first = 0
+        #: Photos that were worked when we looked last.
+        self._worked = 0
+
+    def photos(self, sources: Sequence[Path] | None = None) -> list[Painted]:
+        """Return what became of every photo; named as in the job, or by where they came from."""
+        return [
+            Painted(str(sources[index]) if sources else item.name, item, path)
+            for index, (item, path) in sorted(self._gathered.items())
+        ]
+
+    def gather(self, job: Job) -> None:
+        """Fetch what is new among the first photos that are not all gathered yet.
+
+        Chunks are worked roughly in order, so what is worked lies there; asking for more at each
+        look would cost the service more than it tells.
+        """
+        worked = job.counts.done + job.counts.failed
+        if self._out is None or worked == self._worked:
+            return
+        self._worked = worked
+        while self._gather_page():
+            pass
+
+    def finish(self) -> None:
+        """Gather all the rest, once the job has ended."""
+        self._take(self._client.items(self._job, start=self._first))
+
+    def _gather_page(self) -> bool:
+        """Gather one page; returns whether all of it was worked, so that more may be."""
+        page = self._client.page(self._job, start=self._first, limit=LOOK_PHOTOS)
+        self._take(page)
+        end = self._first + len(page)
+        while self._first in self._gathered:
+            self._first += 1
+        return bool(page) and self._first == end
+
+    def _take(self, items: Iterator[Item] | Sequence[Item]) -> None:
+        for item in items:
+            if item.index in self._gathered or item.state in (
+                ItemState.PENDING,
+                ItemState.RUNNING,
+            ):
+                continue
+            self._gathered[item.index] = (item, self._fetch(item))
+
+    def _fetch(self, item: Item) -> Path | None:
+        if item.result is None or self._out is None:
+            return None
+        name = self._names.take(safe_name(item.result_name or item.name))
+        return self._client.download(item, self._out, name=name)
+
+
+def succeeded(job: Job) -> bool:
+    """Whether every photo of the job is done."""
+    return job.state is JobState.SUCCEEDED and job.counts.done == job.counts.total

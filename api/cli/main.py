@@ -1,0 +1,304 @@
+"""The command line: `impasto`."""
+
+import sys
+from collections.abc import Iterable
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.album import parse_blend, send
+from api.cli.mounts import MountedGroup
+from api.cli.photos import check_out, collect_photos, each_is_a_photo
+from api.cli.service import connect, fail
+from api.cli.tables import print_json, show_jobs, show_styles
+from api.cli.training import teach
+from api.cli.watch import see_album, see_training
+from api.client import TrainingWishes
+from infra.errors import ImpastoError
+from infra.jobs.domain.model import Stroke
+from infra.jobs.domain.training_options import LOSS_NETWORKS, PROFILES, SCHEDULES
+from infra.settings import load_settings
+from infra.stack import run_foreground
+
+app = typer.Typer(
+    name="impasto",
+    cls=MountedGroup,
+    help="Photo albums, painted in a style; styles, learnt from a painting.",
+    epilog="Begin with `impasto up`; then, in another terminal, with `impasto styles`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="Address of the service. Default: IMPASTO_URL, else the stack of `impasto up`.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, from `impasto jobs`.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Fetch the results into this folder.", show_default=False),
+]
+
+
+def _either(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}"
+
+
+@app.command()
+def up(
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the API; 0 picks a free one.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that keeps everything. Default: .impasto")
+    ] = None,
+) -> None:
+    """Start everything on this machine, until Ctrl-C.
+
+    Redis, S3, the API and a worker run over one data folder; the next start continues where this
+    one stopped.
+    """
+    asked = {"port": port, "data": data}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    try:
+        run_foreground(load_settings(**chosen))
+    except (ImpastoError, OSError) as error:
+        fail(str(error))
+
+
+@app.command()
+def stylize(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTOS", help="Photos, folders or ZIP files of photos.")
+    ],
+    style: Annotated[str, typer.Option(help="Name of the style, from `impasto styles`.")],
+    out: Annotated[Path, typer.Option(help="Folder for the paintings.")] = Path("paintings"),
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How strong the style is: a point on the way through its stages, which "
+            "`impasto styles` lists. 0 is its first stage, nearly the photo; 1 its last; between "
+            "two stages lies a mixture of both.",
+        ),
+    ] = 1.0,
+    blend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME:SHARE",
+            help="Mix another style in: great-wave:0.3 is three parts of it in ten. Both styles "
+            "must have been trained from the same net.",
+        ),
+    ] = None,
+    stroke: Annotated[
+        Stroke,
+        typer.Option(
+            help="Size of the strokes: native is one size in pixels, the finer the larger the "
+            "photo; proportional is one share of every photo, so that a preview and the full "
+            "size look alike.",
+        ),
+    ] = "native",
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Paint photos in a style.
+
+    \b
+    impasto stylize beach.jpg forest.png --style water-lilies
+    impasto stylize holiday/ --style water-lilies --strength 0.6 --out holiday-painted
+    impasto stylize beach.jpg --style water-lilies --blend great-wave:0.3
+
+    Every photo comes back in its own size, format and name. The exit code is 0 when all of them
+    are painted, 1 when some failed (the others are there), 2 when nothing could be done.
+    """
+    with connect(url) as client:
+        album = collect_photos(photos)
+        check_out(out, album)
+        other = parse_blend(blend) if blend is not None else None
+        job = send(
+            client,
+            album,
+            style=style,
+            strength=strength,
+            blend=other,
+            stroke=stroke,
+            quiet=as_json,
+        )
+        sources = album if each_is_a_photo(album) else None
+        see_album(client, job.id, out, sources=sources, as_json=as_json)
+
+
+@app.command()
+def train(
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")],
+    name: Annotated[str, typer.Option(help="Name of the new style: a-z, 0-9 and hyphens.")],
+    title: Annotated[str | None, typer.Option(help="What the painting is called.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Terms of the style.")] = None,
+    profile: Annotated[str | None, typer.Option(help=f"{_either(PROFILES)}.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{_either(SCHEDULES)}; or stages as RATIO:ITERATIONS,… with rising ratios of "
+            "style to content, such as 0.02:900,0.4:400,4:600."
+        ),
+    ] = None,
+    adaptive: Annotated[
+        bool, typer.Option(help="Go on to the next stage as soon as one has settled.")
+    ] = False,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="Photos to learn on; may be left out where there is only one corpus."),
+    ] = None,
+    loss_network: Annotated[str | None, typer.Option(help=f"{_either(LOSS_NETWORKS)}.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides first weights and crops.")] = None,
+    preview: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PHOTO", help="A photo to show each stage on; may be given 8 times."),
+    ] = None,
+    watch: Annotated[bool, typer.Option(help="Watch it to its end.")] = True,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Learn a style from a painting.
+
+    \b
+    impasto corpus add coco ~/train2017
+    impasto train starry-night.jpg --name starry-night
+    impasto train starry-night.jpg --name night-quick --profile quick --preview me.jpg
+
+    Stage by stage the style gets stronger, and each stage can be used as soon as it is published.
+    The exit code is 0 when the training has ended well, 1 when it failed, 2 when nothing could
+    be done.
+    """
+    wishes = TrainingWishes(
+        title=title,
+        licence=licence,
+        profile=profile,
+        schedule=schedule,
+        adaptive=adaptive,
+        corpus=corpus,
+        loss_network=loss_network,
+        seed=seed,
+    )
+    with connect(url) as client:
+        job = teach(client, painting, style=name, previews=preview or (), quiet=as_json, **wishes)
+        if watch:
+            see_training(client, job.id, None, as_json=as_json)
+        elif as_json:
+            print_json(job.model_dump(mode="json"))
+        else:
+            show_jobs([job])
+            typer.echo(f"Watch it with: impasto watch {job.id}")
+
+
+@app.command()
+def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
+    """Watch a job to its end; with --out, fetch its results too.
+
+    Of a training the results are its contact sheet, charts and history. The exit code is 0 when
+    every photo is painted or the style is learnt, 1 when some or all are not, 2 when the job
+    cannot be watched.
+    """
+    with connect(url) as client:
+        if out is not None:
+            check_out(out)
+        found = client.job(job)
+        if found.kind == "train":
+            see_training(client, found.id, out, as_json=as_json)
+        else:
+            see_album(client, found.id, out, sources=None, as_json=as_json)
+
+
+@app.command()
+def styles(as_json: AsJson = False, url: Url = None) -> None:
+    """List the styles."""
+    with connect(url) as client:
+        found = client.styles()
+        if as_json:
+            print_json([style.model_dump(mode="json") for style in found])
+        elif found:
+            show_styles(found)
+        else:
+            typer.echo("No style is published yet.")
+
+
+@app.command()
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """List the newest jobs."""
+    with connect(url) as client:
+        found = client.jobs(limit)
+        if as_json:
+            print_json([job.model_dump(mode="json") for job in found])
+        elif found:
+            show_jobs(found)
+        else:
+            typer.echo("There are no jobs yet.")
+
+
+@app.command()
+def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
+    """Stop a job; results that are there stay."""
+    with connect(url) as client:
+        stopped = client.cancel(job)
+        if as_json:
+            print_json(stopped.model_dump(mode="json"))
+        else:
+            show_jobs([stopped])
+
+
+@app.command()
+def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
+    """Work the failed photos of an album again, and watch that to its end.
+
+    They become a job of their own; the old one stays as it is. Exit codes are those of `watch`.
+    """
+    with connect(url) as client:
+        if out is not None:
+            check_out(out)
+        again = client.retry(job)
+        see_album(client, again.id, out, sources=None, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Put right what can be without any risk, and look again."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look over Redis, S3, workers and jobs, and say what is wrong and what to do.
+
+    It reads the same environment as the service does, or finds the stack of `impasto up`. The
+    exit code is 0 when all is well, 1 when something is wrong, 2 when it cannot look.
+    """
+    from api.cli.doctor import consult  # boto3 and Celery: slow to import, and only needed here
+
+    consult(repair=repair, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; what a stream's encoding lacks is written escaped.
+
+    Names of files need not be UTF-8, and the answer comes when all is painted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    app()

@@ -1,0 +1,109 @@
+"""Progress bars, on stderr so that what a command answers can be piped."""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from api.schemas.jobs import Job
+from api.schemas.training import Training
+from infra.jobs.domain.model import JobState
+
+
+@contextmanager
+def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
+    """Show files on their way to the service; yields what is told the bytes that went."""
+    columns = (TextColumn("Sending "), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=total_bytes)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def painting(*, quiet: bool) -> Generator[Callable[[Job], None]]:
+    """Show how far a job is; yields what is told the job, again and again."""
+    columns = (
+        TextColumn("Painting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=None, note="waiting for a worker")
+
+        def show(job: Job) -> None:
+            worked = job.counts.done + job.counts.failed
+            progress.update(task, total=job.counts.total, completed=worked, note=note(job))
+
+        yield show
+
+
+class _TwoLines(Progress):
+    """A bar, and under it a line of text that is cut where the terminal ends."""
+
+    line: str = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar and the line."""
+        yield from super().get_renderables()
+        yield Text(self.line, no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def learning(*, quiet: bool) -> Generator[tuple[Callable[[Job], None], Callable[[str], None]]]:
+    """Show how far a training is; yields what is told the job, and what prints a line above."""
+    columns = (TextColumn("{task.fields[stage]}"), BarColumn(), MofNCompleteColumn())
+    with _TwoLines(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=None, stage="Learning")
+
+        def show(job: Job) -> None:
+            waits = job.state is JobState.QUEUED
+            words = "waiting for a trainer" if waits else note(job)
+            progress.line = ", ".join([*measured(job.training), words])
+            if (now := job.training) is not None:
+                stage = f"Stage {now.stage} of 0–{now.stages - 1}, ratio {now.ratio:g}"
+                progress.update(task, total=now.iterations, completed=now.iteration, stage=stage)
+
+        def say(line: str) -> None:
+            if not quiet:
+                progress.console.print(Text(line), soft_wrap=True)
+
+        yield show, say
+
+
+def measured(training: Training | None) -> list[str]:
+    """Say in a few words what was measured in a training; nothing before there is anything."""
+    if training is None:
+        return []
+    values = (
+        (training.images_per_second, "{:.1f} images/s"),
+        (training.content, "content {:.3f}"),
+        (training.style, "style {:.3f}"),
+    )
+    return [words.format(value) for value, words in values if value is not None]
+
+
+def note(job: Job) -> str:
+    """Say in a few words what a job is doing, and for how much longer."""
+    failed = f", {job.counts.failed} failed" if job.counts.failed and job.kind != "train" else ""
+    if job.state.terminal or job.eta_seconds is None:
+        return f"{job.state}{failed}"
+    return f"{job.state}{failed}, {duration(job.eta_seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span for people: 42 s, 3 min 20 s, 2 h 5 min."""
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,97 @@
+"""One training through the service: its painting sent, its stages announced as they come."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Unpack
+
+from api.cli.progress import learning, sending
+from api.cli.service import UsageError
+from api.client import Client, ClientError, TrainingWishes
+from api.schemas.jobs import Job
+from api.schemas.styles import StageDetail
+from api.schemas.training import Training
+
+
+def teach(
+    client: Client,
+    painting: Path,
+    *,
+    style: str,
+    previews: Sequence[Path],
+    quiet: bool,
+    **wishes: Unpack[TrainingWishes],
+) -> Job:
+    """Send a painting; raises UsageError for files that are not there, and ClientError."""
+    files = [painting, *previews]
+    for path in files:
+        if not path.is_file() or not os.access(path, os.R_OK):
+            raise UsageError(f"{path} is no file that can be read.")
+    total = sum(path.stat().st_size for path in files)
+    with sending(total, quiet=quiet) as sent:
+        return client.submit_training(painting, style=style, previews=previews, sent=sent, **wishes)
+
+
+def follow_training(client: Client, job_id: str, *, quiet: bool) -> Job:
+    """Watch a training to its end, and tell of each stage as soon as it can be used."""
+    job = client.job(job_id)
+    with learning(quiet=quiet) as (show, say):
+        herald = Herald(say)
+        for job in client.watch(job_id):
+            show(job)
+            herald.tell(job)
+    return job
+
+
+class Herald:
+    """Says what is new in a training, once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._published: set[int] = set()
+        self._note: str | None = None
+
+    def tell(self, job: Job) -> None:
+        """Say which stages can be used now, and what else happened."""
+        if job.training is None:
+            return
+        self._tell_note(job.training)
+        for stage in job.training.published:
+            if stage.stage not in self._published:
+                self._published.add(stage.stage)
+                self._say(
+                    f"Stage {stage.stage}, ratio {stage.ratio:g}, can be used: {try_it(job.style)}"
+                )
+
+    def _tell_note(self, training: Training) -> None:
+        if training.note and training.note != self._note:
+            self._say(training.note)
+        self._note = training.note
+
+
+def try_it(style: str) -> str:
+    """Return the command that paints in a style."""
+    return f"impasto stylize PHOTOS --style {style}"
+
+
+def published_stages(client: Client, job: Job) -> list[StageDetail]:
+    """Return what a training has published; nothing where there is no such style (yet)."""
+    if job.counts.done == 0:
+        return []
+    return client.patiently(lambda: client.stages(job.style))
+
+
+def fetch_pictures(client: Client, job: Job, out: Path) -> list[Path]:
+    """Fetch the contact sheet, the charts and the history of a training that are there."""
+    links = job.links
+    addresses = (links.contact_sheet, links.losses_svg, links.losses_png, links.history)
+    found: list[Path] = []
+    for address in addresses:
+        if address is not None:
+            path = out / PurePosixPath(address).name
+            try:
+                found.append(client.save(address, path))
+            except ClientError as error:
+                if error.type not in ("result-missing", "style-missing"):
+                    raise
+    return found

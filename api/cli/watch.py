@@ -1,0 +1,118 @@
+"""A job followed to its end on the command line, and how it went told by words and exit codes."""
+
+import codecs
+import json
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from api.cli.album import Painted, follow, succeeded
+from api.cli.service import FAILED, INTERRUPTED, UsageError
+from api.cli.tables import show_results, show_stages
+from api.cli.training import fetch_pictures, follow_training, published_stages, try_it
+from api.client import Client
+from api.schemas.jobs import Job
+from api.schemas.styles import StageDetail
+from infra.jobs.domain.model import JobState
+
+
+def see_album(
+    client: Client, job_id: str, out: Path | None, *, sources: Sequence[Path] | None, as_json: bool
+) -> None:
+    """Watch an album to its end, answer, and exit by how it went."""
+    try:
+        with _job_named(job_id):
+            job, harvest = follow(client, job_id, out, quiet=as_json)
+    except KeyboardInterrupt:
+        _leave(job_id, f"impasto watch {job_id} --out DIR")
+    _answer_album(job, harvest.photos(sources), as_json=as_json)
+    if not succeeded(job):
+        raise SystemExit(FAILED)
+
+
+def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool) -> None:
+    """Watch a training to its end, answer, and exit by how it went."""
+    try:
+        job = follow_training(client, job_id, quiet=as_json)
+    except KeyboardInterrupt:
+        _leave(job_id, f"impasto watch {job_id}")
+    stages = published_stages(client, job)
+    with _job_named(job_id):
+        files = fetch_pictures(client, job, out) if out is not None else []
+    if as_json:
+        documents = [stage.model_dump(mode="json") for stage in stages]
+        paths = [str(path) for path in files]
+        print_json({"job": job.model_dump(mode="json"), "stages": documents, "files": paths})
+    else:
+        _answer_training(client, job, stages, files)
+    if job.state is not JobState.SUCCEEDED:
+        raise SystemExit(FAILED)
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
+    """Answer a script."""
+    # The stream's own escapes for what its encoding lacks would be no JSON.
+    ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
+
+
+@contextmanager
+def _job_named(job_id: str) -> Generator[None]:
+    """Say which job it was whose results could not be written: the service still has them."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{error}. The service keeps job {job_id}: impasto watch {job_id} --out DIR"
+        ) from error
+
+
+def _leave(job_id: str, again: str) -> NoReturn:
+    """Say that the job goes on although nobody watches it, and exit."""
+    sys.stderr.write(f"\nThe job goes on: {again}; impasto cancel {job_id}\n")
+    raise SystemExit(INTERRUPTED) from None
+
+
+def _answer_album(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None:
+    if as_json:
+        documents = [photo.document() for photo in photos]
+        print_json({"job": job.model_dump(mode="json"), "photos": documents})
+        return
+    show_results(photos)
+    if job.expires_at is not None:
+        sys.stdout.write(
+            f"\nThe service keeps job {job.id} until {job.expires_at.astimezone():%Y-%m-%d %H:%M}; "
+            f"fetch it before: impasto watch {job.id} --out DIR\n"
+        )
+    if job.error is not None:
+        _tell_error(job)
+    elif not succeeded(job):
+        sys.stderr.write(
+            f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
+            f"photos are painted, {job.counts.failed} failed.\n"
+        )
+
+
+def _answer_training(
+    client: Client, job: Job, stages: Sequence[StageDetail], files: Sequence[Path]
+) -> None:
+    if stages:
+        show_stages(stages)
+        sys.stdout.write(f"\nTry it:  {try_it(job.style)}\n")
+        sys.stdout.write(f"See it:  {client.url}{job.links.contact_sheet}\n")
+    for path in files:
+        sys.stdout.write(f"{path}\n")
+    if job.error is not None:
+        _tell_error(job)
+    elif job.counts.done < job.counts.total:
+        sys.stderr.write(
+            f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
+            "stages are published.\n"
+        )
+
+
+def _tell_error(job: Job) -> None:
+    if job.error is not None:
+        sys.stderr.write(f"The job failed ({job.error.type}): {job.error.detail}\n")

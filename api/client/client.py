@@ -1,0 +1,279 @@
+"""The Python client: send an album or a painting, watch its job, fetch what comes of it.
+
+with Client("http://127.0.0.1:8000") as client:
+    job = client.submit(["beach.jpg", "forest.png"], style="water-lilies")
+    for job in client.watch(job.id):
+        print(job.state, job.progress)
+    for item in client.items(job.id):
+        if item.result:
+            client.download(item, Path("paintings"))
+
+    job = client.submit_training("starry-night.jpg", style="starry-night", profile="light")
+    for job in client.watch(job.id):
+        print(job.training and job.training.published)
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypedDict, TypeVar, Unpack
+from urllib.parse import quote
+
+import httpx2
+
+from api.client.connection import (
+    MAX_PAUSE,
+    MIN_PAUSE,
+    ClientError,
+    Connection,
+    ServiceUnreachable,
+    own_address,
+)
+from api.client.upload_body import UploadBody
+from api.photo_names import safe_name
+from api.schemas.jobs import Item, ItemPage, Job, JobPage
+from api.schemas.styles import (
+    Corpus,
+    CorpusList,
+    StageDetail,
+    StageList,
+    Style,
+    StyleList,
+    StyleWithCard,
+)
+from infra.jobs.domain.model import Stroke
+
+__all__ = ["Client", "ClientError", "ServiceUnreachable", "TrainingWishes"]
+
+#: Seconds between two looks at a job: a part of the time watched so far, within bounds.
+PAUSE_SHARE = 0.05
+#: Photos on a page of a job's items.
+PAGE = 500
+
+T = TypeVar("T")
+
+
+class TrainingWishes(TypedDict, total=False):
+    """How a style is to be learnt; what is None or left out is up to the service."""
+
+    title: str | None
+    licence: str | None
+    loss_network: str | None
+    profile: str | None
+    #: A schedule's name, or RATIO:ITERATIONS,….
+    schedule: str | None
+    adaptive: bool | None
+    corpus: str | None
+    seed: int | None
+    base: str | None
+
+
+class Client:
+    """One service, and the key that opens it. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
+        self._service = Connection(url, key, transport=transport, sleep=sleep)
+        self.url = self._service.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def styles(self) -> list[Style]:
+        """Return the published styles."""
+        return self._service.get("/v1/styles", StyleList).styles
+
+    def style(self, name: str) -> StyleWithCard:
+        """Return one style and its card."""
+        return self._service.get(f"/v1/styles/{_quoted(name)}", StyleWithCard)
+
+    def submit(
+        self,
+        photos: Sequence[Path | str],
+        *,
+        style: str,
+        strength: float = 1.0,
+        blend: tuple[str, float] | None = None,
+        stroke: Stroke = "native",
+        sent: Callable[[int], None] | None = None,
+    ) -> Job:
+        """Send photos from disk; `sent` is told the bytes of photos that have gone.
+
+        `blend` is another style to mix in, and its share of the mixture (0..1). Raises
+        ClientError, and OSError when a photo cannot be read: then there is no job.
+        """
+        options = {"strength": str(strength), "stroke": stroke}
+        fields = {"kind": "stylize", "style": style, **options}
+        if blend is not None:
+            fields["blend"] = f"{blend[0]}:{blend[1]}"
+        return self._send(fields, [("photos", Path(photo)) for photo in photos], sent)
+
+    def submit_stored(
+        self,
+        photos: Mapping[str, Any],
+        *,
+        style: str,
+        strength: float = 1.0,
+        blend: tuple[str, float] | None = None,
+        stroke: Stroke = "native",
+    ) -> Job:
+        """Submit photos that lie in the service's bucket: {"keys": […]} or {"prefix": …}."""
+        options = {"strength": strength, "stroke": stroke}
+        album: dict[str, Any] = {"kind": "stylize", "style": style, **options}
+        if blend is not None:
+            album["blend"] = {"style": blend[0], "share": blend[1]}
+        return self._service.ask("POST", "/v1/jobs", Job, json={**album, "photos": dict(photos)})
+
+    def submit_training(
+        self,
+        painting: Path | str,
+        *,
+        style: str,
+        previews: Sequence[Path | str] = (),
+        sent: Callable[[int], None] | None = None,
+        **wishes: Unpack[TrainingWishes],
+    ) -> Job:
+        """Send a painting from disk, to learn the new style `style` from.
+
+        `previews` are photos that each stage is shown on; `sent` is told the bytes of files that
+        have gone. Raises ClientError, and OSError when a file cannot be read: then there is no job.
+        """
+        wanted = {name: _field(wish) for name, wish in wishes.items() if wish is not None}
+        files = [("painting", Path(painting)), *(("previews", Path(photo)) for photo in previews)]
+        return self._send({"kind": "train", "style": style, **wanted}, files, sent)
+
+    def submit_stored_training(
+        self,
+        painting: str,
+        *,
+        style: str,
+        previews: Sequence[str] = (),
+        **wishes: Unpack[TrainingWishes],
+    ) -> Job:
+        """Learn a style from a painting that lies in the service's bucket under a key."""
+        order: dict[str, Any] = {name: wish for name, wish in wishes.items() if wish is not None}
+        order |= {"kind": "train", "style": style, "painting": {"key": painting}}
+        if previews:
+            order["previews"] = {"keys": list(previews)}
+        return self._service.ask("POST", "/v1/jobs", Job, json=order)
+
+    def stages(self, style: str) -> list[StageDetail]:
+        """Return the stages of a style that can be used, from the base to the strongest."""
+        return self._service.get(f"/v1/styles/{_quoted(style)}/stages", StageList).stages
+
+    def corpora(self) -> list[Corpus]:
+        """Return the corpora that styles can be learnt on."""
+        return self._service.get("/v1/corpora", CorpusList).corpora
+
+    def jobs(self, limit: int = 20) -> list[Job]:
+        """Return the newest jobs, at most 100."""
+        return self._service.get(f"/v1/jobs?limit={limit}", JobPage).jobs
+
+    def job(self, job_id: str) -> Job:
+        """Return a job as it is now."""
+        return self._service.get(_job_address(job_id), Job)
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job."""
+        return self._service.ask("POST", f"{_job_address(job_id)}/cancel", Job)
+
+    def retry(self, job_id: str) -> Job:
+        """Work the failed photos of an album again; returns the new job."""
+        return self._service.ask("POST", f"{_job_address(job_id)}/retry", Job)
+
+    def watch(self, job_id: str) -> Iterator[Job]:
+        """Yield the job as it is, again and again, the last time when it has ended.
+
+        Bears a service that is away for two minutes.
+        """
+        began = time.monotonic()
+        while True:
+            job = self.patiently(lambda: self.job(job_id))
+            yield job
+            if job.state.terminal:
+                return
+            share = PAUSE_SHARE * (time.monotonic() - began)
+            self._sleep(min(max(share, MIN_PAUSE), MAX_PAUSE))
+
+    def items(self, job_id: str, *, start: int = 0) -> Iterator[Item]:
+        """Yield the photos of a job from `start` on, page by page."""
+        address: str | None = f"{_job_address(job_id)}/items?offset={start}&limit={PAGE}"
+        while address:
+            page = self.patiently(lambda at=address: self._service.get(at, ItemPage))
+            yield from page.items
+            address = page.next and own_address(page.next)
+
+    def page(self, job_id: str, *, start: int, limit: int = PAGE) -> list[Item]:
+        """Return at most `limit` photos of a job, from `start` on."""
+        address = f"{_job_address(job_id)}/items?offset={start}&limit={limit}"
+        return self.patiently(lambda: self._service.get(address, ItemPage)).items
+
+    def download(self, item: Item, folder: Path, *, name: str | None = None) -> Path:
+        """Fetch a photo's result into a folder and return its path; a file there is replaced.
+
+        The file appears whole or not at all. `name` is the result's own unless it is given.
+        """
+        if item.result is None:
+            raise ClientError(f"The photo {item.name} has no result.")
+        return self.save(item.result, folder / safe_name(name or item.result_name or item.name))
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask until there is an answer, for two minutes; only for what may be asked twice."""
+        return self._service.patiently(ask)
+
+    def save(self, address: str, path: Path) -> Path:
+        """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
+        return self._service.save(address, path)
+
+    def _send(
+        self,
+        fields: Mapping[str, str],
+        files: Sequence[tuple[str, Path]],
+        sent: Callable[[int], None] | None,
+    ) -> Job:
+        try:
+            body = UploadBody(fields, files, sent=sent)
+        except UnicodeEncodeError as error:
+            raise ClientError(f"{error.object!r} cannot be sent: it is no text.") from error
+        headers = {"Content-Type": body.content_type}
+        return self._service.ask("POST", "/v1/jobs", Job, content=iter(body), headers=headers)
+
+
+def _job_address(job_id: str) -> str:
+    """Return where a job is; raises ClientError for what no server takes for one's id.
+
+    Servers read a quoted slash as a slash, and nothing, or dots, lead to other addresses.
+    """
+    if job_id in ("", ".", "..") or "/" in job_id:
+        raise ClientError(f"No job {job_id!r} is known here; check the id.", type="job-missing")
+    return f"/v1/jobs/{_quoted(job_id)}"
+
+
+def _quoted(name: str) -> str:
+    """Write a name as one part of an address; names from a command line need not be UTF-8."""
+    return quote(name, safe="", errors="surrogateescape")
+
+
+def _field(wish: object) -> str:
+    """Write a form field as the service reads it."""
+    return str(wish).lower() if isinstance(wish, bool) else str(wish)

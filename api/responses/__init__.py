@@ -1,0 +1,1 @@
+"""What goes out: JSON, files and zips."""

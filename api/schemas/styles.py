@@ -1,0 +1,135 @@
+"""Styles and corpora as they go over the wire."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from api.schemas.base import example
+
+
+class StageSummary(BaseModel):
+    """One published version of a style."""
+
+    stage: int = Field(ge=0, description="0 is the base, the last is the strongest.")
+    ratio: float = Field(description="Ratio of style to content that it was trained with.")
+
+
+class StyleLinks(BaseModel):
+    """Addresses that belong to a style, relative to the service."""
+
+    self: str
+    stages: str
+    card: str
+    contact_sheet: str
+    previews: str
+    losses_svg: str
+    losses_png: str
+    history: str
+
+
+class Style(BaseModel):
+    """A published style."""
+
+    name: str = Field(json_schema_extra=example("water-lilies"))
+    title: str
+    licence: str | None
+    stages: list[StageSummary]
+    published: datetime
+    links: StyleLinks
+
+
+class StyleList(BaseModel):
+    """Every published style, by name."""
+
+    styles: list[Style]
+
+
+class StyleWithCard(Style):
+    """A published style with its style card: painting, command, losses, provenance."""
+
+    card: dict[str, Any]
+
+
+class Distances(BaseModel):
+    """What a stage does to photos it never saw: distances from them, and likeness to them."""
+
+    content: float | None = Field(description="Content distance; 0 is the photo itself.")
+    style: float | None = Field(description="Style distance; 0 is the painting itself.")
+    ssim: float | None = Field(description="Structural similarity to the photo; 1 is the photo.")
+
+
+class StageDetail(StageSummary):
+    """One published version of a style, with what its card tells of it."""
+
+    strength: float = Field(
+        ge=0, le=1, description="The `strength` of an album that means just this stage."
+    )
+    iterations: int | None = Field(description="Iterations that it was trained.")
+    seconds: float | None = Field(description="Seconds that it was trained.")
+    held_out: Distances | None = Field(description="Measured on photos it was not trained on.")
+    note: str | None = Field(description="What else happened, such as a step back.")
+    previews: list[str] = Field(description="Addresses of photos in this stage.")
+
+
+class RefusedStage(StageSummary):
+    """A stage that was trained and not published, because it was no better."""
+
+    reason: str | None
+
+
+class StageList(BaseModel):
+    """The published stages of a style, from the base to the strongest."""
+
+    style: str = Field(json_schema_extra=example("water-lilies"))
+    stages: list[StageDetail]
+    refused: list[RefusedStage] = Field(
+        default=[], description="Stages that were trained and not published."
+    )
+    notes: list[str] = Field(default=[], description="What else its maker should know.")
+
+
+class Preview(BaseModel):
+    """One photo in one stage."""
+
+    stage: int = Field(ge=0)
+    number: int = Field(ge=0, description="The same photo has the same number in every stage.")
+    address: str
+
+
+class PreviewList(BaseModel):
+    """Photos in each stage of a style."""
+
+    style: str = Field(json_schema_extra=example("water-lilies"))
+    previews: list[Preview]
+
+
+class Corpus(BaseModel):
+    """Photos that styles can be learnt on."""
+
+    name: str = Field(json_schema_extra=example("coco"))
+    photos: int = Field(ge=0)
+    shards: int | None = Field(description="Files that the photos are packed in.")
+
+
+class CorpusList(BaseModel):
+    """Every corpus that is whole, by name."""
+
+    corpora: list[Corpus]
+
+
+class StylePath(BaseModel):
+    """The style in an address."""
+
+    name: str = Field(description="Name of the style.", json_schema_extra=example("water-lilies"))
+
+
+class PreviewPath(StylePath):
+    """The preview in an address."""
+
+    stage: int = Field(
+        ge=0, description="Stage of the style, from 0.", json_schema_extra=example(1)
+    )
+    number: int = Field(
+        ge=0, description="Which of the photos, from 0.", json_schema_extra=example(0)
+    )

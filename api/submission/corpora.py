@@ -1,0 +1,73 @@
+"""The photos that a tenant's trainings may learn on, as their indices in the bucket tell."""
+
+from collections.abc import Iterator
+
+import structlog
+from pydantic import BaseModel, Field
+
+from api.problems import FieldError, InvalidFields
+from api.schemas.styles import Corpus
+from infra import layout
+from infra.storage.port import ObjectMissing, ObjectStore
+from infra.tenants import corpus_command
+
+log = structlog.get_logger(__name__)
+
+
+class _Index(BaseModel):
+    """What the API needs of a corpus's index; the rest of it is the trainer's."""
+
+    photos: int = Field(ge=0)
+    shards: int | None = None
+
+
+def list_corpora(objects: ObjectStore, tenant: str) -> list[Corpus]:
+    """Return the tenant's corpora that can be read, by name; raises ServiceUnavailable."""
+    found = (_read(objects, tenant, name) for name in _names(objects, tenant))
+    return [corpus for corpus in found if corpus is not None]
+
+
+def choose_corpus(objects: ObjectStore, tenant: str, asked: str | None) -> str:
+    """Return the name of the corpus to learn on: the one asked for, else the only one.
+
+    Raises InvalidFields where that is none.
+    """
+    if asked is not None and _read(objects, tenant, asked):
+        return asked
+    names = [corpus.name for corpus in list_corpora(objects, tenant)]
+    if asked is None and len(names) == 1:
+        return names[0]
+    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(asked, names, tenant))])
+
+
+def _advice(asked: str | None, names: list[str], tenant: str) -> str:
+    if not names:
+        return (
+            "there are no photos to learn on yet; prepare some with "
+            f"`{corpus_command('NAME', tenant)}`"
+        )
+    known = ", ".join(names)
+    if asked is None:
+        return f"name one of {known}"
+    return f"no corpus {asked!r} can be read; there are: {known}"
+
+
+def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:
+    """Yield the names below which something lies; passes over a corpus's thousands of shards."""
+    prefix = layout.corpora_prefix(tenant)
+    after = prefix
+    while info := next(iter(objects.list(prefix, start_after=after)), None):
+        name = info.key.removeprefix(prefix).partition("/")[0]
+        yield name
+        after = f"{prefix}{name}0"  # the character behind the slash
+
+
+def _read(objects: ObjectStore, tenant: str, name: str) -> Corpus | None:
+    try:
+        index = _Index.model_validate_json(objects.get(layout.corpus_index(tenant, name)))
+    except ObjectMissing:
+        return None
+    except ValueError as error:  # a damaged index, or a name that no corpus can have
+        log.warning("corpus cannot be read", tenant=tenant, corpus=name, reason=str(error))
+        return None
+    return Corpus(name=name, photos=index.photos, shards=index.shards)

@@ -1,0 +1,123 @@
+"""Trainings on their way in: what was asked for, checked, and a painting that lies in S3."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from api.problems import FieldError, InvalidFields, invalid_fields
+from api.schemas.training import TrainingByKeys, TrainingOptions
+from api.services import Services
+from api.submission.corpora import choose_corpus
+from api.submission.stored import allowed_prefix, check_keys, key_fault
+from infra.jobs.domain.model import JobDraft, Painting, TrainingOrder
+from infra.jobs.domain.training_options import USUAL_SCHEDULES, parse_schedule
+from infra.jobs.views import JobView
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+
+
+def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> JobView:
+    """Submit a training whose painting lies in the bucket; `body` is the request's JSON.
+
+    Raises InvalidFields, StyleTaken and what the job service raises.
+    """
+    try:
+        asked = TrainingByKeys.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        raise invalid_fields(error) from error
+    services.styles.check_free(asked.style)
+    allowed = allowed_prefix(services, tenant)
+    previews = asked.previews.keys if asked.previews else []
+    check_keys(previews, allowed, "/previews/keys")
+    if fault := key_fault(asked.painting.key, allowed):
+        raise InvalidFields([FieldError(pointer="/painting/key", detail=fault)])
+    draft = make_training_draft(
+        asked,
+        services.jobs.new_job_id(),
+        painting=_look_at(asked.painting.key, services),
+        previews=_look_for(previews, services.objects),
+        services=services,
+        tenant=tenant,
+    )
+    return services.jobs.submit_training(draft)
+
+
+def parse_training_options(fields: Mapping[str, str]) -> TrainingOptions:
+    """Check the form fields of an upload; raises InvalidFields."""
+    try:
+        return TrainingOptions.model_validate({"kind": "train", **fields})
+    except ValidationError as error:
+        raise invalid_fields(error) from error
+
+
+def make_training_draft(
+    options: TrainingOptions,
+    job: str,
+    *,
+    painting: Painting,
+    previews: Sequence[str],
+    services: Services,
+    tenant: str,
+) -> JobDraft:
+    """Settle what a training means today; raises InvalidFields where it lacks a corpus."""
+    schedule = options.schedule or USUAL_SCHEDULES[options.profile]
+    order = TrainingOrder(
+        style=options.style,
+        title=options.title or options.style,
+        licence=options.licence,
+        painting=painting,
+        loss_network=options.loss_network,
+        profile=options.profile,
+        stages=parse_schedule(schedule),
+        adaptive=options.adaptive,
+        corpus=choose_corpus(services.objects, tenant, options.corpus),
+        seed=options.seed,
+        base=options.base,
+        previews=tuple(previews),
+    )
+    return JobDraft(
+        id=job, tenant=tenant, kind="train", style=options.style, blend=(), training=order
+    )
+
+
+def _look_at(key: str, services: Services) -> Painting:
+    """Return a painting by what its object holds; raises InvalidFields where that cannot be one."""
+    limit = services.settings.max_photo_bytes
+    try:
+        size = services.objects.head(key).size
+        if not 0 < size <= limit:
+            fault = "is empty" if size == 0 else f"has more than {limit} bytes"
+            raise InvalidFields([FieldError(pointer="/painting/key", detail=f"{key!r} {fault}")])
+        digest = sha256()
+        for piece in services.objects.stream(key):
+            digest.update(piece)
+    except (ObjectMissing, ObjectRefused) as error:
+        detail = _told(error)
+        raise InvalidFields([FieldError(pointer="/painting/key", detail=detail)]) from error
+    return Painting(key=key, sha256=digest.hexdigest())
+
+
+def _look_for(keys: Sequence[str], objects: ObjectStore) -> Sequence[str]:
+    """Return the keys of previews that can all be had; raises InvalidFields."""
+    faults = [
+        FieldError(pointer=f"/previews/keys/{index}", detail=fault)
+        for index, key in enumerate(keys)
+        if (fault := _fault(key, objects))
+    ]
+    if faults:
+        raise InvalidFields(faults)
+    return keys
+
+
+def _fault(key: str, objects: ObjectStore) -> str | None:
+    try:
+        objects.head(key)
+    except (ObjectMissing, ObjectRefused) as error:
+        return _told(error)
+    return None
+
+
+def _told(error: ObjectMissing | ObjectRefused) -> str:
+    if isinstance(error, ObjectRefused):
+        return error.detail
+    return f"no object has the key {error.key!r}"

@@ -1,0 +1,114 @@
+"""Styles over HTTP: what is published, stage by stage."""
+
+from collections import defaultdict
+
+from flask import Response
+
+from api.responses.addresses import STYLE_FILES, preview_address, style_address
+from api.responses.render import json_response
+from api.responses.style_cards import StyleCard, read_card, told
+from api.schemas.styles import (
+    Preview,
+    PreviewList,
+    StageDetail,
+    StageList,
+    StageSummary,
+    StyleLinks,
+    StyleList,
+    StylePath,
+    StyleWithCard,
+)
+from api.schemas.styles import Style as StyleSchema
+from api.services import services
+from api.views.openapi import STYLE_MISSING
+from api.views.routing import Views
+from infra import layout
+from infra.catalogue import Stage, Style
+
+views = Views("styles", "Published styles.", prefix="/v1/styles")
+
+
+@views.get("", "listStyles", {200: StyleList})
+def list_styles() -> Response:
+    """List the published styles, by name."""
+    styles = services().styles.list()
+    cards = (read_card(services().objects, style.name) for style in styles)
+    rendered = [_render(style, card) for style, card in zip(styles, cards, strict=True)]
+    return json_response(StyleList(styles=rendered))
+
+
+@views.get("/<name>", "getStyle", {200: StyleWithCard, **STYLE_MISSING})
+def get_style(path: StylePath) -> Response:
+    """Look at a style and its card: painting, schedule, losses, provenance, licence."""
+    style = services().styles.get(path.name)
+    card = read_card(services().objects, style.name)
+    known = dict(_render(style, card))
+    return json_response(StyleWithCard.model_validate({**known, "card": card.document}))
+
+
+@views.get("/<name>/stages", "listStages", {200: StageList, **STYLE_MISSING})
+def list_stages(path: StylePath) -> Response:
+    """List the stages of a style that can be used, and what was measured on each.
+
+    A style that is still being trained has its first stages already; each new one is the
+    strongest then, which is what a `strength` of 1 means.
+    """
+    style = services().styles.get(path.name)
+    card = read_card(services().objects, style.name)
+    pictures: dict[int, list[str]] = defaultdict(list)
+    for preview in _previews(style):
+        pictures[preview.stage].append(preview.address)
+    stages = [
+        _detail(style, position, card, pictures[stage.stage])
+        for position, stage in enumerate(style.stages)
+    ]
+    answer = StageList(style=style.name, stages=stages, refused=card.refused, notes=card.notes)
+    return json_response(answer)
+
+
+@views.get("/<name>/previews", "listPreviews", {200: PreviewList, **STYLE_MISSING})
+def list_previews(path: StylePath) -> Response:
+    """List the photos that show each stage of a style."""
+    style = services().styles.get(path.name)
+    return json_response(PreviewList(style=style.name, previews=_previews(style)))
+
+
+def _previews(style: Style) -> list[Preview]:
+    """Return the previews of published stages: those of the next one come before its net."""
+    keys = (info.key for info in services().objects.list(layout.style_previews(style.name)))
+    found = sorted(filter(None, map(layout.parse_style_preview, keys)))
+    published = {stage.stage for stage in style.stages}
+    return [
+        Preview(stage=stage, number=number, address=preview_address(style.name, stage, number))
+        for stage, number in found
+        if stage in published
+    ]
+
+
+def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -> StageDetail:
+    stage: Stage = style.stages[position]
+    known = card.stage(stage.stage)
+    last = len(style.stages) - 1
+    return StageDetail(
+        stage=stage.stage,
+        ratio=stage.ratio,
+        strength=position / last if last else 1.0,
+        iterations=known.iterations,
+        seconds=known.seconds,
+        held_out=known.held_out,
+        note=told(card, stage.stage),
+        previews=previews,
+    )
+
+
+def _render(style: Style, card: StyleCard) -> StyleSchema:
+    links = {link: style_address(style.name, file) for link, file in STYLE_FILES.items()}
+    links["self"] = style_address(style.name)
+    return StyleSchema(
+        name=style.name,
+        title=style.title,
+        licence=card.licence,
+        stages=[StageSummary(stage=stage.stage, ratio=stage.ratio) for stage in style.stages],
+        published=style.published,
+        links=StyleLinks.model_validate(links),
+    )

@@ -1,0 +1,133 @@
+"""Celery as the doorbell: messages that say where work may be, and are never trusted.
+
+Early acknowledged, without results: a message that is lost is rung again by the sweep, one that
+comes twice finds its chunk taken.
+"""
+
+from typing import Any, Final, cast
+
+from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
+from kombu.entity import Queue
+from kombu.exceptions import KombuError
+
+from infra.broker.transport import TRANSPORT
+from infra.errors import ServiceUnavailable
+from infra.jobs.domain.lanes import LANES
+from infra.jobs.domain.model import JobKind
+from infra.redis.client import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    HEALTH_CHECK_SECONDS,
+    RedisClient,
+    redis_address,
+    redis_errors,
+)
+from infra.settings import Settings
+
+#: Task of a worker: arguments are the job's id and the chunk's number.
+STYLIZE_TASK: Final = "impasto.stylize"
+STYLIZE_QUEUE: Final = "stylize"
+#: Task of a trainer: arguments are the job's id and the chunk's number, which is always 0.
+TRAIN_TASK: Final = "impasto.train"
+TRAIN_QUEUE: Final = "train"
+
+#: Seconds that a worker's new child gets to be up.
+CHILD_START_SECONDS: Final = 120.0
+
+#: The queue of each lane of albums. A worker that is told to listen to the first one listens to
+#: all of them (`listen_to_all_lanes`).
+STYLIZE_QUEUES: Final = (STYLIZE_QUEUE, *(f"{STYLIZE_QUEUE}.{n}" for n in range(1, LANES)))
+
+_TASKS: Final[dict[JobKind, tuple[str, tuple[str, ...]]]] = {
+    "stylize": (STYLIZE_TASK, STYLIZE_QUEUES),
+    "train": (TRAIN_TASK, (TRAIN_QUEUE,) * LANES),
+}
+
+#: Tries to publish after the first, with waits of 0 s, 0.2 s and 0.4 s.
+_PUBLISH: Final = {
+    "max_retries": 3,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+
+_TRANSPORT: Final = {
+    "socket_connect_timeout": CONNECT_SECONDS,
+    # Above the second that a worker's blocking pop waits; without it, publishing to a server
+    # that vanished would wait for ever.
+    "socket_timeout": ANSWER_SECONDS,
+    "socket_keepalive": True,
+    "health_check_interval": HEALTH_CHECK_SECONDS,
+    # Whoever listens to several queues takes from each in turn: that is what lanes rely on.
+    "queue_order_strategy": "round_robin",
+}
+
+
+def celery_app(settings: Settings) -> Celery:
+    """Return the Celery application of the API (to ring), workers and trainers (to listen).
+
+    Nothing is sent yet. Raises ServiceUnavailable when no Redis is named.
+    """
+    app = Celery("impasto", broker=redis_address(settings))
+    configure = cast("Any", app).conf.update
+    configure(
+        # Messages: small, JSON alone, no answers.
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_queues=[Queue(name) for name in (*STYLIZE_QUEUES, TRAIN_QUEUE)],
+        task_default_queue=STYLIZE_QUEUE,
+        task_create_missing_queues=False,
+        task_publish_retry=True,
+        task_publish_retry_policy=_PUBLISH,
+        # The broker may be away at any time, and for any time.
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport=TRANSPORT,
+        broker_transport_options=_TRANSPORT,
+        # A worker takes one message when a child is free for it, so that chunks lie where every
+        # worker can reach them. Spawned: CUDA and thread pools do not survive a fork.
+        worker_pool_start_method="spawn",
+        # By default a child is killed that is not up 4 seconds after its start: on a machine that
+        # is busy with other things that is each one, for ever.
+        worker_proc_alive_timeout=CHILD_START_SECONDS,
+        worker_concurrency=1,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app
+
+
+def listen_to_all_lanes(app: Celery) -> None:
+    """Let a worker that starts now listen to every lane of albums, not only to the first."""
+    select = cast("Any", app).amqp.queues.select_add
+    for queue in STYLIZE_QUEUES:
+        select(Queue(queue))
+
+
+class CeleryDoorbell:
+    """Rings by sending Celery messages. Threads may share it."""
+
+    def __init__(self, *, app: Celery, client: RedisClient) -> None:
+        self._app = app
+        self._client = client
+
+    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+        """Send one message about a chunk; raises ServiceUnavailable."""
+        send = cast("Any", self._app).send_task
+        task, queues = _TASKS[kind]
+        try:
+            with redis_errors():
+                send(task, args=[job, chunk], queue=queues[lane])
+        except (KombuError, OSError) as error:
+            raise ServiceUnavailable(
+                f"The broker cannot be reached ({type(error).__name__}); try again soon."
+            ) from error
+
+    def backlog(self, queue: JobKind = "stylize") -> int:
+        """Return how many messages wait for a kind of job; raises ServiceUnavailable."""
+        with redis_errors():
+            return sum(self._client.llen(name) for name in set(_TASKS[queue][1]))

@@ -1,0 +1,283 @@
+"""The styles of the deployment: what is published in the bucket, and how more get there."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import structlog
+from pydantic import ValidationError
+
+from infra import layout
+from infra.catalogue.cards import read_card, read_net, read_stage
+from infra.catalogue.names import StyleNames
+from infra.catalogue.style import STYLE_NAME, Blend, Stage, Style, StyleShare, mixture
+from infra.errors import InvalidRequest, StyleMissing, StyleTaken
+from infra.storage.port import ObjectMissing, ObjectStore
+
+_CONTENT_TYPES: Final = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+_NET_TYPE: Final = "application/octet-stream"
+
+log = structlog.get_logger()
+
+
+class StyleCatalogue:
+    """Published styles by name."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._names = StyleNames(objects)
+
+    def names(self) -> list[str]:
+        """Return the names of all styles, in order; other objects beside them are passed over."""
+        keys = (info.key for info in self._objects.list(layout.STYLES_PREFIX))
+        return sorted(
+            name
+            for key in keys
+            if STYLE_NAME.fullmatch(name := key.split("/")[1]) and key == layout.style_index(name)
+        )
+
+    def list(self) -> list[Style]:
+        """Return all styles that can be read, ordered by name."""
+        styles: list[Style] = []
+        for name in self.names():
+            with suppress(StyleMissing):  # one that is damaged hides no other
+                styles.append(self.get(name))
+        return styles
+
+    def get(self, name: str) -> Style:
+        """Return a style; raises StyleMissing, for one that is damaged too."""
+        if not STYLE_NAME.fullmatch(name):
+            raise StyleMissing(f"{name!r} is not the name of a style.")
+        try:
+            return Style.model_validate_json(self._objects.get(layout.style_index(name)))
+        except ObjectMissing as error:
+            known = ", ".join(self.names()) or "none yet"
+            raise StyleMissing(f"No style is called {name!r}; there are: {known}.") from error
+        except ValidationError as error:
+            log.warning("style cannot be read", style=name, reason=str(error))
+            raise StyleMissing(
+                f"The style {name!r} is damaged: {layout.style_index(name)} in the bucket cannot "
+                "be read. Put that file back from a copy."
+            ) from error
+
+    def resolve(self, name: str, strength: float, other: StyleShare | None = None) -> Blend:
+        """Return the nets that a style at a strength of 0..1 stands for, mixed with another one.
+
+        Raises StyleMissing, StylesNotBlendable, and InvalidRequest for any other strength.
+        """
+        if not 0 <= strength <= 1:
+            raise InvalidRequest(f"The strength must lie between 0 and 1, not {strength}.")
+        style = self.get(name)
+        if other is None:
+            return style.blend(strength)
+        return mixture(style, self.get(other.style), strength=strength, share=other.share)
+
+    def file(self, name: str, file: str) -> bytes:
+        """Return a file of a style, such as `card.json` or `previews/stage-1/0.jpg`.
+
+        Raises StyleMissing for what is no style's name, and ObjectMissing.
+        """
+        if not STYLE_NAME.fullmatch(name):
+            raise StyleMissing(f"{name!r} is not the name of a style.")
+        return self._objects.get(layout.style_file(name, file))
+
+    def check_free(self, name: str) -> None:
+        """Raise StyleTaken when the name is a style's, or reserved."""
+        self._names.check_free(name)
+
+    def reserve(self, name: str, job: str, tenant: str) -> None:
+        """Take a name for the style that a training will make; raises StyleTaken."""
+        self._names.reserve(name, job, tenant)
+
+    def release(self, name: str, job: str) -> None:
+        """Give a reserved name back, unless a style has been published under it."""
+        self._names.release(name, job)
+
+    def made_by(self, name: str, job: str) -> tuple[int, ...]:
+        """Return the stages of a style that a training has published."""
+        style = self._find(name)
+        return tuple(s.stage for s in style.stages) if style and style.job == job else ()
+
+    def publish_stage(
+        self,
+        name: str,
+        *,
+        title: str,
+        job: str,
+        stage: int,
+        ratio: float,
+        net: bytes,
+        files: Mapping[str, bytes],
+        backbone: str | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Style:
+        """Publish one more stage of a training's style: its net, then `files`, the index last.
+
+        `files` are by their names below the style, such as `previews/stage-1/0.jpg`. Safe to
+        repeat; another net for the same stage takes its place. There is a `check` before each
+        write, and what it raises ends the work. Raises StyleTaken when the name is not reserved
+        for the job.
+        """
+        if self._of_job(name, job) is None:
+            self._clear_previews(name, job, files, check)
+        sha256 = hashlib.sha256(net).hexdigest()
+        new = Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(name, sha256))
+        check()
+        self._objects.put(new.key, net, content_type=_NET_TYPE)
+        self.write_files(name, files, check)
+        check()
+        # Only now: since the look above, others may have published, or taken the name.
+        before = self._of_job(name, job)
+        others = [s for s in before.stages if s.stage != stage] if before else []
+        stages = tuple(sorted([*others, new], key=lambda s: s.stage))
+        if before and before.stages == stages:
+            return before
+        style = Style(
+            name=name,
+            title=title,
+            stages=stages,
+            published=datetime.now(UTC),
+            job=job,
+            backbone=backbone,
+        )
+        self._put_index(style)
+        return style
+
+    def write_files(
+        self, name: str, files: Mapping[str, bytes], check: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write or replace files beside a style, in the order given, with a `check` before each."""
+        for file, body in files.items():
+            check()
+            kind = _CONTENT_TYPES.get(PurePosixPath(file).suffix)
+            self._objects.put(layout.style_file(name, file), body, content_type=kind)
+
+    def _clear_previews(
+        self, name: str, job: str, files: Mapping[str, bytes], check: Callable[[], None]
+    ) -> None:
+        """Remove what a first stage that was cut off has left here, but for what `files` replace.
+
+        It may show photos of whoever had the name before. The name is looked at before each: once
+        somebody has published, what lies here is theirs.
+        """
+        replaced = {layout.style_file(name, file) for file in files}
+        for info in self._objects.list(layout.style_previews(name)):
+            if info.key in replaced:
+                continue
+            check()
+            if self._of_job(name, job) is not None:
+                return
+            self._objects.delete(info.key)
+
+    def _of_job(self, name: str, job: str) -> Style | None:
+        """Return a training's style, None before its first stage; raises StyleTaken."""
+        owned = self._names.owned_by(name, job)
+        found = self._find(name)  # last: what is written next is made from it
+        if not owned or (found and found.job != job):
+            raise StyleTaken(f"The name {name!r} is not reserved for job {job}.")
+        return found
+
+    # The nets that styles share.
+
+    def put_backbone(self, body: bytes) -> str:
+        """Keep the net that quick styles share, and return its SHA-256 (hex)."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        if not self.has_backbone(sha256):
+            self._objects.put(layout.backbone(sha256), body, content_type=_NET_TYPE)
+        return sha256
+
+    def has_backbone(self, sha256: str) -> bool:
+        """Whether a backbone of that SHA-256 is there."""
+        return self._exists(layout.backbone(sha256))
+
+    def get_backbone(self, sha256: str) -> bytes:
+        """Return a backbone's file; raises ObjectMissing."""
+        return self._objects.get(layout.backbone(sha256))
+
+    def put_base(self, key: str, body: bytes) -> None:
+        """Keep the net that new styles start from, by its `layout.base`; the first one stays."""
+        if not self._exists(key):
+            self._objects.put(key, body, content_type=_NET_TYPE)
+
+    def get_base(self, key: str) -> bytes | None:
+        """Return the net that new styles start from; None when there is none of that shape."""
+        try:
+            return self._objects.get(key)
+        except ObjectMissing:
+            return None
+
+    def publish(self, folder: Path) -> Style:
+        """Put a style folder (card, nets, pictures) into the bucket, its index last.
+
+        Safe to repeat: nets lie under their hash, and a style that is there in the same stages
+        stays as it is; one whose index is damaged is put right. Raises InvalidRequest when the
+        card or a net is not what it should be.
+        """
+        card = read_card(folder)
+        entries = sorted(card.stages, key=lambda entry: entry.stage)
+        stages = tuple(read_stage(card, entry) for entry in entries)
+        published = None
+        with suppress(ValidationError):
+            published = self._find(card.name)
+        if published and (published.job is not None or published.stages == stages):
+            return published  # what a user has taught it under this name is the user's
+        for entry, stage in zip(entries, stages, strict=True):
+            self._put_net(folder / entry.file, stage)
+        for path in _companions(folder):
+            self._put_file(path, layout.style_file(card.name, path.name))
+        style = Style(name=card.name, title=card.title, stages=stages, published=datetime.now(UTC))
+        self._put_index(style)
+        return style
+
+    def _put_index(self, style: Style) -> None:
+        index = style.model_dump_json().encode()
+        self._objects.put(layout.style_index(style.name), index, content_type="application/json")
+        log.info("style published", style=style.name, stages=len(style.stages))
+
+    def _find(self, name: str) -> Style | None:
+        try:
+            return Style.model_validate_json(self._objects.get(layout.style_index(name)))
+        except ObjectMissing:
+            return None
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._objects.head(key)
+        except ObjectMissing:
+            return False
+        return True
+
+    def publish_base(self, folder: Path) -> str | None:
+        """Keep a style folder's first stage as the base of new styles, and return its key.
+
+        None when its card does not tell the net's shape and loss network. Raises InvalidRequest
+        as `publish` does.
+        """
+        card = read_card(folder)
+        if card.net is None or card.training is None:
+            return None
+        first = min(card.stages, key=lambda entry: entry.stage)
+        key = layout.base(card.net, card.training.loss_network)
+        self.put_base(key, read_net(folder / first.file, read_stage(card, first)))
+        return key
+
+    def _put_net(self, path: Path, stage: Stage) -> None:
+        self._objects.put(stage.key, read_net(path, stage), content_type=_NET_TYPE)
+
+    def _put_file(self, path: Path, key: str) -> None:
+        with path.open("rb") as body:
+            self._objects.put(key, body, content_type=_CONTENT_TYPES[path.suffix])
+
+
+def _companions(folder: Path) -> Iterator[Path]:
+    """The files beside the nets: the card, the contact sheet and other pictures."""
+    return (path for path in sorted(folder.iterdir()) if path.suffix in _CONTENT_TYPES)

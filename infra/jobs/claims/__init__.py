@@ -1,0 +1,1 @@
+"""Work that is held under a lease."""

@@ -1,0 +1,82 @@
+"""What follows a change of a record: ring for chunks that became free, seal a job that ended.
+
+Both come after the change, so a kill before them loses only time: the sweep does them again.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from infra.catalogue.names import StyleNames
+from infra.errors import ServiceUnavailable
+from infra.jobs.domain.lanes import lane
+from infra.jobs.domain.model import JobRecord
+from infra.jobs.manifest import Manifest
+from infra.jobs.ports import Doorbell, JobStore
+from infra.storage.port import ObjectStore
+
+log = structlog.get_logger()
+
+
+def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
+    """Write down a job's end, and give its name back where it made no style of it.
+
+    The end first: until it is in S3, a flush of Redis brings the job back to life, and then it
+    needs its name. The marker and the listing in Redis last: without them nobody looks again.
+    Returns False, and leaves the job open, where a flush has brought it back to life already: it
+    will have another end, later.
+    """
+    spec = record.spec
+    manifest = Manifest(store=objects, tenant=spec.tenant, job=spec.id)
+    if _lives(spec.id, records):
+        return False
+    manifest.write_end(record)
+    if _lives(spec.id, records):
+        return False
+    if spec.training is not None:
+        StyleNames(objects).release(spec.style, spec.id)
+    manifest.close()
+    records.seal(spec.id)
+    return True
+
+
+def _lives(job: str, records: JobStore) -> bool:
+    record = records.load(job)
+    return record is not None and not record.state.terminal
+
+
+class Aftermath:
+    """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
+
+    def __init__(self, *, objects: ObjectStore, records: JobStore, doorbell: Doorbell) -> None:
+        self._objects = objects
+        self._records = records
+        self._doorbell = doorbell
+
+    def ring(self, record: JobRecord, chunks: Iterable[int]) -> None:
+        """Ring for each chunk of a job."""
+        spec = record.spec
+        try:
+            for chunk in chunks:
+                self._doorbell.ring(spec.id, chunk, spec.kind, lane(spec.total))
+        except ServiceUnavailable as error:
+            log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
+
+    def seal_if_ended(self, record: JobRecord) -> bool:
+        """Write down the end of a job that has one; returns whether that was done."""
+        if not record.state.terminal:
+            return False
+        try:
+            if not seal(record, objects=self._objects, records=self._records):
+                return False
+        except ServiceUnavailable as error:
+            log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)
+            return False
+        log.info(
+            "job finished",
+            job_id=record.spec.id,
+            state=record.state,
+            done=record.done,
+            failed=record.failed,
+        )
+        return True

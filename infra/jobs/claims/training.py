@@ -1,0 +1,161 @@
+"""A trainer's side of a job: take it for a slice, say how far it is, count stages, hand it back.
+
+Progress goes to S3 before it is committed in Redis, so that a record rebuilt from S3 never knows
+less than the one that was lost.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from infra.jobs.domain.claim import ClaimedTraining
+
+from infra.errors import ServiceUnavailable
+from infra.jobs.claims.aftermath import Aftermath
+from infra.jobs.domain import rules, training_rules, unreachable
+from infra.jobs.domain.model import JobRecord, JobSpec, Problem, TrainingProgress
+from infra.jobs.manifest import Manifest
+from infra.jobs.ports import JobStore, RecordMissing
+from infra.settings import Settings
+from infra.storage.port import ObjectStore
+
+log = structlog.get_logger()
+
+
+class TrainingClaims:
+    """Slices of trainings; see JobService for what each method promises."""
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        records: JobStore,
+        aftermath: Aftermath,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._aftermath = aftermath
+        self._clock = clock
+        self._ttl = settings.lease_seconds
+
+    def claim(self, job: str, worker: str) -> ClaimedTraining | None:
+        """Take a training for a slice; None when there is nothing to do."""
+
+        def rule(record: JobRecord) -> tuple[JobRecord, ClaimedTraining]:
+            record, token = training_rules.claim(record, worker, self._clock(), self._ttl)
+            claimed = ClaimedTraining(
+                spec=record.spec,
+                token=token,
+                worker=worker,
+                progress=record.training,
+                published=record.published,
+                last_round=bool(reach.last_round(record.active[training_rules.CHUNK])),
+            )
+            return record, claimed
+
+        try:
+            claimed = self._records.change(job, rule)
+        except (rules.NotClaimable, RecordMissing):
+            return None
+        if self._withdrawn(claimed):
+            self._records.remove(job)
+            return None
+        return claimed
+
+    def _withdrawn(self, claim: ClaimedTraining) -> bool:
+        """Whether the submission was taken back after its record had come to be.
+
+        Nobody was told of it then. Gives the training back where that cannot be known now.
+        """
+        try:
+            return not self._manifest(claim.spec).exists()
+        except ServiceUnavailable:
+            with suppress(ServiceUnavailable):
+                self.end_slice(claim, None, ring=False)
+            raise
+
+    def report(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
+        """Note progress and extend the lease."""
+        self._write_progress(claim, progress)
+        kept = True
+
+        def rule(record: JobRecord) -> JobRecord:
+            nonlocal kept
+            now = self._clock()
+            record, kept = training_rules.report_training(
+                record, claim.token, progress, now, self._ttl
+            )
+            return record
+
+        self._change(claim, rule)
+        if not kept:
+            raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
+
+    def end_slice(
+        self, claim: ClaimedTraining, progress: TrainingProgress | None, ring: bool
+    ) -> None:
+        """Give the training back; without a ring the sweep rings after a while."""
+        with suppress(rules.StaleLease):
+            self._write_progress(claim, progress)
+        with suppress(rules.StaleLease):
+            record = self._change(
+                claim, lambda r: training_rules.end_slice(r, claim.token, progress, self._clock())
+            )
+            if not self._aftermath.seal_if_ended(record) and ring:
+                self._aftermath.ring(record, [training_rules.CHUNK])
+
+    def put_off(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
+        """Give the training back for a later round; no ring: the sweep rings after a while."""
+        self._write_progress(claim, progress)
+        record = self._change(
+            claim, lambda r: training_rules.put_off(r, claim.token, progress, self._clock())
+        )
+        self._aftermath.seal_if_ended(record)
+
+    def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
+        """Count a stage that can be used."""
+        self._change(claim, lambda r: training_rules.publish_stage(r, claim.token, stage))
+        log.info("stage published", job_id=claim.spec.id, style=claim.spec.style, stage=stage)
+
+    def finish(self, claim: ClaimedTraining) -> None:
+        """End a training whose stages are all decided."""
+        self._end(claim, lambda r: training_rules.finish_training(r, claim.token, self._clock()))
+
+    def fail(self, claim: ClaimedTraining, problem: Problem) -> None:
+        """End a training that cannot go on."""
+        self._end(
+            claim, lambda r: training_rules.fail_training(r, claim.token, problem, self._clock())
+        )
+
+    def _end(self, claim: ClaimedTraining, rule: Callable[[JobRecord], JobRecord]) -> None:
+        self._aftermath.seal_if_ended(self._change(claim, rule))
+
+    def _write_progress(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
+        """Write what is about to be committed.
+
+        Nobody else moves the training on while the lease is ours; when it no longer is, the file
+        of our lower token is no authority.
+        """
+        if progress is None:
+            return
+        record = self._records.load(claim.spec.id)
+        if record is None:
+            raise rules.StaleLease(f"job {claim.spec.id} has no record now")
+        rules.held(record, training_rules.CHUNK, claim.token)
+        known = training_rules.furthest(record.training, progress)
+        self._manifest(claim.spec).write_progress(claim.token, known)
+
+    def _change(self, claim: ClaimedTraining, rule: Callable[[JobRecord], JobRecord]) -> JobRecord:
+        def both(record: JobRecord) -> tuple[JobRecord, JobRecord]:
+            after = rule(record)
+            return after, after
+
+        try:
+            return self._records.change(claim.spec.id, both)
+        except RecordMissing as error:
+            raise rules.StaleLease(f"job {claim.spec.id} has no record now") from error
+
+    def _manifest(self, spec: JobSpec) -> Manifest:
+        return Manifest(store=self._objects, tenant=spec.tenant, job=spec.id)

@@ -1,0 +1,289 @@
+"""What a job is made of: immutable values that go to Redis and S3 as JSON.
+
+Nothing here talks to a network. Times are seconds since the epoch (float, UTC).
+"""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from infra.jobs.domain.training_options import LossNetworkName, ProfileName, Stages, check_stages
+
+#: What a job does. Also the name of the queue that its messages go to.
+JobKind = Literal["stylize", "train"]
+#: Whether strokes have one size in pixels, or one share of the picture.
+Stroke = Literal["native", "proportional"]
+
+
+class Value(BaseModel):
+    """An immutable value with a JSON form; unknown fields of a newer version are let go."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class JobState(StrEnum):
+    """Where a job is; the legal transitions are in `rules`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job will never change again."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Problem(Value):
+    """Why a photo or a job failed: a stable slug, and one sentence for a person."""
+
+    type: str
+    detail: str
+
+
+class WeightedNet(Value):
+    """One net of a blend: its object key, the SHA-256 of its file (hex) and its weight 0..1."""
+
+    key: str
+    sha256: str
+    weight: float = Field(ge=0, le=1)
+
+
+class StyleShare(Value):
+    """A style that another one is mixed with, and its part of the mixture: 0 none, 1 all."""
+
+    style: str
+    share: float = Field(ge=0, le=1)
+
+
+class Painting(Value):
+    """The painting that a style is learnt from: its object key and its file's SHA-256 (hex)."""
+
+    key: str
+    sha256: str
+
+
+class TrainingOrder(Value):
+    """Everything that a training depends on; the same order makes the same net."""
+
+    style: str
+    title: str
+    licence: str = "unknown"
+    painting: Painting
+    loss_network: LossNetworkName = "vgg19"
+    profile: ProfileName = "light"
+    stages: Annotated[Stages, AfterValidator(check_stages)]
+    #: Whether a stage may end before its iterations, once it has settled.
+    adaptive: bool = False
+    #: Name of one of the tenant's corpora.
+    corpus: str
+    seed: int = Field(default=1, ge=0)
+    #: Whether the deployment's shared base serves as stage 0, where there is one.
+    base: Literal["auto", "none"] = "auto"
+    #: Object keys of the photos that every stage is shown on; none means the usual ones.
+    previews: tuple[str, ...] = ()
+    #: Short side of the painting as the loss network sees it, pixels.
+    painting_side: int = Field(default=384, ge=1)
+    #: Photos in one step.
+    batch: int = Field(default=4, ge=1)
+    #: Side of the square crops, pixels.
+    crop: int = Field(default=192, ge=1)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole schedule."""
+        return sum(iterations for _, iterations in self.stages)
+
+
+class TrainingProgress(Value):
+    """How far a training is. Losses are dimensionless; None is what nobody has measured yet."""
+
+    #: The stage that is trained now; the number of stages once all are through.
+    stage: int = Field(ge=0)
+    #: Iterations of the whole schedule that are done.
+    iteration: int = Field(ge=0)
+    iteration_total: int = Field(ge=1)
+    images_per_second: float | None = None
+    content: float | None = None
+    style: float | None = None
+    #: What else happened, such as a step back.
+    note: str | None = None
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where it is: grows as the training advances."""
+        return self.stage, self.iteration
+
+
+class JobDraft(Value):
+    """What a client asks for, before its photos are counted."""
+
+    id: str
+    tenant: str
+    kind: JobKind = "stylize"
+    #: The style to paint in, or the one to learn.
+    style: str
+    strength: float = Field(default=1.0, ge=0, le=1)
+    #: The style that it is mixed with, at the same strength.
+    mixed_with: StyleShare | None = None
+    stroke: Stroke = "native"
+    #: The nets that all this meant at submission, so that a republished style does not change a
+    #: running album; none in a training.
+    blend: tuple[WeightedNet, ...] = ()
+    #: What is to be learnt; None in an album.
+    training: TrainingOrder | None = None
+    #: Bytes of the files that came with the request.
+    bytes: int = Field(default=0, ge=0)
+    #: The job whose failed photos these are; None in a job of its own.
+    retry_of: str | None = None
+
+    @model_validator(mode="after")
+    def _check_training(self) -> Self:
+        if (self.kind == "train") != (self.training is not None):
+            raise ValueError("a training has an order, and nothing else has one")
+        if self.training is not None and self.training.style != self.style:
+            raise ValueError("a training's order names another style than its job")
+        return self
+
+
+class JobSpec(JobDraft):
+    """What was asked for; never changes after submission."""
+
+    total: int = Field(ge=1, description="photos in the album, or stages of the training")
+    chunk_photos: int = Field(ge=1)
+    created: float
+
+    @property
+    def chunks(self) -> int:
+        """Into how many chunks the album is cut; a training is one, worked in slices."""
+        return 1 if self.training else -(-self.total // self.chunk_photos)
+
+    @property
+    def order(self) -> TrainingOrder:
+        """What is to be learnt; raises ValueError in an album."""
+        if self.training is None:
+            raise ValueError(f"job {self.id} is not a training")
+        return self.training
+
+    def indices(self, chunk: int) -> range:
+        """Return the photos of one chunk; the last chunk may be short."""
+        start = chunk * self.chunk_photos
+        return range(start, min(start + self.chunk_photos, self.total))
+
+
+class ArchiveMember(Value):
+    """Where a photo lies in a ZIP file: `start` up to `stop` are its local header and its bytes.
+
+    Of those, `packed` bytes unpack to `size` bytes with the CRC-32 `crc`.
+    """
+
+    start: int = Field(ge=0)
+    stop: int = Field(ge=0)
+    deflated: bool
+    packed: int = Field(ge=0)
+    size: int = Field(ge=0)
+    crc: int = Field(ge=0)
+
+
+class PhotoEntry(Value):
+    """One line of the manifest. `name` is unique in the job, safe as a file name."""
+
+    index: int = Field(ge=0)
+    name: str
+    key: str
+    #: Where it lies in the object `key`, if that is an archive and not the photo itself.
+    member: ArchiveMember | None = None
+    #: Why it fails, where that was known before it was accepted.
+    fault: Problem | None = None
+
+
+class PhotoOutcome(Value):
+    """How one photo ended: either `result` (an object key) or `error` is set."""
+
+    index: int = Field(ge=0)
+    result: str | None = None
+    result_name: str | None = None
+    width: int | None = None
+    height: int | None = None
+    #: Size of the result in bytes.
+    bytes: int | None = None
+    #: Seconds of work; 0 when the result was there already.
+    seconds: float | None = None
+    cached: bool = False
+    error: Problem | None = None
+
+
+class Lease(Value):
+    """A worker's hold on a chunk until `expires`; `token` fences off earlier holders."""
+
+    token: int
+    worker: str
+    expires: float
+
+
+class Chunk(Value):
+    """A chunk that has been offered and is not done yet."""
+
+    number: int
+    rung_at: float
+    lease: Lease | None = None
+    attempts: int = 0
+    items: dict[int, PhotoOutcome] = Field(default_factory=dict)
+    in_flight: tuple[int, ...] = ()
+    #: The photos that were in flight in each lost lease whose holder was not heard of since, by
+    #: the lease's token.
+    losses: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    #: Rounds in which each photo was out of reach although others were not (`reach`).
+    fruitless: dict[int, int] = Field(default_factory=dict)
+
+    @property
+    def strikes(self) -> dict[int, int]:
+        """Times that each photo was in the hands of a lost worker; photos without are left out."""
+        return dict(Counter(index for photos in self.losses.values() for index in photos))
+
+
+class JobRecord(Value):
+    """The live record: O(window) large however many photos the job has.
+
+    The last one is kept in S3 when the job is sealed.
+    """
+
+    spec: JobSpec
+    state: JobState = JobState.QUEUED
+    done: int = 0
+    failed: int = 0
+    #: Chunks from here on were never offered to a worker.
+    cursor: int = 0
+    active: dict[int, Chunk] = Field(default_factory=dict)
+    last_token: int = 0
+    started: float | None = None
+    finished: float | None = None
+    error: Problem | None = None
+    #: How far a training is; None before its first report, and in an album.
+    training: TrainingProgress | None = None
+    #: The stages that a training has published, in order; `done` is their number.
+    published: tuple[int, ...] = ()
+
+    @property
+    def photos_left(self) -> int:
+        """Photos without an outcome; a training has none."""
+        return 0 if self.spec.training else self.spec.total - self.done - self.failed
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether somebody asked to cancel the job."""
+        return self.state in (JobState.CANCELLING, JobState.CANCELLED)
+
+
+class Attempt(Value):
+    """What was achieved in a chunk up to its highest token, as its outcomes in S3 tell."""
+
+    chunk: int
+    #: Of every file that was written, ascending.
+    tokens: tuple[int, ...]
+    outcomes: tuple[PhotoOutcome, ...]

@@ -1,0 +1,136 @@
+"""Takes albums and trainings in: from a draft, and photos, to a job that cannot be lost."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import structlog
+
+from infra.catalogue.names import StyleNames
+from infra.errors import AlbumTooLarge, InvalidRequest, ServiceUnavailable
+from infra.jobs.domain import rules
+from infra.jobs.domain.model import JobDraft, JobRecord, JobSpec, PhotoEntry
+from infra.jobs.maintenance.recovery import SUBMISSION_SECONDS
+from infra.jobs.manifest import Manifest
+from infra.jobs.manifest.holds import Holds
+from infra.jobs.ports import JobStore
+from infra.jobs.submission.admission import Admission
+from infra.layout.ids import job_time
+from infra.settings import Settings
+from infra.storage.port import ObjectStore
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """Marker, photos or name, spec, record: in this order, and nothing half-made is left."""
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        records: JobStore,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> None:
+        self._objects = objects
+        self._records = records
+        self._clock = clock
+        self._settings = settings
+        self._admission = Admission(records=records, settings=settings)
+        self._holds = Holds(objects=objects, clock=clock)
+
+    def announce(self, job: str, tenant: str) -> None:
+        """Leave the marker of a submission whose files come now; raises QueueFull before that."""
+        self._admission.check(tenant)
+        Manifest(store=self._objects, tenant=tenant, job=job).open()
+
+    def check_time(self, job: str) -> None:
+        """Raise InvalidRequest once a submission takes so long that it can no longer be accepted.
+
+        The sweeper may be about to clear it away, and would miss what is stored after that.
+        """
+        if self._clock() - job_time(job) > SUBMISSION_SECONDS:
+            raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
+
+    def accept(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> tuple[JobRecord, list[int]]:
+        """Keep the job in S3 and Redis; returns its record and the chunks to ring for.
+
+        Raises InvalidRequest, AlbumTooLarge, QueueFull, ServiceUnavailable, and whatever `photos`
+        raises; then what was written is taken back.
+        """
+        return self._accept(draft, lambda manifest: self._write(manifest, draft, photos))
+
+    def accept_training(self, draft: JobDraft) -> tuple[JobRecord, list[int]]:
+        """Keep a training in S3 and Redis, as `accept` does; raises StyleTaken too."""
+        if draft.training is None:
+            raise InvalidRequest("A training needs an order.")
+        order = draft.training
+        total = len(order.stages)
+
+        def write(manifest: Manifest) -> JobSpec:
+            self._holds.take_order(draft, order)
+            StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
+            return self._commit(manifest, draft, total=total, chunk_photos=total)
+
+        return self._accept(draft, write)
+
+    def _accept(
+        self, draft: JobDraft, write: Callable[[Manifest], JobSpec]
+    ) -> tuple[JobRecord, list[int]]:
+        manifest = Manifest(store=self._objects, tenant=draft.tenant, job=draft.id)
+        manifest.open()
+        try:
+            self._admission.check(draft.tenant)
+            spec = write(manifest)
+            record = JobRecord(spec=spec)
+            record, chunks = rules.offer(record, self._clock(), self._settings.job_window)
+            self._records.create(record)
+        except Exception:
+            self._withdraw(manifest, draft)
+            raise
+        return record, chunks
+
+    def _write(self, manifest: Manifest, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobSpec:
+        held = self._holds.take_photos(draft, self._limited(photos))
+        total = manifest.write_photos(held)
+        if total == 0:
+            raise InvalidRequest("The album has no photos; send at least one.")
+        return self._commit(manifest, draft, total=total, chunk_photos=self._settings.chunk_photos)
+
+    def _commit(
+        self, manifest: Manifest, draft: JobDraft, *, total: int, chunk_photos: int
+    ) -> JobSpec:
+        self.check_time(draft.id)
+        spec = JobSpec(
+            **draft.model_dump(),
+            total=total,
+            chunk_photos=chunk_photos,
+            created=self._clock(),
+        )
+        manifest.write_spec(spec)
+        return spec
+
+    def _limited(self, photos: Iterable[PhotoEntry]) -> Iterator[PhotoEntry]:
+        limit = self._settings.max_album_photos
+        for count, photo in enumerate(photos, start=1):
+            if count > limit:
+                raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
+            yield photo
+
+    def _withdraw(self, manifest: Manifest, draft: JobDraft) -> None:
+        """Take back a submission that failed, as far as that is possible now.
+
+        S3 first: while the spec is there, a sweep would make the record again, and then a training
+        needs its name. What cannot be reached now is found by the marker later: without a spec it
+        is discarded, with one the job runs although its sender was told to try again.
+        """
+
+        def discard() -> None:
+            manifest.discard()
+            if draft.training is not None:
+                StyleNames(self._objects).release(draft.style, draft.id)
+
+        for step in (discard, lambda: self._records.remove(draft.id)):  # each, though one failed
+            try:
+                step()
+            except ServiceUnavailable as error:
+                log.warning("submission not withdrawn", job_id=draft.id, reason=error.detail)

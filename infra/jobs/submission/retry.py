@@ -1,0 +1,67 @@
+"""The failed photos of a job, sent again.
+
+A retry is a job of its own over the failed photos, not the old one opened again: what has ended
+never changes, so each photo of each job keeps exactly one outcome, no count runs backwards, and
+whoever watched the first job to its end was told the truth. The new job names the nets that the
+old one meant, and finds the photos where they lie; it holds the old job for as long (`holds`).
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from infra.errors import JobNotFinished, NothingToRetry
+from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry
+from infra.jobs.manifest import Manifest
+from infra.jobs.progress import read_progress
+from infra.jobs.views import ItemState
+from infra.layout import PART_PHOTOS
+from infra.storage.port import ObjectStore
+
+
+def retried(
+    record: JobRecord, objects: ObjectStore, job: str
+) -> tuple[JobDraft, Iterator[PhotoEntry]]:
+    """Return what to submit as `job`; raises JobNotFinished and NothingToRetry.
+
+    Here and among the photos, JobMissing where the job was removed meanwhile.
+    """
+    spec = record.spec
+    if not record.state.terminal:
+        raise JobNotFinished(f"The job is {record.state}; photos can be retried once it has ended.")
+    if spec.training is not None or record.failed == 0:
+        raise NothingToRetry(
+            _again(record)
+            if spec.training is not None
+            else f"{record.done} of {spec.total} photos are painted, and none has failed."
+        )
+    entries = _failed(record, objects)
+    first = next(entries, None)
+    if first is None:
+        raise NothingToRetry("What failed are damaged ZIP files; make them anew and send those.")
+    asked = {name: getattr(spec, name) for name in JobDraft.model_fields}
+    draft = JobDraft.model_validate({**asked, "id": job, "retry_of": spec.id, "bytes": 0})
+    return draft, chain([first], entries)
+
+
+def _again(record: JobRecord) -> str:
+    """Say how a training can be had again; a style that has stages keeps its name."""
+    name = "another name" if record.done else "the same name or another"
+    return f"Send the training again, under {name}."
+
+
+def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:
+    """Yield the failed photos, numbered anew, reading part by part.
+
+    Not what was found damaged as it came in: that will not be another one.
+    """
+    manifest = Manifest(store=objects, tenant=record.spec.tenant, job=record.spec.id)
+    found = 0
+    for start in range(0, record.spec.total, PART_PHOTOS):
+        stop = min(start + PART_PHOTOS, record.spec.total)
+        with manifest.readable():
+            progress = read_progress(manifest, record, range(start, stop))
+            entries = manifest.photos(start, stop)
+        for entry in entries:
+            if entry.fault is None and progress.view(entry).state is ItemState.FAILED:
+                yield entry.model_copy(update={"index": found})
+                found += 1

@@ -1,0 +1,46 @@
+"""Which workers are alive: each says so now and then, and is forgotten when it stops."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from infra.redis.client import PREFIX, RedisClient, redis_errors
+
+WORKERS_KEY: Final = f"{PREFIX}workers"
+TRAINERS_KEY: Final = f"{PREFIX}trainers"
+
+
+class Presence:
+    """Names of living workers, in a sorted set by the time at which each is given up.
+
+    `key` is the set's: workers and trainers have one each.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: RedisClient,
+        clock: Callable[[], float] = time.time,
+        key: str = WORKERS_KEY,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._key = key
+
+    def announce(self, worker: str, seconds: float) -> None:
+        """Say that a worker lives, good for `seconds`; raises ServiceUnavailable."""
+        now = self._clock()
+        with redis_errors(), self._client.pipeline() as together:
+            together.zadd(self._key, {worker: now + seconds})
+            together.zremrangebyscore(self._key, "-inf", now)
+            together.execute()
+
+    def leave(self, worker: str) -> None:
+        """Say that a worker ends; raises ServiceUnavailable."""
+        with redis_errors():
+            self._client.zrem(self._key, worker)
+
+    def workers(self) -> list[str]:
+        """Return the workers alive; raises ServiceUnavailable."""
+        with redis_errors():
+            return self._client.zrangebyscore(self._key, self._clock(), "+inf")

@@ -1,0 +1,278 @@
+"""The trainer's command line: `train` a style on this machine, `reproduce` a published stage."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from infra.errors import ImpastoError
+from infra.jobs.domain.training_options import SCHEDULES
+from trainer.card import StyleCard
+from trainer.cli.card_commands import command_line, reproduce_line
+from trainer.cli.console import console, fail
+from trainer.cli.options import (
+    Batch,
+    Crop,
+    Network,
+    Painting,
+    Photos,
+    Seed,
+    Side,
+    Smoothness,
+    Threads,
+    Weights,
+    read_loss_network,
+)
+from trainer.compute.arithmetic import Arithmetic, set_up_cpu
+from trainer.data.corpus import CorpusRejected, read_picture
+from trainer.local.reproduce import record_elsewhere, repeat_stage
+from trainer.local.train import Order, Studio, file_sha256, to_tensor, train
+from trainer.local.train import Progress as TrainingProgress
+from trainer.loss.network import UnknownLossNetwork
+from trainer.loss.objective import Recipe
+from trainer.publish.sheet import save_sheet, triptych
+from trainer.schedule.stages import Adaptive, Schedule
+from worker.engines.choice import choose_device
+from worker.net import NetConfig
+from worker.net.netfile import unpack
+
+#: From near-identity to a full painting in six stages.
+DEFAULT_SCHEDULE = "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700"
+#: Short side (px) of the photo in a `picture`.
+PICTURE_SIDE = 400
+app = typer.Typer(
+    help="Train transform nets on this machine, stage by stage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Fast = Annotated[
+    bool,
+    typer.Option(
+        envvar="IMPASTO_TRAINER_FAST",
+        help="Compiled steps on a CPU, in bfloat16 where it has that: faster, other last bits.",
+    ),
+]
+
+
+@app.command("train")
+def train_command(
+    painting: Painting,
+    photos: Photos,
+    name: Annotated[str, typer.Option(help="Name of the style, such as water-lilies.")],
+    out: Annotated[Path, typer.Option(help="Folder for the stages, the card and the sheet.")],
+    title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = "",
+    licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown",
+    loss_network: Network = "vgg19",
+    loss_weights: Weights = None,
+    schedule: Annotated[
+        str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
+    ] = DEFAULT_SCHEDULE,
+    width: Annotated[
+        int, typer.Option(min=1, help="32 is the standard net, 16 the light one.")
+    ] = 32,
+    residual_blocks: Annotated[int, typer.Option(min=0, help="Residual blocks of the net.")] = 5,
+    upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize",
+    painting_side: Side = 384,
+    batch: Batch = 4,
+    crop: Crop = 192,
+    peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3,
+    later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4,
+    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5,
+    smoothness: Smoothness = 0.2,
+    identity: Annotated[
+        float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
+    ] = 0.1,
+    seed: Seed = 1,
+    threads: Threads = 2,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="File of a net that serves as stage 0 as it is; it is not trained."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only a CPU repeats.")] = "auto",
+    fast: Fast = False,
+    adaptive: Annotated[
+        bool, typer.Option(help="End a stage early once its loss has settled.")
+    ] = False,
+) -> None:
+    """Train a style and write its stages, its card and a contact sheet.
+
+    Run again with the same options, it goes on behind the last finished stage.
+
+    Example: python -m trainer train --painting monet.jpg --photos train2017
+    --name water-lilies --out styles/water-lilies
+    """
+    set_up_cpu(threads)
+    order = Order(
+        name=name,
+        title=title or name,
+        licence=licence,
+        painting=painting,
+        photos=photos,
+        schedule=Schedule.parse(SCHEDULES.get(schedule, schedule)),
+        net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
+        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed, later_rate),
+        painting_side=painting_side,
+        code_version=version("impasto"),
+        command=command_line(),
+        reproduce=reproduce_line(out, 1 if base else 0, painting, photos, loss_weights, fast=fast),
+        adaptive=Adaptive() if adaptive else None,
+    )
+    on = choose_device(device)
+    network = read_loss_network(loss_network, loss_weights).to(on)
+    studio = Studio(order, network, arithmetic=Arithmetic.of(on, fast=fast))
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=console,
+    ) as bar:
+        card = train(
+            studio, out, _Bar(bar, order.schedule), base=base.read_bytes() if base else None
+        )
+    _report(card)
+    console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
+
+
+class _Bar:
+    """Draws training progress, one bar a stage."""
+
+    def __init__(self, bar: Progress, schedule: Schedule) -> None:
+        self._bar = bar
+        self._stages = len(schedule.stages)
+        self._tasks: dict[int, object] = {}
+
+    def __call__(self, now: TrainingProgress) -> None:
+        if now.stage not in self._tasks:
+            self._tasks[now.stage] = self._bar.add_task(
+                f"stage {now.stage + 1} of {self._stages}, ratio {now.ratio:g}",
+                total=now.iterations,
+                losses="",
+            )
+        self._bar.update(
+            self._tasks[now.stage],  # type: ignore[arg-type]
+            completed=now.iteration,
+            losses=f"content {now.loss.content:.3f}  style {now.loss.style:.3f}",
+        )
+
+
+@app.command("reproduce")
+def reproduce_command(
+    style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
+    painting: Painting,
+    photos: Photos,
+    stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
+    loss_weights: Weights = None,
+    fast: Fast = False,
+    record: Annotated[
+        bool, typer.Option(help="Add to the card what all stages give on this processor.")
+    ] = False,
+) -> None:
+    """Train the first 20 iterations of a published stage again and compare every bit.
+
+    Exit code 0: losses and weights are bit for bit those on the card; on a kind of processor that
+    the card does not know, the first losses are the same but for rounding. 1: they are not.
+    """
+    card = StyleCard.read(style)
+    trained = [done.stage for done in card.stages if done.iterations]
+    if stage not in trained:
+        known = ", ".join(map(str, trained))
+        raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
+    set_up_cpu(card.training.threads)
+    order = order_from_card(card, painting, photos)
+    network = read_loss_network(card.training.loss_network, loss_weights)
+    studio = Studio(order, network, arithmetic=Arithmetic.of(network.device, fast=fast))
+    if record:
+        record_elsewhere(studio, style)
+    outcome = repeat_stage(studio, style, stage)
+    console.print(
+        f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
+        f"weights {'equal' if outcome.equal_weights else 'different'}."
+    )
+    if not outcome.repeats and studio.corpus.sha256() != card.training.corpus_sha256:
+        raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
+    if not outcome.exact and not outcome.same_arithmetic:
+        console.print(
+            f"The card knows nothing of {studio.machine}, which rounds otherwise: the "
+            f"first losses differ by {outcome.early_difference:.1e} at most. --record adds it."
+        )
+    raise typer.Exit(0 if outcome.repeats else 1)
+
+
+@app.command("picture")
+def picture_command(
+    style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
+    painting: Painting,
+    photo: Annotated[Path, typer.Option(help="A photo to show the style on.")],
+    out: Annotated[Path, typer.Option(help="JPEG to write.")],
+) -> None:
+    """Draw the painting, a photo, and the photo in the strongest stage, side by side."""
+    card = StyleCard.read(style)
+    if not card.stages:
+        raise typer.BadParameter(f"{card.name} has no stage to draw: its training ended before.")
+    net, _ = unpack((style / card.stages[-1].file).read_bytes())
+    pictures = [to_tensor(read_picture(path, PICTURE_SIDE)) for path in (painting, photo)]
+    save_sheet(triptych(pictures[0], pictures[1], net), out)
+    console.print(f"Wrote {out}.")
+
+
+def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
+    """Return the order that a card stands for; raises CorpusRejected for another painting."""
+    if file_sha256(painting) != card.painting.sha256:
+        raise CorpusRejected(f"{painting} is not the painting on the card of {card.name}.")
+    training = card.training
+    return Order(
+        name=card.name,
+        title=card.title,
+        licence=card.licence,
+        painting=painting,
+        photos=photos,
+        schedule=Schedule.parse(training.schedule),
+        net=NetConfig(card.net.width, card.net.residual_blocks, card.net.upsample),  # type: ignore[arg-type]
+        recipe=Recipe(
+            training.batch,
+            training.crop,
+            training.peak_rate,
+            training.floor_rate,
+            training.smoothness,
+            training.identity,
+            training.seed,
+            training.later_rate,
+        ),
+        painting_side=card.painting.side,
+        code_version=card.code_version,
+        command=card.command,
+        reproduce=card.reproduce,
+        adaptive=Adaptive() if training.adaptive else None,
+    )
+
+
+def _report(card: StyleCard) -> None:
+    for stage in card.stages:
+        seen = stage.held_out
+        console.print(
+            f"stage {stage.stage}  ratio {stage.ratio:<6g} content {seen.content:.3f}  "
+            f"style {seen.style:.3f}  SSIM {seen.ssim:.3f}"
+        )
+    for refused in card.refused:
+        console.print(f"stage {refused.stage} is not published: {refused.reason}")
+    for step in card.interventions:
+        console.print(
+            f"stage {step.stage} went back after {step.iteration} iterations, on with "
+            f"{step.rate_scale:g} of the learning rate: {step.reason}"
+        )
+    for note in card.notes:
+        console.print(note)
+
+
+def main() -> None:
+    """Run the trainer's command line: a user's mistake is one line and exit code 2."""
+    try:
+        app()
+    except (ImpastoError, UnknownLossNetwork, ValueError, OSError) as error:
+        fail(str(error))

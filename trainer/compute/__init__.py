@@ -1,0 +1,1 @@
+"""What arithmetic training runs on."""

@@ -1,0 +1,1 @@
+"""Photos and paintings that styles are learned from."""

@@ -1,0 +1,229 @@
+"""A backbone: one net that learns several paintings at once, each with norms of its own.
+
+Dumoulin et al. (2017). Every step shows one painting, in turn; its gradients reach the shared
+convolutions and that painting's norms. The stages are those of any style. In the end the
+convolutions stay as they are, and a last set of norms learns to keep the photo: those are the
+norms in the backbone's own file, from which quick styles start.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainer.data.painting import read_painting
+from trainer.local.train import Progress
+from trainer.loss.distances import StyleTarget, style_target
+from trainer.loss.measure import Measured, measure
+from trainer.loss.objective import Objective, Recipe, StepLoss
+from trainer.schedule.stages import Stage, learning_rate
+from trainer.training.loop import StageTrainer
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
+from trainer.training.studio import Studio, to_tensor
+from worker.net import TransformNet
+from worker.net.affine import Affine, AffineCard, apply, pack_affine, take_affine
+from worker.net.netfile import NetCard, pack
+
+#: Iterations in which the finished backbone's own norms learn to keep the photo.
+NEUTRAL_ITERATIONS = 150
+#: Stands for the backbone's hash while there is none: the convolutions still change.
+_UNNAMED = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One painting of a backbone."""
+
+    picture: Tensor  # (1, 3, H, W), 0..1
+    target: StyleTarget
+
+
+def read_lessons(studio: Studio, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
+    """Look at paintings, by name, as the studio looks at its own; raises CorpusRejected."""
+    pictures = {
+        name: to_tensor(read_painting(path, studio.order.painting_side))
+        for name, path in paintings.items()
+    }
+    return {
+        name: Lesson(picture, style_target(studio.loss_network, picture))
+        for name, picture in pictures.items()
+    }
+
+
+class BackboneTrainer:
+    """Trains nets that share their convolutions through one stage; `step` until `done`."""
+
+    def __init__(
+        self,
+        *,
+        studio: Studio,
+        nets: Mapping[str, TransformNet],
+        lessons: Mapping[str, Lesson],
+        stage: int,
+    ) -> None:
+        schedule = studio.order.schedule
+        self._nets = [nets[name].train() for name in lessons]
+        self._lessons = list(lessons.values())
+        self._stage: Stage = schedule.stages[stage]
+        self._recipe: Recipe = studio.order.recipe
+        # Shared weights are one and the same in all nets, and belong to the optimiser once.
+        weights = dict.fromkeys(weight for net in self._nets for weight in net.parameters())
+        self._optimizer = torch.optim.Adam(list(weights), lr=self._recipe.peak_rate, fused=True)
+        before = sum(s.iterations for s in schedule.stages[:stage])
+        first_photo = before * self._recipe.batch
+        self._objective = Objective(
+            studio.loss_network,
+            self._recipe,
+            self._stage,
+            lowest_ratio=schedule.stages[0].ratio,
+            first_photo=first_photo,
+        )
+        self._batches = studio.sampler.batches(first_photo, self._recipe.batch)
+        self.iteration = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage has had all its iterations."""
+        return self.iteration >= self._stage.iterations
+
+    def step(self) -> StepLoss:
+        """Train one painting on one batch and return its distances before the step."""
+        turn = self.iteration % len(self._nets)
+        self._set_rate()
+        target = self._lessons[turn].target
+        loss, seen = self._objective(self._nets[turn], target, next(self._batches), self.iteration)
+        # Norms of paintings whose turn it is not have no gradient, and Adam leaves them alone.
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+        self.iteration += 1
+        return seen
+
+    def close(self) -> None:
+        """End the threads that decode ahead."""
+        self._batches.close()
+
+    def _set_rate(self) -> None:
+        recipe = self._recipe
+        rate = learning_rate(
+            self.iteration, self._stage.iterations, peak=recipe.peak_rate, floor=recipe.floor_rate
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished backbone: its file, and the affine of each painting that it learned."""
+
+    file: bytes
+    affines: dict[str, Affine]
+    #: Each painting's distances on held-out photos, by name.
+    held_out: dict[str, Measured]
+
+    def write(self, folder: Path, ratio: float) -> None:
+        """Write `NAME.safetensors` for each painting, and `backbone.safetensors` last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, affine in self.affines.items():
+            data = pack_affine(affine, AffineCard(name, 0, ratio))
+            (folder / f"{name}.safetensors").write_bytes(data)
+        (folder / "backbone.safetensors").write_bytes(self.file)
+
+
+def train_backbone(
+    studio: Studio,
+    lessons: Mapping[str, Lesson],
+    base: TransformNet,
+    *,
+    neutral_iterations: int = NEUTRAL_ITERATIONS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Trained:
+    """Train the paintings of `lessons` at once, from a base net, through the order's stages."""
+    neutral = take_affine(base, _UNNAMED)
+    nets = {name: apply(base, neutral) for name in lessons}
+    for number, stage in enumerate(studio.order.schedule.stages):
+        trainer = BackboneTrainer(studio=studio, nets=nets, lessons=lessons, stage=number)
+        for loss in _steps(trainer):
+            now = trainer.iteration
+            on_progress(Progress(number, stage.ratio, now, stage.iterations, loss))
+        for net in nets.values():
+            round_weights(net)
+    return _finish(studio, lessons, nets, neutral, neutral_iterations)
+
+
+def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
+    try:
+        while not trainer.done:
+            yield trainer.step()
+    finally:
+        trainer.close()
+
+
+def _finish(
+    studio: Studio,
+    lessons: Mapping[str, Lesson],
+    nets: Mapping[str, TransformNet],
+    neutral: Affine,
+    iterations: int,
+) -> Trained:
+    keeper = train_neutral(studio, apply(next(iter(nets.values())), neutral), iterations)
+    order = studio.order
+    provenance = {
+        "paintings": list(lessons),
+        "schedule": str(order.schedule),
+        "loss_network": studio.loss_network.name,
+        "code_version": order.code_version,
+    }
+    lowest = order.schedule.stages[0].ratio
+    file = pack(keeper, NetCard(order.net, order.name, 0, lowest, provenance))
+    backbone = Backbone.read(file)
+    affines = {name: take_affine(net, backbone.sha256) for name, net in nets.items()}
+    held_out = {
+        name: measure(
+            apply(backbone.net, affine),
+            studio.held_out,
+            studio.loss_network,
+            lessons[name].target,
+        )
+        for name, affine in affines.items()
+    }
+    return Trained(file, affines, held_out)
+
+
+def train_neutral(studio: Studio, net: TransformNet, iterations: int) -> TransformNet:
+    """Teach a net's norms to keep the photo, at the schedule's lowest ratio; returns the net.
+
+    At that ratio the painting hardly matters, so the studio's own stands for all.
+    """
+    recipe = studio.order.recipe
+    lowest = studio.order.schedule.stages[0].ratio
+    trainer = StageTrainer(
+        net=frozen_but_norms(net),
+        loss_network=studio.loss_network,
+        target=studio.target,
+        sampler=studio.sampler,
+        stage=Stage(lowest, iterations),
+        recipe=Recipe(
+            recipe.batch,
+            recipe.crop,
+            PEAK_RATE,
+            FLOOR_RATE,
+            recipe.smoothness,
+            recipe.identity,
+            recipe.seed,
+        ),
+        lowest_ratio=lowest,
+        first_photo=studio.order.schedule.iterations * recipe.batch,
+    )
+    for _ in _steps(trainer):
+        pass
+    return net
+
+
+@torch.no_grad()
+def round_weights(net: TransformNet) -> None:
+    """Round a net's weights in place to what its file will hold (float16)."""
+    for weight in net.parameters():
+        weight.copy_(weight.half().float())

@@ -1,0 +1,1 @@
+"""What training minimises, and the networks that measure it."""

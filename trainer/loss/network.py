@@ -1,0 +1,152 @@
+"""Loss networks: frozen image classifiers whose features measure content and style.
+
+Content and style layers follow Gatys, Ecker and Bethge (2016) for VGG (content relu4_2, style
+relu1_1 … relu5_1); for SqueezeNet they are the layers of like depth. Inputs are sRGB 0..1.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from infra.errors import ImpastoError
+from trainer.loss.torchvision_import import models
+from trainer.loss.weights import WeightsRejected, WeightsSource
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """Where a torchvision `features` stack is read: layer name → index, after its ReLU."""
+
+    layers: dict[str, int]
+    content: str
+    style: tuple[str, ...]
+
+
+_VGG_STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+_SQUEEZE_STYLE = ("conv1", "fire2", "fire4", "fire5", "fire6")
+
+#: Loss networks by torchvision's own names.
+TAPS: dict[str, Taps] = {
+    "vgg19": Taps(
+        {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29},
+        content="relu4_2",
+        style=_VGG_STYLE,
+    ),
+    "vgg16": Taps(
+        {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 18, "relu4_2": 20, "relu5_1": 25},
+        content="relu4_2",
+        style=_VGG_STYLE,
+    ),
+    "squeezenet1_0": Taps(
+        {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 5, "fire5": 7, "fire6": 8},
+        content="fire4",
+        style=_SQUEEZE_STYLE,
+    ),
+    "squeezenet1_1": Taps(
+        {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9},
+        content="fire4",
+        style=_SQUEEZE_STYLE,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a loss network sees in a batch: content (B, C, H, W) and style layers by name."""
+
+    content: Tensor
+    style: dict[str, Tensor]
+
+
+class LossNetwork(nn.Module):
+    """A frozen feature extractor, cut off behind the deepest layer that is read."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, features: nn.Sequential) -> None:
+        super().__init__()
+        self.name = name
+        self.taps = TAPS[name]
+        self.features = nn.Sequential(*list(features)[: max(self.taps.layers.values()) + 1])
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+        # Pooling is ten times as fast on CPU with channels last, and Gram matrices need no copy.
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the network is, and with it all that trains under it."""
+        return self.mean.device
+
+    def forward(self, picture: Tensor) -> Features:
+        """Measure pictures: (B, 3, H, W) float, sRGB about 0..1; each side at least 32."""
+        seen = dict(self._walk((picture - self.mean) / self.std))
+        return Features(
+            content=seen[self.taps.content].float(),
+            style={name: seen[name].float() for name in self.taps.style},
+        )
+
+    @torch.no_grad()
+    def content(self, picture: Tensor) -> Tensor:
+        """Return the content features alone, (B, C, H, W), of pictures that nothing learns from."""
+        walk = self._walk((picture - self.mean) / self.std)
+        return next(seen for name, seen in walk if name == self.taps.content).float()
+
+    def _walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        x = x.contiguous(memory_format=torch.channels_last)
+        names = {index: name for name, index in self.taps.layers.items()}
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in names:
+                yield names[index], x
+
+
+def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
+    """Build a torchvision loss network and load its ImageNet weights, in float32.
+
+    Raises UnknownLossNetwork for a name that is not in TAPS, WeightsMissing and WeightsRejected
+    as `weights` does; also the latter for weights of another network.
+    """
+    if name not in TAPS:
+        raise UnknownLossNetwork(
+            f"There is no loss network {name!r}; the choices are {', '.join(TAPS)}."
+        )
+    features = _untrained_features(name)
+    features.load_state_dict(_fitting(name, features, weights.state_dict(name)))
+    return LossNetwork(name, features)
+
+
+def _untrained_features(name: str) -> nn.Sequential:
+    """Return torchvision's layers with memory but no values; its classifier gets neither."""
+    with torch.device("meta"):
+        features = models.get_model(name, weights=None).features
+    assert isinstance(features, nn.Sequential)
+    return features.to_empty(device="cpu")
+
+
+def _fitting(name: str, features: nn.Sequential, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of the layers out of a whole network's; raises WeightsRejected."""
+    fitting: dict[str, Tensor] = {}
+    for key, expected in features.state_dict().items():
+        found = state.get(f"features.{key}")
+        if not isinstance(found, Tensor) or found.shape != expected.shape:
+            raise WeightsRejected(
+                f"The weights found for {name} are another network's: they have no "
+                f"'features.{key}' of shape {tuple(expected.shape)}."
+            )
+        fitting[key] = found
+    return fitting
+
+
+class UnknownLossNetwork(ImpastoError, ValueError):
+    """No loss network has that name."""
+
+    type = "unknown-loss-network"
+    title = "There is no such loss network."

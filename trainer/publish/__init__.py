@@ -1,0 +1,1 @@
+"""What a style folder holds for people to look at."""

@@ -1,0 +1,1 @@
+"""The staged ratio schedule, and the guards that hold it."""

@@ -1,0 +1,1 @@
+"""A claimed training, worked slice by slice."""

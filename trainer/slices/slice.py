@@ -1,0 +1,102 @@
+"""One slice of a training: what it works with, what it says, and how it ends."""
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from statistics import fmean
+from typing import Final
+
+import structlog
+from infra.jobs.domain.claim import ClaimedTraining
+
+from infra.errors import ImpastoError
+from infra.jobs.domain.model import Problem, TrainingProgress
+from trainer.slices.hold import Hold
+from trainer.slices.workshop import Bench
+from worker.engines.memory import is_out_of_memory
+
+#: Steps over which pace and losses are averaged for whoever watches.
+WATCHED: Final = 20
+
+log = structlog.get_logger()
+
+
+class Left(Enum):
+    """How a slice left its training."""
+
+    UNFINISHED = "unfinished"
+    MAKING_WAY = "making way"
+    PUT_OFF = "put off"
+    FINISHED = "finished"
+
+
+class Slice:
+    """What a slice has at hand: the training, the hold on it, and its pace."""
+
+    def __init__(self, bench: Bench, hold: Hold, clock: Callable[[], float]) -> None:
+        self.bench = bench
+        self.hold = hold
+        self._clock = clock
+        #: When each of the last steps ended.
+        self._ticks: deque[float] = deque([clock()], maxlen=WATCHED + 1)
+        self.tell()
+
+    def step(self) -> None:
+        """Train one iteration and tell about it."""
+        self.bench.run.step()
+        self._ticks.append(self._clock())
+        self.tell()
+
+    def save(self) -> None:
+        """Write a checkpoint, if the training is still ours."""
+        self.hold.confirm()
+        state, token = self.bench.run.state(), self.hold.claim.token
+        self.hold.persist(lambda: self.bench.checkpoints.save(state, token))
+
+    def tell(self) -> None:
+        """Say how far the training is; the next heartbeat carries it."""
+        run, stages = self.bench.run, self.bench.order.stages
+        before = sum(iterations for _, iterations in stages[: run.stage])
+        recent = next((losses for losses in reversed(run.history) if losses), [])[-WATCHED:]
+        steps = run.card.interventions
+        self.hold.progress = TrainingProgress(
+            stage=run.stage,
+            iteration=before + (0 if run.done else run.iteration),
+            iteration_total=self.bench.order.iterations,
+            images_per_second=self._pace(),
+            content=fmean(loss.content for loss in recent) if recent else None,
+            style=fmean(loss.style for loss in recent) if recent else None,
+            note=f"stage {steps[-1].stage} went back: {steps[-1].reason}" if steps else None,
+        )
+
+    def _pace(self) -> float | None:
+        seconds = self._ticks[-1] - self._ticks[0]
+        return (len(self._ticks) - 1) * self.bench.order.batch / seconds if seconds > 0 else None
+
+
+def style_files(folder: Path) -> dict[str, bytes]:
+    """Return everything beside the nets of a style folder, the card last."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    shown = [path for path in paths if path.suffix in (".jpg", ".svg", ".png", ".jsonl", ".json")]
+    ordered = sorted(shown, key=lambda path: path.name == "card.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in ordered}
+
+
+def problem(claim: ClaimedTraining, error: Exception) -> Problem:
+    """Return what is said about a training that `error` ended."""
+    if isinstance(error, ImpastoError):
+        return Problem(type=error.type, detail=error.detail)
+    if is_out_of_memory(error):
+        return Problem(
+            type="training-too-large-for-memory",
+            detail="The training needs more memory than this trainer has; use the profile 'light', "
+            "or a smaller loss network such as squeezenet1_1.",
+        )
+    incident = secrets.token_hex(4)
+    log.error("training failed by a bug", job_id=claim.spec.id, incident=incident, exc_info=error)
+    return Problem(
+        type="internal",
+        detail=f"Something went wrong inside the trainer; its log says more at {incident}.",
+    )

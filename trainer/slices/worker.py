@@ -1,0 +1,299 @@
+"""Slices of a training: claim it, go on where it was left, train for a while, hand it back.
+
+What is written is ordered so that a kill between any two lines repeats at most the iterations
+since the newest checkpoint: a stage is published before it is counted, and counted before a
+checkpoint lies behind it. Publishing again publishes the same.
+"""
+
+import hashlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+from infra.jobs.domain.claim import ClaimedTraining
+
+from infra import layout
+from infra.disk import is_full_disk
+from infra.errors import ServiceUnavailable
+from infra.jobs.domain.model import Problem
+from infra.storage.port import ObjectStore
+from trainer.schedule.guard import TrainingDiverged
+from trainer.slices.hold import Halted, Hold, TrainingService
+from trainer.slices.slice import Left, Slice, problem, style_files
+from trainer.slices.unreachable import ObjectKeptBack, kept_back
+from trainer.slices.workshop import Bench, Workshop
+from trainer.training.run import StageEnd
+from worker.process.survival import tell_survival
+
+#: Seconds of a slice before which it does not make way for albums: opening a training takes some.
+SHORTEST_SLICE: Final = 30.0
+
+log = structlog.get_logger()
+
+
+class Catalogue(Protocol):
+    """What a slice needs of StyleCatalogue."""
+
+    def publish_stage(
+        self,
+        name: str,
+        *,
+        title: str,
+        job: str,
+        stage: int,
+        ratio: float,
+        net: bytes,
+        files: Mapping[str, bytes],
+        backbone: str | None,
+        check: Callable[[], None],
+    ) -> object:
+        """Publish one more stage of a training's style; safe to repeat."""
+        ...
+
+    def write_files(self, name: str, files: Mapping[str, bytes], check: Callable[[], None]) -> None:
+        """Write or replace files beside a style."""
+        ...
+
+
+class SliceWorker:
+    """Works slices of trainings, one at a time. `stop` is set when the process is to end.
+
+    Times are in seconds; `clock` is monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: TrainingService,
+        objects: ObjectStore,
+        catalogue: Catalogue,
+        workshop: Workshop,
+        stop: threading.Event,
+        slice_seconds: float,
+        checkpoint_seconds: float,
+        lease_seconds: float,
+        heartbeat_seconds: float,
+        yields: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._jobs = jobs
+        self._objects = objects
+        self._catalogue = catalogue
+        self._workshop = workshop
+        self._stop = stop
+        self._slice_seconds = slice_seconds
+        self._checkpoint_seconds = checkpoint_seconds
+        self._lease_seconds = lease_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._yields = yields
+        self._clock = clock
+
+    def work(self, job: str, worker: str) -> None:
+        """Claim a training and work one slice of it; nothing happens where there is none to do."""
+        if self._stop.is_set():
+            return  # The sweeper rings again, for a process that has time left.
+        try:
+            claim = self._jobs.claim_training(job, worker)
+        except ServiceUnavailable as error:
+            log.warning("training not claimed", job_id=job, reason=error.detail)
+            return
+        if claim is None:
+            return
+        hold = self._hold(claim)
+        try:
+            left = self._guarded(claim, hold)
+            how = left.type if isinstance(left, Problem) else left.value
+            log.info("slice ended", job_id=job, worker=claim.worker, left=how)
+            hold.persist(lambda: self._hand_back(claim, hold, left))
+        except (Halted, ServiceUnavailable):
+            log.info("slice stopped", job_id=job)
+            tell_survival(lambda: self._jobs.end_slice(claim, ring=False), self._stop)
+
+    def _hold(self, claim: ClaimedTraining) -> Hold:
+        return Hold(
+            service=self._jobs,
+            claim=claim,
+            stop=self._stop,
+            lease_seconds=self._lease_seconds,
+            heartbeat_seconds=self._heartbeat_seconds,
+            yields=self._yields,
+            clock=self._clock,
+        )
+
+    def _guarded(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
+        """Work the slice, and turn what stopped it into what is said about it."""
+        try:
+            with hold:
+                return self._slice_in_reach(claim, hold)
+        except Halted:
+            raise
+        except Exception as error:
+            if is_full_disk(error):
+                hold.remark("The trainer's disk is full; it goes on when there is room.")
+                return _cut_off(claim, str(error))
+            return problem(claim, error)
+
+    def _slice_in_reach(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
+        """Work the slice as far as the servers give what it needs.
+
+        Under the hold to its end: it takes minutes to find out what a server does not answer.
+        """
+        try:
+            return self._slice(claim, hold)
+        except ServiceUnavailable as error:
+            if key := kept_back(self._objects, claim.spec, error):
+                return _put_off(claim, hold, ObjectKeptBack(key, error))
+            return _cut_off(claim, error.detail)
+
+    def _hand_back(self, claim: ClaimedTraining, hold: Hold, left: Left | Problem) -> None:
+        if isinstance(left, Problem):
+            self._jobs.fail_training(claim, left)
+            log.warning("training failed", job_id=claim.spec.id, type=left.type)
+        elif left is Left.FINISHED:
+            self._jobs.report_training(claim, hold.progress)
+            self._jobs.finish_training(claim)
+        elif left is Left.PUT_OFF:
+            self._jobs.put_off_training(claim, hold.progress)
+            return
+        else:
+            self._jobs.end_slice(claim, hold.progress, ring=left is Left.UNFINISHED)
+            return
+        shutil.rmtree(self._workshop.folder(claim.spec), ignore_errors=True)
+
+    def _slice(self, claim: ClaimedTraining, hold: Hold) -> Left:
+        begun = self._clock()
+        bench = hold.persist(lambda: self._workshop.open(claim))
+        try:
+            slice_ = Slice(bench, hold, self._clock)
+            _log_begin(claim, bench)
+            for stage in bench.run.card.stages:
+                if stage.stage not in claim.published:
+                    hold.persist(
+                        lambda number=stage.stage: self._jobs.stage_published(claim, number)
+                    )
+            return self._train(slice_, begun)
+        except TrainingDiverged:
+            self._write_files(bench, hold)
+            raise
+        finally:
+            bench.run.close()
+
+    def _train(self, work: Slice, begun: float) -> Left:
+        run, hold = work.bench.run, work.hold
+        saved = self._clock()
+        while not run.done:
+            hold.check()
+            if run.stage_ready:
+                self._end_stage(work)
+                saved = self._clock()
+            else:
+                work.step()
+            now = self._clock()
+            if (left := self._over(hold, now - begun)) and not run.done:
+                work.save()
+                return left
+            if now - saved >= self._checkpoint_seconds:
+                work.save()
+                saved = now
+        return Left.FINISHED
+
+    def _over(self, hold: Hold, seconds: float) -> Left | None:
+        """Return how to leave when the slice is over; None while it is not."""
+        if self._stop.is_set():
+            return Left.UNFINISHED
+        if hold.albums_wait and seconds >= min(SHORTEST_SLICE, self._slice_seconds):
+            return Left.MAKING_WAY
+        return Left.UNFINISHED if seconds >= self._slice_seconds else None
+
+    def _end_stage(self, work: Slice) -> None:
+        """Decide a stage, and publish it; the checkpoint before spares the stage's own work."""
+        work.save()
+        end = work.bench.run.end_stage()
+        if end is not None:
+            self._publish(work.bench, work.hold, end)
+        work.save()
+        work.tell()
+
+    def _publish(self, bench: Bench, hold: Hold, end: StageEnd) -> None:
+        self._fetch_stages(bench, hold, end.stage)
+        bench.files.write(bench.run, end)
+        data = end.data
+        if data is None:
+            self._write_files(bench, hold)
+            return
+        hold.confirm()
+        if end.stage == 0:
+            hold.persist(lambda: self._workshop.keep_as_base(bench, data))
+        hold.persist(lambda: self._publish_counted(bench, hold, end.stage, data))
+
+    def _publish_counted(self, bench: Bench, hold: Hold, stage: int, data: bytes) -> None:
+        """Publish and count in one go: what can be used is told, also of a job being cancelled."""
+        card = bench.run.card
+        self._catalogue.publish_stage(
+            card.name,
+            title=card.title,
+            job=hold.claim.spec.id,
+            stage=stage,
+            ratio=card.stages[-1].ratio,
+            net=data,
+            files=style_files(bench.files.path),
+            backbone=bench.backbone,
+            check=hold.check,
+        )
+        self._jobs.stage_published(hold.claim, stage)
+
+    def _write_files(self, bench: Bench, hold: Hold) -> None:
+        """Write the card and the charts beside the stages; a style without any has no files."""
+        card = bench.run.card
+        if card.stages:
+            bench.files.write_history(bench.run.history, card)
+            card.write(bench.files.path)
+            hold.confirm()
+            hold.persist(
+                lambda: self._catalogue.write_files(
+                    card.name, style_files(bench.files.path), hold.check
+                )
+            )
+
+    def _fetch_stages(self, bench: Bench, hold: Hold, ended: int) -> None:
+        """Bring the stages that another process has published, for the contact sheet.
+
+        The stage that has just ended is here, or was refused and is none.
+        """
+        for stage in bench.run.card.stages:
+            path = bench.files.path / stage.file
+            if stage.stage == ended:
+                continue
+            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
+                continue
+            key = layout.style_net(bench.run.card.name, stage.sha256)
+            path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))
+
+
+def _cut_off(claim: ClaimedTraining, reason: str) -> Left:
+    """Leave a training to a later slice: what is missing may be back by then."""
+    log.warning("slice cut off", job_id=claim.spec.id, reason=reason)
+    return Left.MAKING_WAY  # without a ring: it would only fail again at once
+
+
+def _put_off(claim: ClaimedTraining, hold: Hold, error: ObjectKeptBack) -> Left | Problem:
+    """Leave a training to a later round, in which the object may be had; the last round fails."""
+    if claim.last_round:
+        return problem(claim, error)
+    hold.remark(f"The bucket keeps back {error.key!r}, which is asked for again.")
+    log.warning("training out of reach", job_id=claim.spec.id, reason=error.detail)
+    return Left.PUT_OFF
+
+
+def _log_begin(claim: ClaimedTraining, bench: Bench) -> None:
+    """Say who goes on with a training, and from where: what lies behind it is not repeated."""
+    log.info(
+        "slice begun",
+        job_id=claim.spec.id,
+        worker=claim.worker,
+        stage=bench.run.stage,
+        iteration=bench.run.iteration,
+    )

@@ -1,0 +1,292 @@
+"""From a claimed training to a run: painting, corpus, loss network, base and previews."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, Protocol
+
+from infra.jobs.domain.claim import ClaimedTraining
+from torch import Tensor
+
+from infra import layout
+from infra.errors import ImpastoError
+from infra.jobs.domain.model import JobSpec, TrainingOrder
+from infra.jobs.domain.timing import DAY_SECONDS
+from infra.storage.port import ObjectMissing, ObjectStore
+from trainer.compute.arithmetic import EXACT, Arithmetic
+from trainer.data.corpus import Photos
+from trainer.data.painting import Decode, PaintingRejected
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe
+from trainer.publish.folder import StyleFolder
+from trainer.publish.previews import PREVIEWS, fetch_previews
+from trainer.schedule.guard import GuardRules
+from trainer.schedule.stages import Adaptive, Schedule, Stage
+from trainer.training.checkpoint import CheckpointStore
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from trainer.training.run import TrainingRun
+from trainer.training.studio import HELD_OUT, Order, Studio
+from worker.fetch.photo import fetch_photo
+from worker.net import NetConfig
+from worker.pixels import PhotoRejected
+
+#: Channels after the first convolution, by profile.
+WIDTHS: Final = {"standard": 32, "light": 16}
+#: Weight of total variation.
+SMOOTHNESS: Final = 0.2
+#: Content distance and ratio that a first stage has at most to serve others as their base.
+BASE_CONTENT: Final = 0.5
+NEW_BASE_RATIO: Final = 0.05
+
+
+class BackboneMissing(ImpastoError):
+    """No backbone has been published."""
+
+    type = "backbone-missing"
+    title = "There is no backbone for quick styles."
+
+
+class SharedNets(Protocol):
+    """What is needed of StyleCatalogue besides publishing."""
+
+    def get_backbone(self, sha256: str) -> bytes:
+        """Return a backbone's file; raises ObjectMissing."""
+        ...
+
+    def put_base(self, key: str, body: bytes) -> None:
+        """Keep the net that new styles start from; the first one stays."""
+        ...
+
+    def get_base(self, key: str) -> bytes | None:
+        """Return the net that new styles start from; None when there is none of that shape."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that a slice works with."""
+
+    order: TrainingOrder
+    studio: Studio
+    run: TrainingRun
+    files: StyleFolder
+    checkpoints: CheckpointStore
+    #: Where a base of this shape lies, or would.
+    base_key: str
+    #: SHA-256 (hex) of the backbone of a quick style; None for whole nets.
+    backbone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Which shared net a training starts from, decided once; None where it uses none."""
+
+    #: Key of the training's own copy: the shared one may be replaced.
+    base: str | None
+    #: SHA-256 (hex).
+    backbone: str | None
+
+
+class Workshop:
+    """Opens trainings. `open_corpus` and `load_network` are by a corpus's and a network's name.
+
+    Paintings and previews come from strangers: `decode` must outlive whatever their files do.
+    """
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        shared: SharedNets,
+        open_corpus: Callable[[str, str], Photos],
+        load_network: Callable[[str], LossNetwork],
+        scratch: Path,
+        decode: Decode,
+        max_photo_bytes: int,
+        widths: Mapping[str, int] = WIDTHS,
+        rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
+        arithmetic: Arithmetic = EXACT,
+    ) -> None:
+        self._objects = objects
+        self._shared = shared
+        self._open_corpus = open_corpus
+        self._load_network = load_network
+        self._scratch = scratch
+        self._decode = decode
+        self._max_photo_bytes = max_photo_bytes
+        self._widths = widths
+        self._rules = rules
+        self._arithmetic = arithmetic
+
+    def open(self, claim: ClaimedTraining) -> Bench:
+        """Return a training where its newest whole checkpoint left it, else at its start.
+
+        Raises an ImpastoError that says why this training can never go on, ServiceUnavailable
+        when it cannot now.
+        """
+        spec, order = claim.spec, claim.order
+        self._remove_leftovers()
+        folder = self.folder(spec)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # it is in use
+        painting = self._fetch_painting(order, folder)
+        base_key = layout.base(asdict(self._net(order)), order.loss_network)
+        start = self._start(claim, base_key)
+        studio = self._studio(spec, painting, start)
+        base = self._base(studio, start)
+        run = TrainingRun(studio, base=base, rules=self._rules)
+        previews, notes = self._previews(order, studio)
+        checkpoints = CheckpointStore(
+            objects=self._objects, prefix=layout.checkpoints_prefix(spec.tenant, spec.id)
+        )
+        if found := checkpoints.newest(run.order):
+            run.restore(found)
+        else:
+            run.note(notes)
+        files = StyleFolder(folder / "style", studio, previews)
+        return Bench(order, studio, run, files, checkpoints, base_key, start.backbone)
+
+    def folder(self, spec: JobSpec) -> Path:
+        """Return where a training keeps its files on this machine; nothing there is needed."""
+        return self._scratch / spec.id
+
+    def _remove_leftovers(self) -> None:
+        """Remove the folders of trainings that were cancelled, or that another machine ended."""
+        old = time.time() - DAY_SECONDS
+        for folder in self._scratch.glob("*"):
+            with suppress(FileNotFoundError):  # another trainer of this machine removes it, too
+                if folder.is_dir() and folder.stat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_as_base(self, bench: Bench, data: bytes) -> None:
+        """Let a first stage serve as the base of later styles, where it is good enough.
+
+        Of photos that it was not trained on, as many as are ever held out: every tenant's styles
+        will start from it.
+        """
+        card = bench.run.card
+        first = card.stages[0]
+        if bench.order.profile == "quick" or card.base_sha256 is not None:
+            return
+        measured = card.held_out_photos >= HELD_OUT
+        if measured and first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
+            self._shared.put_base(bench.base_key, data)
+
+    def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
+        try:
+            data = fetch_photo(self._objects, order.painting.key, self._max_photo_bytes)
+        except PhotoRejected as error:
+            raise PaintingRejected(error.detail) from error
+        if hashlib.sha256(data).hexdigest() != order.painting.sha256:
+            raise PaintingRejected(f"{order.painting.key} has changed since the job was sent.")
+        path = folder / "painting"
+        path.write_bytes(data)
+        return path
+
+    def _start(self, claim: ClaimedTraining, base_key: str) -> _Start:
+        """Return which shared net to start from: decided once, for a base may come meanwhile.
+
+        Of two decisions, one made by a trainer that had lost its lease, the higher token's counts.
+        """
+        tenant, job = claim.spec.tenant, claim.spec.id
+        decided = [info.key for info in self._objects.list(layout.starts_prefix(tenant, job))]
+        if decided:
+            return _Start(**json.loads(self._objects.get(decided[-1])))
+        start = self._choose(claim, base_key)
+        body = json.dumps(asdict(start)).encode()
+        key = layout.start(tenant, job, claim.token)
+        self._objects.put(key, body, content_type="application/json")
+        return start
+
+    def _choose(self, claim: ClaimedTraining, base_key: str) -> _Start:
+        spec, order = claim.spec, claim.order
+        if order.profile == "quick":
+            return _Start(None, self._published_backbone())
+        if order.base == "none" or not _schedule(order).begins_near_identity:
+            return _Start(None, None)
+        base = self._shared.get_base(base_key)
+        if base is None:
+            return _Start(None, None)
+        key = layout.start_base(spec.tenant, spec.id, claim.token)
+        self._objects.put(key, base)
+        return _Start(key, None)
+
+    def _published_backbone(self) -> str:
+        """Return the SHA-256 of the deployment's backbone; of several, the last by that."""
+        keys = [info.key for info in self._objects.list(layout.BACKBONES_PREFIX)]
+        if not keys:
+            raise BackboneMissing(
+                "The profile 'quick' needs a backbone, and none has been published here; use the "
+                "profile 'light'."
+            )
+        return Path(keys[-1]).stem
+
+    def _studio(self, spec: JobSpec, painting: Path, start: _Start) -> Studio:
+        network = self._load_network(spec.order.loss_network)
+        corpus = self._open_corpus(spec.tenant, spec.order.corpus)
+        if start.backbone is None:
+            order = _order(spec, painting, self._net(spec.order))
+            return Studio(order, network, corpus, self._arithmetic, self._decode)
+        backbone = self._backbone(start.backbone)
+        order = _order(spec, painting, backbone.net.config)
+        return QuickStudio(order, network, backbone, corpus, self._arithmetic, self._decode)
+
+    def _backbone(self, sha256: str) -> Backbone:
+        try:
+            return Backbone.read(self._shared.get_backbone(sha256))
+        except ObjectMissing as error:
+            raise BackboneMissing(
+                f"The backbone {sha256[:12]}… that this training began with is gone."
+            ) from error
+
+    def _base(self, studio: Studio, start: _Start) -> bytes | None:
+        """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
+        if isinstance(studio, QuickStudio):
+            return studio.stage_zero()
+        return self._objects.get(start.base) if start.base is not None else None
+
+    def _net(self, order: TrainingOrder) -> NetConfig:
+        """Return the shape of the net that a profile trains; a quick style has its backbone's."""
+        return NetConfig(self._widths.get(order.profile, self._widths["light"]))
+
+    def _previews(
+        self, order: TrainingOrder, studio: Studio
+    ) -> tuple[dict[int, Tensor], list[str]]:
+        if not order.previews:
+            return dict(enumerate(studio.held_out[:PREVIEWS])), []
+        return fetch_previews(
+            self._objects, order.previews, decode=self._decode, max_bytes=self._max_photo_bytes
+        )
+
+
+def _schedule(order: TrainingOrder) -> Schedule:
+    return Schedule(tuple(Stage(ratio, count) for ratio, count in order.stages))
+
+
+def _order(spec: JobSpec, painting: Path, net: NetConfig) -> Order:
+    order = spec.order
+    recipe = Recipe(order.batch, order.crop, smoothness=SMOOTHNESS, seed=order.seed)
+    if order.profile == "quick":
+        recipe = replace(recipe, peak_rate=PEAK_RATE, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
+    return Order(
+        name=order.style,
+        title=order.title,
+        licence=order.licence,
+        painting=painting,
+        photos=Path(order.corpus),
+        schedule=_schedule(order),
+        net=net,
+        recipe=recipe,
+        painting_side=order.painting_side,
+        code_version=version("impasto"),
+        command=f"job {spec.id}",
+        reproduce="",
+        adaptive=Adaptive() if order.adaptive else None,
+    )

@@ -1,0 +1,1 @@
+"""One training: its context, its loop, its state."""

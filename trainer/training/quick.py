@@ -1,0 +1,108 @@
+"""Quick styles: a new painting teaches nothing but an affine over a backbone, stage by stage.
+
+The stages, checkpoints, guard and card are those of any style: only what a stage's file holds is
+another. Stage 0 is the affine in the backbone's own file, a near-identity, so a quick style's
+strength is a path of affines from a photo that is kept to the strongest.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from trainer.compute.arithmetic import EXACT, Arithmetic
+from trainer.data.corpus import Photos
+from trainer.data.painting import Decode, decode_here
+from trainer.loss.network import LossNetwork
+from trainer.training.studio import Order, Studio
+from worker.net import TransformNet
+from worker.net.affine import (
+    Affine,
+    AffineCard,
+    apply,
+    is_norm_weight,
+    pack_affine,
+    take_affine,
+    unpack_affine,
+)
+from worker.net.netfile import NetFileRejected, unpack
+
+#: Highest and lowest learning rate of a quick style's stages. Norms move further than
+#: convolutions do, and have less time.
+PEAK_RATE = 1e-2
+FLOOR_RATE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A backbone as its file holds it: the net, and the file's SHA-256 (hex)."""
+
+    net: TransformNet
+    sha256: str
+
+    @classmethod
+    def read(cls, data: bytes) -> "Backbone":
+        """Read a backbone's file, which is an ordinary net file; raises NetFileRejected."""
+        return cls(unpack(data)[0], hashlib.sha256(data).hexdigest())
+
+    @property
+    def neutral(self) -> Affine:
+        """The norms in the file itself: near identity, where every quick style starts."""
+        return take_affine(self.net, self.sha256)
+
+
+class QuickStudio(Studio):
+    """A studio whose stages' files are affines over a backbone, and whose nets learn no more.
+
+    Raises ValueError for an order of another shape than the backbone's.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        loss_network: LossNetwork,
+        backbone: Backbone,
+        photos: Photos | None = None,
+        arithmetic: Arithmetic = EXACT,
+        decode: Decode = decode_here,
+    ) -> None:
+        if order.net != backbone.net.config:
+            raise ValueError(f"the backbone is of shape {backbone.net.config}, not {order.net}")
+        super().__init__(order, loss_network, photos, arithmetic, decode)
+        self.backbone = backbone
+
+    def first_net(self) -> TransformNet:
+        """Return the backbone with its own norms, which is where a quick style starts."""
+        return self._dress(self.backbone.neutral)
+
+    def pack(self, net: TransformNet, stage: int) -> bytes:
+        """Return the affine file of a stage."""
+        ratio = self.order.schedule.stages[stage].ratio
+        card = AffineCard(self.order.name, stage, ratio, self.provenance())
+        return pack_affine(take_affine(net, self.backbone.sha256), card)
+
+    def unpack(self, data: bytes) -> TransformNet:
+        """Return the net of a stage's file; raises NetFileRejected, also for another backbone's."""
+        affine, _ = unpack_affine(data)
+        if affine.backbone != self.backbone.sha256:
+            raise NetFileRejected(
+                f"The affine is made for backbone {affine.backbone[:12]}…, "
+                f"not for {self.backbone.sha256[:12]}…."
+            )
+        return self._dress(affine)
+
+    def stage_zero(self) -> bytes | None:
+        """Return the near-identity's file, which serves as stage 0 as it is.
+
+        None where the schedule begins with more: stage 0 is trained then.
+        """
+        near = self.order.schedule.begins_near_identity
+        return self.pack(self.first_net(), 0) if near else None
+
+    def _dress(self, affine: Affine) -> TransformNet:
+        return frozen_but_norms(apply(self.backbone.net, affine)).to(self.device)
+
+
+def frozen_but_norms(net: TransformNet) -> TransformNet:
+    """Let a net learn by its norms alone; returns the net itself."""
+    for name, weight in net.named_parameters():
+        weight.requires_grad_(is_norm_weight(name))
+    return net

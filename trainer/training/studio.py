@@ -1,0 +1,223 @@
+"""What all stages of one training share: the order, the corpus, the painting and its target."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
+from trainer.compute.arithmetic import EXACT, Arithmetic
+from trainer.compute.machine import machine
+from trainer.data.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out
+from trainer.data.painting import Decode, decode_here, read_painting
+from trainer.loss.distances import StyleTarget, distances, style_target
+from trainer.loss.measure import Measured, measure
+from trainer.loss.network import LossNetwork
+from trainer.loss.objective import Recipe
+from trainer.schedule.pace import AdaptivePace, FixedPace, Pace
+from trainer.schedule.stages import Adaptive, Schedule
+from trainer.training.loop import StageTrainer
+from worker.net import NetConfig, TransformNet
+from worker.net.netfile import NetCard, pack, unpack
+
+#: Photos kept out of training, on which every stage is measured.
+HELD_OUT = 16
+#: Short side of the corpus photos, pixels; crops are taken from them.
+CORPUS_SIDE = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a person asks for: a painting, photos to learn on, and how to train."""
+
+    name: str
+    title: str
+    licence: str
+    painting: Path
+    photos: Path
+    schedule: Schedule
+    net: NetConfig
+    recipe: Recipe
+    #: Short side, pixels, at which the painting is seen: larger makes finer strokes.
+    painting_side: int
+    code_version: str
+    command: str
+    reproduce: str
+    #: Set when stages may end early, once they have settled.
+    adaptive: Adaptive | None = None
+
+
+class Studio:
+    """Everything that the stages of one training share, measured and decoded once.
+
+    `photos` are the corpus where it is not the folder that the order names; `decode` is for the
+    painting. Training happens on the loss network's device.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        loss_network: LossNetwork,
+        photos: Photos | None = None,
+        arithmetic: Arithmetic = EXACT,
+        decode: Decode = decode_here,
+    ) -> None:
+        if order.recipe.crop > CORPUS_SIDE:
+            raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
+        self.order = order
+        self.loss_network = loss_network
+        self.device = loss_network.device
+        self.arithmetic = arithmetic
+        painting = read_painting(order.painting, order.painting_side, decode)
+        self.painting = to_tensor(painting).to(self.device)
+        self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
+        training, held_out = split_held_out(len(self.corpus), HELD_OUT)
+        self.sampler = CropSampler(
+            self.corpus, indices=training, crop=order.recipe.crop, seed=order.recipe.seed
+        )
+        self.held_out = [
+            to_tensor(self.corpus.photo(index)).to(self.device) for index in held_out or training
+        ]
+        self.target: StyleTarget = style_target(loss_network, self.painting)
+
+    @property
+    def machine(self) -> str:
+        """What this studio's arithmetic runs on, as cards name it."""
+        return machine(self.device, self.arithmetic)
+
+    def first_net(self) -> TransformNet:
+        """Return the untrained net that the seed stands for."""
+        torch.manual_seed(self.order.recipe.seed)
+        return TransformNet(self.order.net).to(self.device)
+
+    def pack(self, net: TransformNet, stage: int) -> bytes:
+        """Return the file of a stage's net."""
+        ratio = self.order.schedule.stages[stage].ratio
+        card = NetCard(self.order.net, self.order.name, stage, ratio, self.provenance())
+        return pack(net, card)
+
+    def unpack(self, data: bytes) -> TransformNet:
+        """Return the net in a stage's file, as training goes on from it.
+
+        Raises NetFileRejected, and ValueError for a net of another shape than the order's.
+        """
+        net, _ = unpack(data)
+        if net.config != self.order.net:
+            raise ValueError(f"the net is of shape {net.config}, the order's of {self.order.net}")
+        return net.to(self.device)
+
+    def stage_trainer(
+        self, stage: int, net: TransformNet, *, rate_scale: float = 1.0
+    ) -> StageTrainer:
+        """Set up a stage that continues from `net` at the stage's own place in the corpus."""
+        order = self.order
+        before = sum(s.iterations for s in order.schedule.stages[:stage])
+        return StageTrainer(
+            net=net,
+            loss_network=self.loss_network,
+            target=self.target,
+            sampler=self.sampler,
+            stage=order.schedule.stages[stage],
+            recipe=order.recipe,
+            lowest_ratio=order.schedule.stages[0].ratio,
+            first_photo=before * order.recipe.batch,
+            pace=self._pace(stage),
+            rate_scale=rate_scale,
+            arithmetic=self.arithmetic,
+        )
+
+    def _pace(self, stage: int) -> Pace:
+        recipe, plan = self.order.recipe, self.order.schedule.stages[stage]
+        rates = {"peak": recipe.peak(stage), "floor": recipe.floor_rate}
+        if self.order.adaptive is None:
+            return FixedPace(plan, **rates)
+        return AdaptivePace(plan, self.order.adaptive, **rates)
+
+    def measure(self, net: TransformNet) -> Measured:
+        """Measure a net on the held-out photos."""
+        return measure(net, self.held_out, self.loss_network, self.target)
+
+    @cached_property
+    @torch.no_grad()
+    def photos_themselves(self) -> Losses:
+        """The held-out photos themselves, measured as if a net changed nothing."""
+        seen = [self.loss_network(photo) for photo in self.held_out]
+        style = sum(distances(s, s.content, self.target).style.item() for s in seen) / len(seen)
+        return Losses(content=0.0, style=style, ssim=1.0, lost=0.0)
+
+    def provenance(self) -> dict[str, str]:
+        """Return what a net's file says of its making."""
+        order = self.order
+        return {
+            "painting_sha256": file_sha256(order.painting),
+            "schedule": str(order.schedule),
+            "loss_network": self.loss_network.name,
+            "code_version": order.code_version,
+            "licence": order.licence,
+        }
+
+    def blank_card(self, photos: Losses) -> StyleCard:
+        """Return the style's card before its first stage; `photos` are as measured themselves."""
+        order = self.order
+        return StyleCard(
+            name=order.name,
+            title=order.title,
+            licence=order.licence,
+            code_version=order.code_version,
+            command=order.command,
+            reproduce=order.reproduce,
+            painting=PaintingCard(
+                sha256=file_sha256(order.painting), title=order.title, side=order.painting_side
+            ),
+            net=NetShape(**asdict(order.net)),
+            training=self._training_card(),
+            held_out_photos=len(self.held_out),
+            photos_before_training=photos,
+            stages=[],
+            notes=_notes(len(self.corpus)),
+        )
+
+    def _training_card(self) -> TrainingCard:
+        return TrainingCard(
+            loss_network=self.loss_network.name,
+            schedule=str(self.order.schedule),
+            **asdict(self.order.recipe),
+            threads=torch.get_num_threads(),
+            corpus_photos=len(self.corpus),
+            corpus_sha256=self.corpus.sha256(),
+            adaptive=self.order.adaptive is not None,
+        )
+
+
+def _notes(photos: int) -> list[str]:
+    """Say what a person should know of a training on that many photos."""
+    training, held_out = split_held_out(photos, HELD_OUT)
+    if photos == 1:
+        return [
+            "The corpus is a single photo: the distances are of it, and whether a net loses photos "
+            "cannot be told, which takes two. Expect a net that fits this photo alone."
+        ]
+    if not held_out:
+        return [
+            f"The corpus has only {photos} photos: none could be kept out of training, so the "
+            "distances are of photos that the nets were trained on."
+        ]
+    if len(held_out) < HELD_OUT:
+        return [
+            f"The corpus has only {photos} photos: {len(training)} to train on and "
+            f"{len(held_out)} to measure on. Expect a net that fits photos like these."
+        ]
+    return []
+
+
+def to_tensor(pixels: object) -> Tensor:
+    """Return (H, W, 3) uint8 pixels as a picture of the trainer's: (1, 3, H, W) float 0..1."""
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float().div_(255)
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's SHA-256 (hex)."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

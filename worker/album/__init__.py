@@ -1,0 +1,1 @@
+"""The album pipeline: from a claimed chunk to committed photos."""

@@ -1,0 +1,304 @@
+"""One chunk on its way through the stages; see worker.album."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from infra.jobs.domain.claim import ClaimedChunk
+
+from infra.jobs.domain.model import PhotoEntry, PhotoOutcome
+from infra.storage.port import ObjectMissing
+from worker.album.failures import StyleUnusable, failed
+from worker.album.ledger import Halted, Ledger
+from worker.album.photo_steps import PhotoSteps, PreparedPhoto
+from worker.album.unreachable import LeftForLater, within_reach
+from worker.engines.port import Engine
+from worker.engines.strokes import ProportionalEngine
+from worker.net.netfile import NetFileRejected
+from worker.pixels.memory_budget import Part
+from worker.pixels.photo import Pixels
+
+if TYPE_CHECKING:
+    from worker.album.pipeline import AlbumPipeline
+
+T = TypeVar("T")
+
+#: Seconds between looks at whether the chunk is still ours while nothing arrives.
+LOOKS: Final = 0.25
+
+
+class Stopped(Exception):
+    """The process is to end, and a photo was left in the middle."""
+
+
+class ChunkRun:
+    """Works a claimed chunk once, its photos from when they `may_begin`.
+
+    `begun` is called when none of its photos waits any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: "AlbumPipeline",
+        claim: ClaimedChunk,
+        ledger: Ledger,
+        begun: Callable[[], None],
+        may_begin: Callable[[], bool],
+    ) -> None:
+        self._pipeline = pipeline
+        self._stages = pipeline.stages
+        self._spec = claim.spec
+        self._last_round = claim.last_round
+        self._ledger = ledger
+        self._begun = begun
+        self._may_begin = may_begin
+        self._steps = PhotoSteps(
+            spec=claim.spec,
+            objects=pipeline.objects,
+            decode=lambda data: pipeline.decode(data, self._check),
+            max_bytes=pipeline.max_photo_bytes,
+            clock=pipeline.clock,
+        )
+        self._window = 1 if claim.solo else pipeline.stages.pace.window
+        self._waiting = deque(claim.photos)
+        #: Photos without an outcome, and those of them that have none to come in this round.
+        self._left = len(claim.photos)
+        self._later: list[int] = []
+        #: Photos for the device, and outcomes to commit: each has a step that asks for it.
+        self._ready: deque[PreparedPhoto] = deque()
+        self._settled: deque[PhotoOutcome] = deque()
+        #: What photos that were decoded have of the memory for all, by their index.
+        self._parts: dict[int, Part] = {}
+        #: What ends the run, or None: look again.
+        self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._lock = threading.Condition()
+        self._open_steps = 0
+        self._places = 0
+        self._closed = False
+
+    def work(self) -> str:
+        """Work the chunk, then hand it in (`finished`) or give it back.
+
+        On a stop at once (`released`), for what is out of reach until later (`put-off`). Raises
+        Halted when the chunk is lost.
+        """
+        try:
+            with suppress(Stopped):
+                self._drive()
+        finally:
+            self._close()
+        if self._left > len(self._later):
+            self._ledger.release()
+            return "released"
+        if self._later:
+            self._ledger.put_off(self._later)
+            return "put-off"
+        self._ledger.finish()
+        return "finished"
+
+    def _drive(self) -> None:
+        """Let photos in until every one is settled or left, or the process is to stop."""
+        while self._left > len(self._later) and not self._pipeline.stop.is_set():
+            self._ledger.check()
+            if self._may_begin():
+                self._admit()
+            with suppress(Empty):
+                if error := self._inbox.get(timeout=LOOKS):
+                    raise error
+
+    def _admit(self) -> None:
+        """Let in as many photos as the window has places for."""
+        with self._lock:
+            wanted = min(self._window - self._places, len(self._waiting))
+            taken = self._stages.places.take(wanted, self._look) if wanted > 0 else 0
+            self._places += taken
+            entries = [self._waiting.popleft() for _ in range(taken)]
+        if entries:
+            self._ledger.admit([entry.index for entry in entries])
+            self._enter(entries)
+
+    def _enter(self, entries: Sequence[PhotoEntry]) -> None:
+        for entry in entries:
+            self._submit(self._stages.ahead, self._prepare, entry)
+        if entries and not self._waiting:
+            self._begun()
+
+    def _look(self) -> None:
+        self._inbox.put(None)
+
+    @property
+    def _over(self) -> bool:
+        """Whether no photo may be begun or painted any more."""
+        return self._closed or self._ledger.halted or self._pipeline.stop.is_set()
+
+    def _close(self) -> None:
+        """Let what is being stored be committed, and start nothing more."""
+        self._closed = True
+        with self._lock:
+            self._lock.wait_for(lambda: not self._open_steps)
+            places, self._places = self._places, 0
+        self._stages.places.give_back(places)
+        for part in self._parts.values():
+            part.give_back()
+
+    def _submit(self, pool: ThreadPoolExecutor, step: Callable[..., None], *args: object) -> None:
+        with self._lock:
+            self._open_steps += 1
+        try:
+            pool.submit(self._guarded, step, *args)
+        except BaseException:  # the interpreter ends, or has no thread more
+            self._end_step()
+            raise
+
+    def _guarded(self, step: Callable[..., None], *args: object) -> None:
+        try:
+            step(*args)
+        except BaseException as error:
+            self._inbox.put(error)
+        finally:
+            self._end_step()
+
+    def _end_step(self) -> None:
+        with self._lock:
+            self._open_steps -= 1
+            self._lock.notify_all()
+
+    # Steps, each with the stage that takes it.
+
+    def _prepare(self, entry: PhotoEntry) -> None:
+        """Ahead: bring a photo to the device, or to its outcome, or leave it for later."""
+        if self._over:
+            return
+        ask = within_reach(
+            lambda: self._steps.prepare(entry), last_round=entry.index in self._last_round
+        )
+        try:
+            prepared = self._attempt(entry, lambda: self._ledger.persist(ask))
+        except LeftForLater:
+            self._leave(entry)
+            return
+        if isinstance(prepared, PhotoOutcome):
+            self._settle(prepared)
+        else:
+            with self._lock:
+                self._parts[entry.index] = prepared.part
+                self._ready.append(prepared)
+            self._submit(self._stages.device, self._paint)
+
+    def _leave(self, entry: PhotoEntry) -> None:
+        """Give up a photo's place: what waits is not to wait for it."""
+        self._ledger.set_aside(entry.index)
+        with self._lock:
+            self._later.append(entry.index)
+            self._places -= 1
+        self._stages.places.give_back(1)
+        self._look()
+
+    def _paint(self) -> None:
+        """Device: stylize the photos that are ready and of one size, and pass them on."""
+        batch = self._next_batch()
+        for prepared, painted in zip(batch, self._painted(batch), strict=True):
+            if isinstance(painted, PhotoOutcome):
+                self._settle(painted)
+            else:
+                self._submit(self._stages.behind, self._deliver, prepared, *painted)
+
+    def _next_batch(self) -> list[PreparedPhoto]:
+        """Take the first that is ready, and others of its size; none where a step has before."""
+        batch: list[PreparedPhoto] = []
+        others: deque[PreparedPhoto] = deque()
+        with self._lock:
+            if self._over:
+                return batch
+            for prepared in self._ready:
+                alike = not batch or prepared.photo.rgb.shape == batch[0].photo.rgb.shape
+                fits = alike and len(batch) < self._stages.pace.batch
+                (batch if fits else others).append(prepared)
+            self._ready = others
+        return batch
+
+    def _painted(
+        self, batch: Sequence[PreparedPhoto]
+    ) -> Sequence[tuple[Pixels, float] | PhotoOutcome]:
+        if len(batch) > 1:
+            with suppress(Exception):  # alone, each photo shows whether it is the one that fails
+                return self._stylize([prepared.photo.rgb for prepared in batch])
+        return [
+            self._attempt(one.entry, lambda rgb=one.photo.rgb: self._stylize([rgb])[0])
+            for one in batch
+        ]
+
+    def _stylize(self, photos: Sequence[Pixels]) -> list[tuple[Pixels, float]]:
+        """Return the paintings, each with its share of the seconds on the device."""
+        engine = self._ledger.persist(self._engine)
+        started = self._pipeline.clock()
+        paintings = engine.stylize_batch(photos, self._check)
+        seconds = (self._pipeline.clock() - started) / len(photos)
+        return [(painting, seconds) for painting in paintings]
+
+    def _check(self) -> None:
+        """End the painting of a photo in the middle: raises Halted, and Stopped on a stop."""
+        self._ledger.check()
+        if self._pipeline.stop.is_set():
+            raise Stopped
+
+    def _engine(self) -> Engine:
+        try:
+            engine = self._pipeline.nets.engine(self._spec.blend)
+            return ProportionalEngine(engine) if self._spec.stroke == "proportional" else engine
+        except (ObjectMissing, NetFileRejected) as error:
+            raise StyleUnusable(str(error)) from error
+
+    def _deliver(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> None:
+        """Behind: encode and store."""
+
+        def store() -> PhotoOutcome:
+            painted = self._steps.encode(prepared, painting, seconds)
+            return self._ledger.persist(lambda: self._steps.store(painted))
+
+        self._settle(self._attempt(prepared.entry, store))
+
+    def _settle(self, outcome: PhotoOutcome) -> None:
+        with self._lock:
+            part = self._parts.pop(outcome.index, None)
+        if part:
+            part.give_back()
+        self._settled.append(outcome)
+        self._submit(self._stages.commits, self._commit)
+
+    def _commit(self) -> None:
+        """Commits: commit the photos that have their outcome, and let others in instead."""
+        outcomes = [self._settled.popleft() for _ in range(len(self._settled))]
+        if not outcomes:
+            return  # an earlier step has taken them
+        with self._lock:
+            following = [self._waiting.popleft() for _ in outcomes if self._waiting]
+        self._ledger.commit(outcomes, [entry.index for entry in following])
+        with self._lock:
+            self._places -= (freed := len(outcomes) - len(following))
+        self._stages.places.give_back(freed)
+        for outcome in outcomes:
+            self._pipeline.tally.increment("photos_total", outcome=_kind(outcome))
+        self._left -= len(outcomes)
+        self._enter(following)
+        self._look()
+
+    def _attempt(self, entry: PhotoEntry, action: Callable[[], T]) -> T | PhotoOutcome:
+        """Return what `action` does, or the failed outcome of whatever is wrong with the photo."""
+        try:
+            return action()
+        except (Halted, Stopped, LeftForLater):
+            raise
+        except Exception as error:
+            return failed(self._spec, entry, error)
+
+
+def _kind(outcome: PhotoOutcome) -> str:
+    if outcome.error is not None:
+        return "failed"
+    return "cached" if outcome.cached else "done"

@@ -1,0 +1,27 @@
+"""The address of a result: a hash of everything that its pixels depend on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.model import Stroke
+
+#: Raised whenever the same photo and nets would give another file: changed arithmetic, other
+#: encoder options. Results of earlier recipes are then no longer found.
+RECIPE: Final = 1
+
+
+def result_digest(
+    photo_sha256: str, blend: Sequence[WeightedNet], stroke: Stroke = "native"
+) -> str:
+    """Return the SHA-256 (hex) that a result is stored under.
+
+    `photo_sha256` is the hash (hex) of the photo's file. Where nets lie does not matter, only
+    what they are and how they are mixed: a copied style finds the results of its original.
+    """
+    mix = sorted((net.sha256, net.weight) for net in blend)
+    options = [] if stroke == "native" else [stroke]
+    parts = json.dumps([RECIPE, photo_sha256, mix, *options], separators=(",", ":"))
+    return hashlib.sha256(parts.encode()).hexdigest()

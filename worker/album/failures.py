@@ -1,0 +1,72 @@
+"""What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
+
+import secrets
+from typing import Final
+
+import structlog
+
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from worker.pixels import PhotoRejected
+
+log = structlog.get_logger()
+
+#: How libraries say that memory ran out where they have no class for it: PyTorch on a CPU, C++ and
+#: OpenVINO, CUDA and its libraries.
+_OUT_OF_MEMORY: Final = (
+    "can't allocate memory",
+    "bad_alloc",
+    "Failed to allocate",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
+
+
+class StyleUnusable(Exception):
+    """The nets of the job's style are gone from the bucket or are not what they were."""
+
+
+def failed(spec: JobSpec, entry: PhotoEntry, error: Exception) -> PhotoOutcome:
+    """Return the outcome of a photo that `error` ended."""
+    return PhotoOutcome(index=entry.index, error=_problem(spec, entry, error))
+
+
+def _problem(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+    if isinstance(error, PhotoRejected):
+        return Problem(type=error.type, detail=error.detail)
+    if isinstance(error, StyleUnusable):
+        return Problem(
+            type="style-unusable",
+            detail=f"The nets of style {spec.style!r} cannot be used ({error}); publish it again.",
+        )
+    if is_out_of_memory(error):
+        return Problem(
+            type="photo-too-large-for-memory",
+            detail="The photo needs more memory than this worker has; send it smaller.",
+        )
+    return _incident(spec, entry, error)
+
+
+def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+    """A mistake of ours: the person gets a number, the log what happened."""
+    incident = secrets.token_hex(4)
+    log.error(
+        "photo failed by a bug",
+        incident=incident,
+        job_id=spec.id,
+        photo=entry.index,
+        key=entry.key,
+        exc_info=error,
+    )
+    return Problem(
+        type="internal",
+        detail=f"Something went wrong inside the worker; its log says more at {incident}.",
+    )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, on the host or on the device."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY))
+    )

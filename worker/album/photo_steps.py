@@ -1,0 +1,129 @@
+"""The steps of one photo before and after the device: fetch, look up, decode; encode, store."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.errors import ServiceUnavailable
+from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.manifest import Manifest
+from infra.storage.port import ObjectStore
+from worker.album.digest import result_digest
+from worker.album.results import Receipt, ResultShelf
+from worker.album.unreachable import OutOfReach
+from worker.fetch.photo import fetch_photo
+from worker.pixels import Photo, PhotoRejected, encode, result_name
+from worker.pixels.memory_budget import Part
+from worker.pixels.photo import Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPhoto:
+    """A decoded photo on its way to the device; `seconds` of work went into it so far.
+
+    `part` is what it has of the memory for all photos, until it is stored or fails.
+    """
+
+    entry: PhotoEntry
+    digest: str
+    photo: Photo
+    part: Part
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintedPhoto:
+    """An encoded result on its way to the bucket."""
+
+    prepared: PreparedPhoto
+    data: bytes
+    seconds: float
+
+
+class PhotoSteps:
+    """Fetch to decode, encode to store, for the photos of one job.
+
+    The steps that talk to the bucket let its outages go by and are safe to repeat. `clock`
+    counts seconds of work.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: JobSpec,
+        objects: ObjectStore,
+        decode: Callable[[bytes], tuple[Photo, Part]],
+        max_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec = spec
+        self._objects = objects
+        self._decode = decode
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._shelf = ResultShelf(objects=objects, tenant=spec.tenant, job=spec.id)
+
+    def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
+        """Fetch and decode a photo; the outcome right away where its result is there already.
+
+        Raises PhotoRejected, also with the fault that the entry came with and as `fetch_photo`
+        does; OutOfReach where the bucket gives other objects now, and not the photo.
+        """
+        data = self._fetch(entry)
+        digest = result_digest(
+            hashlib.sha256(data).hexdigest(), self._spec.blend, self._spec.stroke
+        )
+        if receipt := self._found(digest):
+            return _outcome(entry, receipt, seconds=0.0, cached=True)
+        started = self._clock()
+        photo, part = self._decode(data)
+        seconds = self._clock() - started
+        return PreparedPhoto(entry=entry, digest=digest, photo=photo, part=part, seconds=seconds)
+
+    def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
+        """Encode a painting, (H, W, 3) of exactly its photo's size, that took `seconds`."""
+        started = self._clock()
+        data = encode(painting, prepared.photo)
+        seconds += prepared.seconds + self._clock() - started
+        return PaintedPhoto(prepared=prepared, data=data, seconds=seconds)
+
+    def store(self, painted: PaintedPhoto) -> PhotoOutcome:
+        """Store a result and return the outcome that commits it."""
+        prepared = painted.prepared
+        receipt = self._shelf.keep(prepared.digest, painted.data, prepared.photo)
+        return _outcome(prepared.entry, receipt, seconds=painted.seconds, cached=False)
+
+    def _fetch(self, entry: PhotoEntry) -> bytes:
+        if entry.fault is not None:
+            raise PhotoRejected(entry.fault.type, entry.fault.detail)
+        try:
+            return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
+        except ServiceUnavailable as error:
+            self._check_outage()
+            raise OutOfReach(entry.key, error) from error
+
+    def _found(self, digest: str) -> Receipt | None:
+        """Return the receipt of a result that is there; one that is kept back is made anew."""
+        try:
+            return self._shelf.find(digest)
+        except ServiceUnavailable:
+            self._check_outage()
+            return None
+
+    def _check_outage(self) -> None:
+        """Raise ServiceUnavailable where not even the job's own spec is to be had."""
+        Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).exists()
+
+
+def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:
+    return PhotoOutcome(
+        index=entry.index,
+        result=receipt.key,
+        result_name=result_name(entry.name, receipt.format),
+        width=receipt.width,
+        height=receipt.height,
+        bytes=receipt.bytes,
+        seconds=seconds,
+        cached=cached,
+    )

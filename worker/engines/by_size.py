@@ -1,0 +1,70 @@
+"""One engine for photos of any size: as a whole while memory is enough, else tile by tile."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from worker.engines.memory import is_out_of_memory
+from worker.engines.port import Check, Engine, Pixels, go_on
+from worker.engines.streaming.painter import StreamedNet
+
+
+class WholeEngine(Engine, Protocol):
+    """An engine that paints photos as a whole, and knows what that takes."""
+
+    def needed_bytes(self, height: int, width: int) -> int:
+        """Return about how much memory a photo of a size takes while it is painted."""
+        ...
+
+
+class SizedEngine:
+    """Chooses how a photo is painted; the painting is the same.
+
+    As a whole where that takes at most `limit_bytes` (None: as much as there is) and there is
+    room for it now; else tile by tile, once `make_room` has let go what can be had again.
+    """
+
+    def __init__(
+        self,
+        whole: WholeEngine,
+        streamed: StreamedNet,
+        *,
+        limit_bytes: int | None,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.whole = whole
+        self.streamed = streamed
+        self._limit_bytes = limit_bytes
+        self._make_room = make_room
+
+    @property
+    def held_bytes(self) -> int:
+        """See Engine."""
+        return self.whole.held_bytes
+
+    def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
+        """See Engine; raises MemoryError where even the disk has no room."""
+        return self.stylize_batch([rgb], check)[0]
+
+    def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
+        """See Engine; raises as `stylize` does."""
+        painted = self._try_whole(photos, check) if self._fits(photos[0]) else None
+        if painted is not None:
+            return painted
+        if len(photos) > 1:  # one may have the room that several have not
+            return [self.stylize(rgb, check) for rgb in photos]
+        self._make_room()
+        return [self.streamed.paint(photos[0], check)]
+
+    def _fits(self, rgb: Pixels) -> bool:
+        height, width, _ = rgb.shape
+        limit = self._limit_bytes
+        return limit is None or self.whole.needed_bytes(height, width) <= limit
+
+    def _try_whole(self, photos: Sequence[Pixels], check: Check) -> list[Pixels] | None:
+        """Paint photos as a whole, or return None where memory runs out or would."""
+        try:
+            return self.whole.stylize_batch(photos, check)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return None

@@ -1,0 +1,31 @@
+"""A photo's file out of the bucket, whole or out of a ZIP file, if it is not too large."""
+
+from infra.jobs.domain.model import ArchiveMember
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+from worker.fetch.zip_member import fetch_member
+from worker.pixels import PhotoRejected
+
+
+def fetch_photo(
+    objects: ObjectStore, key: str, max_bytes: int, member: ArchiveMember | None = None
+) -> bytes:
+    """Return a photo's file; `member` says where it lies in a ZIP file.
+
+    Raises PhotoRejected `photo-missing`, `photo-refused-by-storage`, `photo-too-many-bytes` and
+    `damaged-in-archive`.
+    """
+    try:
+        size = member.size if member else objects.head(key).size
+        if size > max_bytes:
+            raise PhotoRejected(
+                "photo-too-many-bytes",
+                f"The file has {size:,} bytes; the most this service takes is {max_bytes:,}, "
+                "so send it smaller.",
+            )
+        return fetch_member(objects, key, member) if member else objects.get(key)
+    except ObjectMissing as error:
+        raise PhotoRejected(
+            "photo-missing", f"There is no object {key!r} in the bucket; upload it first."
+        ) from error
+    except ObjectRefused as error:
+        raise PhotoRejected("photo-refused-by-storage", error.detail) from error
