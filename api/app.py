@@ -11,16 +11,25 @@ from api import metrics, problems
 from api.health import HealthCheck
 from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
-from api.views import corpora, health, index, jobs, metrics, results, style_files, styles
+from api.views import (
+    corpora,
+    health,
+    index,
+    jobs,
+    results,
+    style_files,
+    styles,
+)
+from api.views import metrics as metrics_views
 from api.views.openapi import INFO, SECURITY_SCHEMES, body_schemas
 
 VIEWS = (
-    job_views,
-    result_views,
-    style_views,
-    style_file_views,
-    corpus_views,
-    health_views,
+    jobs,
+    results,
+    styles,
+    style_files,
+    corpora,
+    health,
     metrics_views,
 )
 #: Bytes of a JSON body: room for 100,000 keys of some 600 bytes.
@@ -43,13 +52,13 @@ def create_app(services: Services) -> OpenAPI:
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_JSON_BYTES
     app.extensions[EXTENSION] = services
-    app.extensions[health_views.HEALTH_CHECK] = HealthCheck(services.probes)
+    app.extensions[health.HEALTH_CHECK] = HealthCheck(services.probes)
     app.extensions[metrics_views.REGISTRY] = metrics.install(app, services)
     for module in VIEWS:
         app.register_api(module.views.blueprint)
     schemas = {name: Schema(**schema) for name, schema in body_schemas().items()}
     cast("dict[str, Schema]", cast("Any", app).components_schemas).update(schemas)
-    app.register_blueprint(index_views.blueprint)
+    app.register_blueprint(index.blueprint)
     problems.install(app)
     _install_headers(app)
     return app

@@ -61,7 +61,7 @@ def check_machine(**_: object) -> None:
     """End this process where no child of it could train."""
     log_as_json()  # Celery asks for it later
     if settings.device == "cuda" or settings.trainer_fast:  # not every machine can
-        end_unless_fit("trainer.trial")
+        end_unless_fit("trainer.compute.trial")
 
 
 def begin_child(**_: object) -> None:

@@ -1,9 +1,11 @@
 """What the command line answers, as tables."""
 
+import codecs
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,13 @@ UNITS: dict[JobKind, str] = {"stylize": "photos", "train": "stages"}
 MAX_ROWS = 200
 #: Columns of a table where no terminal says how many there are.
 PIPE_COLUMNS = 160
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
+    """Answer a script."""
+    # The stream's own escapes for what its encoding lacks would be no JSON.
+    ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
 
 
 def show_results(photos: Sequence[Painted]) -> None:

@@ -1,16 +1,14 @@
 """A job followed to its end on the command line, and how it went told by words and exit codes."""
 
-import codecs
-import json
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from api.cli.album import Painted, follow, succeeded
 from api.cli.service import FAILED, INTERRUPTED, UsageError
-from api.cli.tables import show_results, show_stages
+from api.cli.tables import print_json, show_results, show_stages
 from api.cli.training import fetch_pictures, follow_training, published_stages, try_it
 from api.client import Client
 from api.schemas.jobs import Job
@@ -49,13 +47,6 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
         _answer_training(client, job, stages, files)
     if job.state is not JobState.SUCCEEDED:
         raise SystemExit(FAILED)
-
-
-def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
-    """Answer a script."""
-    # The stream's own escapes for what its encoding lacks would be no JSON.
-    ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
 
 
 @contextmanager

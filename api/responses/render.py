@@ -6,7 +6,7 @@ from flask import Response
 from pydantic import BaseModel
 
 from api.responses.addresses import STYLE_FILES, style_address
-from api.schemas import jobs
+from api.schemas import jobs as schemas
 from api.schemas.base import timestamp
 from api.schemas.training import PublishedStage, Training
 from infra.catalogue.style import StyleShare

@@ -11,7 +11,7 @@ import structlog
 from kombu.transport import redis  # pyright: ignore[reportMissingTypeStubs]
 
 #: What an app is told to use it by.
-TRANSPORT: Final = "infra.broker:Transport"
+TRANSPORT: Final = "infra.broker.transport:Transport"
 
 log = structlog.get_logger()
 

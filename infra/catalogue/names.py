@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from infra import layout
 from infra.errors import StyleTaken
-from infra.jobs.manifest import Manifest
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Seconds between two looks of the oldest, and how often it looks at most.
@@ -82,8 +81,7 @@ class StyleNames:
 
     def _steps_back(self, rival: Owner, job: str) -> bool:
         """Whether a rival is to give way: one whose job exists is through, and had seen nobody."""
-        manifest = Manifest(store=self._objects, tenant=rival.tenant, job=rival.job)
-        return job < rival.job and not manifest.exists()
+        return job < rival.job and not self._exists(layout.job_spec(rival.tenant, rival.job))
 
     def _clear(self, name: str, job: str) -> None:
         """Remove the others' reservations, once it is known that none of them counts."""
@@ -105,7 +103,7 @@ class StyleNames:
         The end alone says nothing: a flush may have brought the job back to life before it was
         written. The name of a style that was published is found by its index.
         """
-        return Manifest(store=self._objects, tenant=owner.tenant, job=owner.job).is_open()
+        return self._exists(layout.open_marker(owner.tenant, owner.job))
 
     def _exists(self, key: str) -> bool:
         try:

@@ -7,11 +7,30 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.catalogue.style import WeightedNet
 from infra.errors import StylesNotBlendable
 
 #: What a style may be called: safe in a URL, an object key and a file name.
 STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class WeightedNet(BaseModel):
+    """One net of a blend: its object key, the SHA-256 of its file (hex) and its weight 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    sha256: str
+    weight: float = Field(ge=0, le=1)
+
+
+class StyleShare(BaseModel):
+    """A style that another one is mixed with, and its part of the mixture: 0 none, 1 all."""
+
+    model_config = ConfigDict(frozen=True)
+
+    style: str
+    share: float = Field(ge=0, le=1)
+
 
 #: The nets that an album is painted with; their weights sum to 1.
 Blend = tuple[WeightedNet, ...]

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
+from pydantic import ValidationError
+
+from infra.errors import JobUnreadable
 from infra.jobs.domain.model import JobKind, JobRecord
 
 T = TypeVar("T")
@@ -94,3 +97,11 @@ class Doorbell(Protocol):
     def backlog(self, queue: JobKind = "stylize") -> int:
         """Return how many messages wait for who works that kind of job."""
         ...
+
+
+def parse_record(key: str, document: str) -> JobRecord:
+    """Read the JSON of a live job that lies under a key; raises JobUnreadable, which names it."""
+    try:
+        return JobRecord.model_validate_json(document)
+    except ValidationError as error:
+        raise JobUnreadable(key, live=True) from error

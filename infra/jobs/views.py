@@ -8,9 +8,7 @@ from infra.jobs.domain import timing, training_rules
 from infra.jobs.domain.model import (
     JobKind,
     JobRecord,
-    JobSpec,
     JobState,
-    PhotoEntry,
     PhotoOutcome,
     Problem,
     Stroke,
@@ -106,52 +104,3 @@ class ItemView:
     name: str
     state: ItemState
     outcome: PhotoOutcome | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedChunk:
-    """A worker's hold on one chunk: what it must work, and under which token."""
-
-    spec: JobSpec
-    number: int
-    token: int
-    worker: str
-    #: The photos that have no outcome yet, in the order of the album.
-    photos: tuple[PhotoEntry, ...]
-    #: Work photo by photo, and report each as in flight before touching it: one kills workers.
-    solo: bool
-    #: The photos that fail if the bucket does not give them once more, although it gives others.
-    last_round: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedTraining:
-    """A trainer's hold on a training for one slice: what was asked for, and under which token."""
-
-    spec: JobSpec
-    token: int
-    worker: str
-    #: How far it was known to be when it was claimed; the newest checkpoint may lie before it.
-    progress: TrainingProgress | None
-    #: The stages that are published and counted.
-    published: tuple[int, ...]
-    #: Whether it fails if the bucket keeps an object back once more, although it gives others.
-    last_round: bool = False
-
-    @property
-    def order(self) -> TrainingOrder:
-        """What is to be learnt."""
-        return self.spec.order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepReport:
-    """What one sweep did; every number is a count."""
-
-    jobs: int
-    rung: int
-    sealed: int
-    rebuilt: int
-    discarded: int
-    #: Jobs whose time was over.
-    removed: int = 0

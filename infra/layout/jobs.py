@@ -1,58 +1,30 @@
-"""Where everything lies in the bucket: pure functions from names to keys, and back.
+"""Where jobs lie in the bucket: pure functions from names to keys, and back."""
 
-One bucket, one prefix a tenant. Every name that becomes a part of a key is checked here, so that
-no id or file name from outside can reach beyond its own prefix.
-"""
-
-import hashlib
-import json
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from infra.layout.ids import is_job_id, is_stamp, job_time, mirrored, stamp
+from infra.layout.parts import is_part, part, tenant_prefix
 
 #: Photos in one part of a manifest.
 PART_PHOTOS: Final = 1000
 
 OPEN_PREFIX: Final = "open/"
 ENDED_PREFIX: Final = "ended/"
-TENANTS_PREFIX: Final = "tenants/"
-STYLES_PREFIX: Final = "styles/"
-BACKBONES_PREFIX: Final = "backbones/"
-BASES_PREFIX: Final = "bases/"
 
 #: The hash is a SHA-256, below its own first two digits.
 _RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
 _RESULT: Final = re.compile(r"tenants/[^/]+/jobs/[^/]+/results/[0-9a-f]{2}/([0-9a-f]{64})\.[a-z]+")
-#: Numbers without leading zeros, so that each preview has one key.
-_PREVIEW: Final = re.compile(r"styles/[^/]+/previews/stage-(0|[1-9][0-9]*)/(0|[1-9][0-9]*)\.jpg")
-
-
-def _is_part(name: str) -> bool:
-    forbidden = any(char == "/" or ord(char) < ord(" ") for char in name)
-    return name not in ("", ".", "..") and not forbidden
-
-
-def _part(name: str) -> str:
-    if not _is_part(name):
-        raise ValueError(f"not one part of a key: {name!r}")
-    return name
 
 
 def _owner(tenant: str, job: str) -> tuple[str, str] | None:
     """Return both, where they can be a tenant and its job: anybody may write into the bucket."""
-    return (tenant, job) if _is_part(tenant) and is_job_id(job) else None
-
-
-def tenant_prefix(tenant: str) -> str:
-    """Everything a tenant owns."""
-    return f"{TENANTS_PREFIX}{_part(tenant)}/"
+    return (tenant, job) if is_part(tenant) and is_job_id(job) else None
 
 
 def open_marker(tenant: str, job: str) -> str:
     """Empty object: the job is not sealed yet, or its submission was cut off."""
-    return f"{OPEN_PREFIX}{_part(tenant)}/{_part(job)}"
+    return f"{OPEN_PREFIX}{part(tenant)}/{part(job)}"
 
 
 def parse_open_marker(key: str) -> tuple[str, str] | None:
@@ -69,7 +41,7 @@ def ended_marker(tenant: str, job: str, finished: float) -> str:
 
     `finished` is in seconds since the epoch.
     """
-    return f"{ENDED_PREFIX}{stamp(finished)}/{_part(tenant)}/{_part(job)}"
+    return f"{ENDED_PREFIX}{stamp(finished)}/{part(tenant)}/{part(job)}"
 
 
 def parse_ended_marker(key: str) -> tuple[float, str, str] | None:
@@ -92,7 +64,7 @@ def newest_entry(tenant: str, job: str) -> str:
 
     S3 lists in ascending order only, so the id is mirrored digit by digit.
     """
-    return newest_prefix(tenant) + mirrored(_part(job))
+    return newest_prefix(tenant) + mirrored(part(job))
 
 
 def parse_newest_entry(key: str) -> tuple[str, str] | None:
@@ -106,7 +78,7 @@ def parse_newest_entry(key: str) -> tuple[str, str] | None:
 
 def job_prefix(tenant: str, job: str) -> str:
     """Everything of one job."""
-    return f"{tenant_prefix(tenant)}jobs/{_part(job)}/"
+    return f"{tenant_prefix(tenant)}jobs/{part(job)}/"
 
 
 def job_of(key: str) -> tuple[str, str] | None:
@@ -128,7 +100,7 @@ def removal_marker(tenant: str, job: str, by: str) -> str:
 
     `by` has the form of a job id, which tells when that was.
     """
-    return f"{removals_prefix(tenant, job)}{_part(by)}"
+    return f"{removals_prefix(tenant, job)}{part(by)}"
 
 
 def removal_time(key: str) -> float | None:
@@ -144,7 +116,7 @@ def holders_prefix(tenant: str, job: str) -> str:
 
 def holder(tenant: str, job: str, by_tenant: str, by: str) -> str:
     """Empty object: the job `by` uses something of this job."""
-    return f"{holders_prefix(tenant, job)}{_part(by_tenant)}/{_part(by)}"
+    return f"{holders_prefix(tenant, job)}{part(by_tenant)}/{part(by)}"
 
 
 def parse_holder(key: str) -> tuple[str, str]:
@@ -158,19 +130,19 @@ def job_spec(tenant: str, job: str) -> str:
     return f"{job_prefix(tenant, job)}job.json"
 
 
-def photos_part(tenant: str, job: str, part: int) -> str:
+def photos_part(tenant: str, job: str, number: int) -> str:
     """One part of the manifest: PART_PHOTOS lines of JSON."""
-    return f"{job_prefix(tenant, job)}photos/{part:05d}.jsonl"
+    return f"{job_prefix(tenant, job)}photos/{number:05d}.jsonl"
 
 
 def upload(tenant: str, job: str, index: int, name: str) -> str:
     """A photo that came with the request."""
-    return f"{job_prefix(tenant, job)}uploads/{index:06d}/{_part(name)}"
+    return f"{job_prefix(tenant, job)}uploads/{index:06d}/{part(name)}"
 
 
 def painting(tenant: str, job: str, suffix: str) -> str:
     """The painting that came with the request of a training; `suffix` is such as `.jpg`."""
-    return f"{job_prefix(tenant, job)}{_part('painting' + suffix)}"
+    return f"{job_prefix(tenant, job)}{part('painting' + suffix)}"
 
 
 def outcomes_prefix(tenant: str, job: str) -> str:
@@ -244,7 +216,7 @@ def result(tenant: str, job: str, digest: str, suffix: str) -> str:
 
     Each job has its own, so that what is removed with one job was never another's.
     """
-    return f"{results_prefix(tenant, job)}{_part(digest)[:2]}/{digest}.{_part(suffix)}"
+    return f"{results_prefix(tenant, job)}{part(digest)[:2]}/{digest}.{part(suffix)}"
 
 
 def result_digest(key: str) -> str | None:
@@ -260,89 +232,9 @@ def receipts_prefix(tenant: str) -> str:
 
 def receipt(tenant: str, digest: str) -> str:
     """Says where a whole result of that hash lies; written after it."""
-    return f"{receipts_prefix(tenant)}{_part(digest)[:2]}/{digest}.json"
+    return f"{receipts_prefix(tenant)}{part(digest)[:2]}/{digest}.json"
 
 
 def is_receipt(key: str) -> bool:
     """Whether a key is that of a `receipt` of any tenant."""
     return _RECEIPT.fullmatch(key) is not None
-
-
-def style_file(style: str, name: str) -> str:
-    """A file of a published style, such as `card.json` or `previews/stage-1/0.jpg`."""
-    return f"{STYLES_PREFIX}{_part(style)}/{'/'.join(map(_part, name.split('/')))}"
-
-
-def style_index(style: str) -> str:
-    """The style's list of versions; written last, so a style that has one is whole."""
-    return style_file(style, "style.json")
-
-
-def style_owners(style: str) -> str:
-    """Every reservation of a style's name."""
-    return f"{STYLES_PREFIX}{_part(style)}/owners/"
-
-
-def style_owner(style: str, job: str) -> str:
-    """A training's reservation of the name of the style that it makes."""
-    return f"{style_owners(style)}{_part(job)}.json"
-
-
-def style_net(style: str, sha256: str) -> str:
-    """The net of one published stage."""
-    return f"{STYLES_PREFIX}{_part(style)}/nets/{_part(sha256)}.safetensors"
-
-
-def backbone(sha256: str) -> str:
-    """The net that quick styles share, by its file's hash; each of their files names it."""
-    return f"{BACKBONES_PREFIX}{_part(sha256)}.safetensors"
-
-
-def base(net: Mapping[str, object], loss_network: str) -> str:
-    """The net that new styles of a shape start from, trained with that loss network.
-
-    `net` is the shape as on a style card: width, residual_blocks, upsample.
-    """
-    shape = json.dumps({"net": dict(net), "loss_network": loss_network}, sort_keys=True)
-    return f"{BASES_PREFIX}{hashlib.sha256(shape.encode()).hexdigest()}.safetensors"
-
-
-def style_previews(style: str) -> str:
-    """Every preview of a style, in the order of its stages."""
-    return f"{STYLES_PREFIX}{_part(style)}/previews/"
-
-
-def style_preview(style: str, stage: int, number: int) -> str:
-    """One photo in one stage; the same photo has the same number in every stage."""
-    return f"{style_previews(style)}stage-{stage}/{number}.jpg"
-
-
-def parse_style_preview(key: str) -> tuple[int, int] | None:
-    """Return the stage and number of a `style_preview` key; None for any other key."""
-    found = _PREVIEW.fullmatch(key)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def corpora_prefix(tenant: str) -> str:
-    """Every corpus that a tenant's trainings may learn on."""
-    return f"{tenant_prefix(tenant)}corpora/"
-
-
-def corpus_index(tenant: str, corpus: str) -> str:
-    """What a corpus holds; written last, so a corpus that has one is whole."""
-    return f"{corpora_prefix(tenant)}{_part(corpus)}/corpus.json"
-
-
-def corpus_shards(tenant: str, corpus: str) -> str:
-    """Every shard of a corpus, and beside each the index of what is in it."""
-    return f"{corpora_prefix(tenant)}{_part(corpus)}/shards/"
-
-
-def corpus_shard(tenant: str, corpus: str, number: int) -> str:
-    """One shard: a tar file of prepared photos."""
-    return f"{corpus_shards(tenant, corpus)}{number:05d}.tar"
-
-
-def corpus_shard_index(tenant: str, corpus: str, number: int) -> str:
-    """Which photos are in a shard; written after it."""
-    return f"{corpus_shards(tenant, corpus)}{number:05d}.json"

@@ -161,8 +161,8 @@ def _api(host: str, port: int) -> Program:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     command = (
         *(sys.executable, "-m", "gunicorn", "api.wsgi:application()"),
-        *("--config", "python:infra.stack.gunicorn_config", "--bind", address),
-        *("--worker-class", "infra.stack.gunicorn_worker.PatientWorker"),
+        *("--config", "python:infra.stack.gunicorn.config", "--bind", address),
+        *("--worker-class", "infra.stack.gunicorn.worker.PatientWorker"),
         *("--workers", "1", "--threads", str(API_THREADS)),
         # A killed worker is told apart from one that is busy with a long upload by its threads.
         *("--timeout", "60", "--graceful-timeout", "8", "--no-control-socket"),

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from infra.jobs.domain.claim import ClaimedChunk
-
 from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome, Problem
 from infra.jobs.service import JobService
 from infra.jobs.views import ItemView, JobView

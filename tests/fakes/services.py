@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-from infra.jobs.domain.claim import ClaimedTraining
-
 from api.services import Services
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import (
     JobSpec,
     PhotoEntry,

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from infra.jobs.domain.claim import ClaimedChunk
-
 from infra import layout
 from infra.catalogue.style import WeightedNet
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
 from infra.jobs.service import JobService
 from infra.settings import Settings

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
-from infra.jobs.domain.claim import ClaimedChunk
-
 from infra.jobs.claims.album import Claims
 from infra.jobs.domain import rules
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.jobs.service import JobService

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import JobMissing, ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, JobRecord, JobState, PhotoOutcome
 from infra.jobs.domain.rules import StaleLease
 from infra.jobs.maintenance.recovery import ABANDONED_SECONDS

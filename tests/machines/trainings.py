@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobMissing, StyleTaken
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobRecord, JobState, Problem
 from infra.jobs.domain.rules import StaleLease
 from infra.jobs.domain.training_rules import STRIKES

@@ -1,8 +1,7 @@
 """What everybody saw of some jobs, and what must hold of them after every step."""
 
-from infra.jobs.domain.claim import ClaimedChunk
-
 from infra import layout
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobRecord, JobState, PhotoOutcome
 from infra.jobs.domain.quarantine import QUARANTINE_STRIKES
 from infra.jobs.manifest import Manifest

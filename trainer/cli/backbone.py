@@ -1,4 +1,4 @@
-"""`python -m trainer.backbone_cli`: make a backbone, and quick styles over one, on this machine."""
+"""`python -m trainer.cli.backbone`: make a backbone, and quick styles over one, on this machine."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -76,7 +76,7 @@ def backbone_command(
 ) -> None:
     """Train one net on several paintings: `backbone.safetensors`, an affine each, and a sheet.
 
-    Example: python -m trainer.backbone_cli backbone --painting monet=monet.jpg
+    Example: python -m trainer.cli.backbone backbone --painting monet=monet.jpg
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
     set_up_cpu(threads)
@@ -167,7 +167,7 @@ def order_of(
         recipe=recipe,
         painting_side=painting_side,
         code_version=version("impasto"),
-        command="python -m trainer.backbone_cli",
+        command="python -m trainer.cli.backbone",
         reproduce="",
     )
 

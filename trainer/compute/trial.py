@@ -1,4 +1,4 @@
-"""`python -m trainer.trial`: ends with the reason where nothing can be trained here as set.
+"""`python -m trainer.compute.trial`: ends with the reason where nothing can be trained here as set.
 
 A machine may lack what `IMPASTO_DEVICE` names, or what `IMPASTO_TRAINER_FAST` needs.
 """

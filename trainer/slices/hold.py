@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
 import structlog
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobKind, Problem, TrainingProgress
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 

@@ -9,9 +9,9 @@ from statistics import fmean
 from typing import Final
 
 import structlog
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.errors import ImpastoError
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem, TrainingProgress
 from trainer.slices.hold import Hold
 from trainer.slices.workshop import Bench

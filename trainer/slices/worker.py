@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra import layout
 from infra.disk import is_full_disk
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem
 from infra.storage.port import ObjectStore
 from trainer.schedule.guard import TrainingDiverged

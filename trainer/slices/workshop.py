@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Protocol
 
-from infra.jobs.domain.claim import ClaimedTraining
 from torch import Tensor
 
 from infra import layout
 from infra.errors import ImpastoError
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobSpec, TrainingOrder
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.storage.port import ObjectMissing, ObjectStore

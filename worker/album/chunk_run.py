@@ -1,4 +1,4 @@
-"""One chunk on its way through the stages; see worker.album."""
+"""One chunk on its way through the stages; see worker.album.pipeline."""
 
 import threading
 from collections import deque
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from infra.jobs.domain.claim import ClaimedChunk
-
 from infra.jobs.domain.model import PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing
 from worker.album.failures import StyleUnusable, failed
 from worker.album.ledger import Halted, Ledger
+from worker.album.parts import PipelineParts
 from worker.album.photo_steps import PhotoSteps, PreparedPhoto
 from worker.album.unreachable import LeftForLater, within_reach
 from worker.engines.port import Engine
@@ -21,9 +21,6 @@ from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
 from worker.pixels.memory_budget import Part
 from worker.pixels.photo import Pixels
-
-if TYPE_CHECKING:
-    from worker.album.pipeline import AlbumPipeline
 
 T = TypeVar("T")
 
@@ -44,7 +41,7 @@ class ChunkRun:
     def __init__(
         self,
         *,
-        pipeline: "AlbumPipeline",
+        pipeline: PipelineParts,
         claim: ClaimedChunk,
         ledger: Ledger,
         begun: Callable[[], None],

@@ -1,24 +1,14 @@
 """What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
 
 import secrets
-from typing import Final
 
 import structlog
 
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
+from worker.engines.memory import is_out_of_memory
 from worker.pixels import PhotoRejected
 
 log = structlog.get_logger()
-
-#: How libraries say that memory ran out where they have no class for it: PyTorch on a CPU, C++ and
-#: OpenVINO, CUDA and its libraries.
-_OUT_OF_MEMORY: Final = (
-    "can't allocate memory",
-    "bad_alloc",
-    "Failed to allocate",
-    "CUDA error: out of memory",
-    "STATUS_ALLOC_FAILED",
-)
 
 
 class StyleUnusable(Exception):
@@ -60,13 +50,4 @@ def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
     return Problem(
         type="internal",
         detail=f"Something went wrong inside the worker; its log says more at {incident}.",
-    )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, on the host or on the device."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY))
     )

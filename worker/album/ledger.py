@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import structlog
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import PhotoOutcome
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from worker.process.survival import tell_survival

@@ -7,58 +7,18 @@ A photo enters when one before it is committed, so that no more of them exist at
 window has places, decoded or not; and each is named as in flight before it is touched.
 """
 
-import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from infra.jobs.domain.claim import ClaimedChunk
-
-from infra.catalogue.style import WeightedNet
-from infra.storage.port import ObjectStore
 from worker.album.chunk_run import ChunkRun
-from worker.album.ledger import ChunkService, Halted, Ledger
-from worker.album.stages import CPU_PACE, Stages
-from worker.engines.port import Check, Engine
-from worker.pixels import Photo
-from worker.pixels.memory_budget import Part
-
-
-class Nets(Protocol):
-    """What the pipeline needs of NetCache."""
-
-    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
-        """Return the engine of a blend; raises ObjectMissing and NetFileRejected."""
-        ...
-
-
-class Tally(Protocol):
-    """What the pipeline needs of Counters."""
-
-    def increment(self, name: str, by: int = 1, **labels: str) -> None:
-        """Add to a counter; never raises because of an outage."""
-        ...
+from worker.album.ledger import Halted, Ledger
+from worker.album.parts import PipelineParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlbumPipeline:
-    """Works claimed chunks; several at a time share its stages. `stop` is the process's wish."""
-
-    service: ChunkService
-    objects: ObjectStore
-    nets: Nets
-    tally: Tally
-    stop: threading.Event
-    #: As `PhotoDecoder.admit`; called by several threads at a time.
-    decode: Callable[[bytes, Check], tuple[Photo, Part]]
-    max_photo_bytes: int
-    #: Seconds.
-    lease_seconds: float
-    heartbeat_seconds: float
-    #: Monotonic, in seconds.
-    clock: Callable[[], float] = time.monotonic
-    stages: Stages = field(default_factory=lambda: Stages(CPU_PACE))
+class AlbumPipeline(PipelineParts):
+    """Works claimed chunks; several at a time share its stages."""
 
     def run(
         self,

@@ -8,8 +8,8 @@ import threading
 from collections import deque
 
 import structlog
-from infra.jobs.domain.claim import ClaimedChunk
 
+from infra.jobs.domain.claim import ClaimedChunk
 from worker.album.pipeline import AlbumPipeline
 
 log = structlog.get_logger()

@@ -1,6 +1,7 @@
 """What memory the host has left, so that a photo is turned away before it ends a worker."""
 
 from pathlib import Path
+from typing import Final
 
 from worker.net import SMALLEST_SIDE
 
@@ -10,6 +11,16 @@ BYTES_PER_PIXEL_AND_CHANNEL = 34
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+
+#: How libraries say that memory ran out where they have no class for it: PyTorch on a CPU, C++ and
+#: OpenVINO, CUDA and its libraries.
+_OUT_OF_MEMORY: Final = (
+    "can't allocate memory",
+    "bad_alloc",
+    "Failed to allocate",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
 
 
 def needed_bytes(height: int, width: int, channels: int) -> int:
@@ -61,3 +72,12 @@ def _field(file: Path, name: str) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), None)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, on the host or on the device."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY))
+    )

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import TypeVar
 
 import structlog
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.claims.aftermath import Aftermath
 from infra.jobs.domain import quarantine, rules, unreachable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, PhotoOutcome
 from infra.jobs.manifest import Manifest
 from infra.jobs.ports import JobStore, RecordMissing
@@ -100,7 +100,7 @@ class Claims:
             worker=chunk.lease.worker if chunk.lease else "",
             photos=tuple(entry for entry in entries if entry.index not in decided),
             solo=quarantine.solo(chunk),
-            last_round=reach.last_round(chunk),
+            last_round=unreachable.last_round(chunk),
         )
 
     def report(
@@ -155,7 +155,7 @@ class Claims:
         """Give a chunk back for a later round; no ring: the sweep rings after a while."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
-            record = reach.put_off(record, claim.number, claim.token, photos, self._clock())
+            record = unreachable.put_off(record, claim.number, claim.token, photos, self._clock())
             return record, record
 
         record = self._change(claim, rule)

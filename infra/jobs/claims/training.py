@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.claims.aftermath import Aftermath
 from infra.jobs.domain import rules, training_rules, unreachable
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobRecord, JobSpec, Problem, TrainingProgress
 from infra.jobs.manifest import Manifest
 from infra.jobs.ports import JobStore, RecordMissing
@@ -51,7 +51,7 @@ class TrainingClaims:
                 worker=worker,
                 progress=record.training,
                 published=record.published,
-                last_round=bool(reach.last_round(record.active[training_rules.CHUNK])),
+                last_round=bool(unreachable.last_round(record.active[training_rules.CHUNK])),
             )
             return record, claimed
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from infra.catalogue.style import StyleShare, WeightedNet
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName, Stages, check_stages
 
 #: What a job does. Also the name of the queue that its messages go to.
@@ -44,21 +45,6 @@ class Problem(Value):
 
     type: str
     detail: str
-
-
-class WeightedNet(Value):
-    """One net of a blend: its object key, the SHA-256 of its file (hex) and its weight 0..1."""
-
-    key: str
-    sha256: str
-    weight: float = Field(ge=0, le=1)
-
-
-class StyleShare(Value):
-    """A style that another one is mixed with, and its part of the mixture: 0 none, 1 all."""
-
-    style: str
-    share: float = Field(ge=0, le=1)
 
 
 class Painting(Value):

@@ -63,7 +63,7 @@ def put_off(
     Raises StaleLease.
     """
     record = advance(record, token, progress)
-    return reach.put_off(record, CHUNK, token, [CHUNK], now)
+    return unreachable.put_off(record, CHUNK, token, [CHUNK], now)
 
 
 def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:

@@ -1,6 +1,7 @@
 """One sweep puts right what was lost: leases, rings, records, half-made and half-sealed jobs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -11,7 +12,6 @@ from infra.jobs.domain import rules, training_rules
 from infra.jobs.domain.model import JobKind, JobRecord
 from infra.jobs.maintenance.expiry import Expiry
 from infra.jobs.maintenance.recovery import Recovery, Survey
-from infra.jobs.maintenance.sweep import SweepReport
 from infra.jobs.ports import Doorbell, JobStore, RecordMissing
 from infra.settings import Settings
 
@@ -27,6 +27,19 @@ PATIENCE_MESSAGES: Final = 10
 SWEEP_JOBS: Final = 1000
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What one sweep did; every number is a count."""
+
+    jobs: int
+    rung: int
+    sealed: int
+    rebuilt: int
+    discarded: int
+    #: Jobs whose time was over.
+    removed: int = 0
 
 
 class Sweep:

@@ -271,7 +271,7 @@ def test_names_that_the_terminal_cannot_write_are_told_escaped(
     photo = album / "m\xe9r\U0001f30a\udce9.jpg"
     photo.write_bytes(b"sea")
     command = (
-        *(sys.executable, "-c", "from api.cli import main; main()", "stylize", str(photo)),
+        *(sys.executable, "-c", "from api.cli.main import main; main()", "stylize", str(photo)),
         *("--style", STYLE, "--out", str(tmp_path / "out"), "--url", service),
         *(("--json",) if form == "json" else ()),
     )

@@ -74,7 +74,7 @@ def test_command_that_nobody_brings_is_an_error() -> None:
 def test_command_line_starts_without_the_nets() -> None:
     """`impasto --help` is quick because nothing in it imports PyTorch."""
     code = (
-        "import sys; from typer.testing import CliRunner; from api.cli import app\n"
+        "import sys; from typer.testing import CliRunner; from api.cli.main import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     )

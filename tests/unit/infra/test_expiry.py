@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import InvalidRequest, JobMissing
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.maintenance.expiry import LOOK_SECONDS

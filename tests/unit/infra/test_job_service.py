@@ -1,10 +1,10 @@
 """The job service over memory: what its users see, in calm and in trouble."""
 
 import pytest
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest, JobMissing, ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, JobState
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from infra.jobs.maintenance.recovery import ABANDONED_SECONDS, SUBMISSION_SECONDS

@@ -145,7 +145,7 @@ def test_progress_forgives_fruitless_rounds(held: JobRecord) -> None:
         progress = None if iteration is None else at(iteration)
         held = training_rules.put_off(held, held.last_token, progress, NOW)
         assert held.active[0].fruitless == {0: rounds}
-        assert bool(reach.last_round(held.active[0])) == (rounds == reach.ROUNDS - 1)
+        assert bool(unreachable.last_round(held.active[0])) == (rounds == unreachable.ROUNDS - 1)
         held, _ = training_rules.claim(held, "t", NOW, TTL)
     assert held.active[0].strikes == {}
 

@@ -3,11 +3,11 @@
 from contextlib import suppress
 
 import pytest
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobDraft, JobRecord, JobState, Problem
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from infra.jobs.domain.training_rules import STRIKES

@@ -31,9 +31,9 @@ def arithmetic() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("main", "arguments"),
     [
-        (cli.main, ["train", "--schedule", BRACKETS, "--name", "n", "--out", "out"]),
-        (cli.main, ["reproduce", BRACKETS]),
-        (backbone_cli.main, ["quick", "--backbone", BRACKETS, "--name", "n", "--out", "out"]),
+        (train.main, ["train", "--schedule", BRACKETS, "--name", "n", "--out", "out"]),
+        (train.main, ["reproduce", BRACKETS]),
+        (backbone.main, ["quick", "--backbone", BRACKETS, "--name", "n", "--out", "out"]),
     ],
 )
 def test_brackets_in_what_was_typed_are_told_as_they_are(
@@ -72,7 +72,7 @@ def test_numbers_that_nothing_can_be_trained_with_are_told_with_their_option(
     files = ("--painting", "gone.jpg", "--photos", "gone", "--name", "n", "--out", "out")
     monkeypatch.setattr(sys, "argv", ["trainer", "train", *files, option, value])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        train.main()
     assert ended.value.code == 2
     assert option in capsys.readouterr().err
 
@@ -125,6 +125,6 @@ def test_a_style_without_a_stage_has_no_picture(
     files = ["--painting", "p.jpg", "--photo", "p.jpg", "--out", str(tmp_path / "x.jpg")]
     monkeypatch.setattr(sys, "argv", ["trainer", "picture", str(tmp_path), *files])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        train.main()
     assert ended.value.code == 2
     assert "no stage to draw" in " ".join(capsys.readouterr().err.split())

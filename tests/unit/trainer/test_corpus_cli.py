@@ -67,7 +67,7 @@ def test_photos_that_are_left_out_are_named_with_their_reason(
     for number in range(broken):
         (tmp_path / f"broken-{number:02d}.jpg").write_text("no photo")
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr("trainer.corpus_cli.connect_s3", lambda _settings: MemoryStore())
+    monkeypatch.setattr("trainer.cli.corpus.connect_s3", lambda _settings: MemoryStore())
     result = CliRunner().invoke(app, ["add", "coco", str(tmp_path), "--tenant", "alice"])
     told = " ".join(result.stderr.split())
     assert result.exit_code == 0, result.output

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from infra.jobs.domain.claim import ClaimedTraining
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobDraft, Painting, Problem, TrainingOrder, TrainingProgress
 from infra.jobs.domain.rules import StaleLease
 from tests.fakes.service import TENANT, FakeDeployment

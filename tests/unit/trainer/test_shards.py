@@ -278,7 +278,7 @@ def test_the_hash_of_a_corpus_is_that_of_its_shards(many: Path, tmp_path: Path) 
     index = preparation(objects).run(FolderSources(many))
     joined = "".join(file.sha256 for file in index.files).encode()
     assert opened(objects, tmp_path / "cache").sha256() == hashlib.sha256(joined).hexdigest()
-    assert corpus_prepare.SHARD_PHOTOS == 256
+    assert prepare.SHARD_PHOTOS == 256
 
 
 def test_an_album_whose_list_is_not_whole_makes_no_corpus() -> None:

@@ -263,7 +263,7 @@ def test_a_download_that_stalls_is_given_up(
 ) -> None:
     """A server that takes the connection and says nothing."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("trainer.weights.SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr("trainer.loss.weights.SILENCE_SECONDS", 0.2)
     monkeypatch.setattr("urllib.request._opener", None)  # it would keep an earlier test's proxy
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")

@@ -46,7 +46,7 @@ def test_a_size_is_recorded_when_it_comes_again() -> None:
 def test_an_album_of_all_sizes_records_nothing() -> None:
     recorder = Recorder()
     paint = RecordedSizes(negative, recorder, Recordings())
-    for height in range(1, 3 * recorded.REMEMBERED_SIZES):
+    for height in range(1, 3 * cuda_graphs.REMEMBERED_SIZES):
         paint(of(height, 1))
     assert recorder.sizes == []
     paint(of(1, 1))  # long forgotten
@@ -59,14 +59,14 @@ def test_a_recording_that_was_of_no_use_for_long_makes_way() -> None:
     for height in (1, 2):
         paint(of(height, 1))
         paint(of(height, 1))
-    for _ in range(recorded.RESTED + 2):
+    for _ in range(cuda_graphs.RESTED + 2):
         paint(of(1, 1))
     paint(of(3, 1))
     paint(of(3, 1))  # takes the place of height 2
     before = len(recorder.sizes)
     paint(of(1, 1))
     assert len(recorder.sizes) == before
-    for _ in range(recorded.RESTED):
+    for _ in range(cuda_graphs.RESTED):
         paint(of(1, 1))
     paint(of(2, 1))
     assert recorder.sizes == [(1, 1), (2, 1), (3, 1), (2, 1)]
@@ -118,5 +118,5 @@ def test_large_photos_are_not_recorded() -> None:
     recorder = Recorder()
     paint = RecordedSizes(negative, recorder, Recordings())
     for _ in range(3):
-        paint(of(recorded.RECORDED_PIXELS + 1, 1))
+        paint(of(cuda_graphs.RECORDED_PIXELS + 1, 1))
     assert recorder.sizes == []

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 BEGIN = """
 import ctypes, resource, sys, threading
-from worker.heap import share_one_heap
+from worker.process.malloc import share_one_heap
 
 if sys.argv[1] == "shared":
     share_one_heap()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from infra.jobs.domain.claim import ClaimedChunk
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobSpec, PhotoOutcome
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from tests.fakes.jobs import Clock

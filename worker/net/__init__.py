@@ -1,0 +1,25 @@
+"""The transform net, its file format, and the affine of quick styles."""
+
+from worker.net.transform import (
+    SMALLEST_SIDE,
+    ConvNorm,
+    InstanceNorm,
+    NetConfig,
+    PaintConv,
+    ResizeUp,
+    TransformNet,
+    TransposeUp,
+    Upsample,
+)
+
+__all__ = [
+    "SMALLEST_SIDE",
+    "ConvNorm",
+    "InstanceNorm",
+    "NetConfig",
+    "PaintConv",
+    "ResizeUp",
+    "TransformNet",
+    "TransposeUp",
+    "Upsample",
+]
