@@ -103,14 +103,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measurements() -> list[str]:
-    return sorted(path.stem for path in BENCHES.glob("[!_]*.py"))
+def _measurements() -> dict[str, Path]:
+    """Every measurement by its name: the files one room below tests/bench."""
+    found = BENCHES.glob("*/[!_]*.py")
+    return {path.stem: path for path in found if path.parent.name != "common"}
 
 
 def _list_measurements(asked: str | None) -> int:
     print("Measurements; infra/dev.py bench NAME runs one, bench NAME --help says more:\n")
-    for name in _measurements():
-        about = ast.get_docstring(ast.parse((BENCHES / f"{name}.py").read_text())) or ""
+    for name, path in sorted(_measurements().items()):
+        about = ast.get_docstring(ast.parse(path.read_text())) or ""
         print(f"  {name:<11} {about.partition(chr(10))[0]}")
     return 0 if asked is None else 2
 
@@ -278,7 +280,8 @@ def up(_options: argparse.Namespace, rest: Sequence[str]) -> int:
 def bench(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """One measurement of tests/bench."""
     os.chdir(ROOT)
-    return _become([str(_program("python")), "-m", f"tests.bench.{options.name}", *rest])
+    module = ".".join(_measurements()[options.name].relative_to(ROOT).with_suffix("").parts)
+    return _become([str(_program("python")), "-m", module, *rest])
 
 
 def check(_options: argparse.Namespace, _rest: Sequence[str]) -> int:

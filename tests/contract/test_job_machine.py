@@ -24,7 +24,7 @@ def test_a_swap_that_compares_the_wrong_version_is_found(redis_client: RedisClie
 
 def test_the_long_version_plays_and_counts() -> None:
     options = ("--sequences", "2", "--machine", "JobMachine", "--seed", "1", "--processes", "1")
-    command = [sys.executable, "-m", "tests.bench.machine", *options]
+    command = [sys.executable, "-m", "tests.bench.service.machine", *options]
     played = subprocess.run(command, capture_output=True, text=True, check=False)
     assert played.returncode == 0, played.stderr
     assert "Seed 1;" in played.stdout

@@ -8,10 +8,10 @@ import pytest
 
 from api.client import Client
 from tests.fakes.stack import wait_until_gone
-from tests.faults.campaign import Report, judge, open_site, plan, run
-from tests.faults.fault_stack import FaultStack
-from tests.faults.kinds import FAULTS
-from tests.faults.small_disk import small_disk
+from tests.faults.campaign.campaign import Report, judge, open_site, plan, run
+from tests.faults.campaign.kinds import FAULTS
+from tests.faults.stack.fault_stack import FaultStack
+from tests.faults.stack.small_disk import small_disk
 
 #: Decides what is random in the short version.
 SEED = 4

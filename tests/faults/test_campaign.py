@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import BOUNCE_SECONDS, Report, plan
-from tests.faults.kinds import FAULTS
+from tests.faults.campaign.campaign import BOUNCE_SECONDS, Report, plan
+from tests.faults.campaign.kinds import FAULTS
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -9,9 +9,9 @@ import pytest
 from api.client import Client
 from infra.jobs.domain.model import JobState
 from infra.jobs.views import ItemState
-from tests.faults.albums import Gallery, check_results, watch_until
-from tests.faults.fault_stack import READY_SECONDS, WORKERS, FaultStack
-from tests.faults.flushed_album import flush_in_the_middle
+from tests.faults.campaign.albums import Gallery, check_results, watch_until
+from tests.faults.campaign.flushed_album import flush_in_the_middle
+from tests.faults.stack.fault_stack import READY_SECONDS, WORKERS, FaultStack
 from tests.integration.live_stack import wait_until
 
 #: Seconds within which a worker that is to end has given its chunk back.

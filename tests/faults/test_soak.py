@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.stack.programs import STORAGE
-from tests.bench.soak import FLAT, growths, soak
+from tests.bench.service.soak import FLAT, growths, soak
 
 pytestmark = pytest.mark.timeout(900)
 

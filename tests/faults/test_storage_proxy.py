@@ -6,8 +6,8 @@ import pytest
 
 from infra.errors import ServiceUnavailable
 from infra.storage.s3 import connect_s3
-from tests.faults.fault_stack import FaultStack
-from tests.faults.storage_proxy import Mischief
+from tests.faults.stack.fault_stack import FaultStack
+from tests.faults.stack.storage_proxy import Mischief
 
 #: Objects that are written while a third of the calls break.
 OBJECTS = 8

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
-from tests.bench import gpu
+from tests.bench.painting import gpu
 from trainer.loss.torchvision_import import models
 
 
@@ -36,7 +36,15 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
-    command = [sys.executable, "-m", f"tests.bench.{name}", "--scale", "tiny", "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        f"tests.bench.training.{name}",
+        "--scale",
+        "tiny",
+        "--threads",
+        "1",
+    ]
     done = subprocess.run(
         [*command, "--out", str(out), *options],
         env={**os.environ, "IMPASTO_ASSETS": str(assets)},
@@ -131,7 +139,7 @@ class Without:
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 sys.argv[0] = "gpu"
-runpy.run_module("tests.bench.gpu", run_name="__main__")
+runpy.run_module("tests.bench.painting.gpu", run_name="__main__")
 """
     options = ["--device", "cpu", "--threads", "1", "--out", str(tmp_path)]
     done = subprocess.run(

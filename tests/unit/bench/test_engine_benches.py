@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.bench.cold import heaviest_imports
-from tests.bench.common.difference import differences
 from tests.bench.common.nets import light_net, photo, standard_net
-from tests.bench.large import difference_at_borders
-from tests.bench.memory import Reading, promises, random_sizes
+from tests.bench.painting.cold import heaviest_imports
+from tests.bench.painting.common.difference import differences
+from tests.bench.painting.large import difference_at_borders
+from tests.bench.painting.memory import Reading, promises, random_sizes
 from worker.engines.torch_engine import TorchEngine
 from worker.net import NetConfig
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tests.bench.common.pictures import draw_de_stijl
 from tests.bench.common.plain import PlainLoader, plain_losses, plain_scale
 from tests.bench.common.plain_net import plain_net
+from tests.bench.training.common.pictures import draw_de_stijl
 from trainer.loss.distances import gram, style_target
 from trainer.loss.network import LossNetwork, load_loss_network
 from trainer.loss.torchvision_import import models

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.plot import album_bars, draw, engine_bars
+from tests.bench.painting.plot import album_bars, draw, engine_bars
 
 
 def result(engine: str, size: list[int], seconds: float) -> dict[str, object]:

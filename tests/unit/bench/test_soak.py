@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.soak import Sample, growths, paces
+from tests.bench.service.soak import Sample, growths, paces
 
 
 def samples(*memory: dict[str, int]) -> list[Sample]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import schedule, strength, warmstart
-from tests.bench.common.arms import Outcome
 from tests.bench.common.tables import spread, table
+from tests.bench.training import schedule, strength, warmstart
+from tests.bench.training.common.arms import Outcome
 from trainer.loss.measure import Measured
 from trainer.schedule.stages import Schedule
 

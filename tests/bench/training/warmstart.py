@@ -1,0 +1,183 @@
+"""A second style from the shared base: how much sooner is it there than from scratch?
+
+    python3 infra/dev.py bench warmstart [--scale small|full]
+
+The reference is the whole schedule from an untrained net. The base is stage 0 of another
+painting. From it, rising shares of the schedule's iterations are tried, without the first stage,
+which the base is already; the first share that reaches the reference's style distance at no worse
+content distance is the answer. From scratch as many iterations are shown beside it.
+"""
+
+import itertools
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.tables import table
+from tests.bench.training.common.arms import Arm, Laboratory, Outcome
+from tests.bench.training.common.assets import find_assets
+from tests.bench.training.common.pictures import draw_grid, paint
+from trainer.loss.objective import Recipe
+from trainer.schedule.stages import Schedule
+from worker.net import NetConfig
+
+#: Shares of the whole schedule's iterations.
+SHARES = (0.1, 0.15, 0.25, 0.4, 0.6)
+#: Style and content within this factor of the reference's count as reached.
+TOLERANCE = 1.02
+SCHEDULES = {
+    "tiny": "0.02:4,1:4",
+    "small": "0.02:120,0.2:60,2:80,10:100",
+    "full": "0.02:500,0.15:150,0.6:200,2:250,5:300,10:300",
+}
+SHAPES = {
+    "tiny": (NetConfig(width=2), Recipe(1, 64)),
+    "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
+    "full": (NetConfig(width=16), Recipe(2, 96, smoothness=0.2)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One painting, one way of starting, one share of the iterations."""
+
+    painting: str
+    start: str
+    share: float
+    iterations: int
+    outcome: Outcome
+
+
+def main() -> None:
+    """Train every painting from both starts and print the tables."""
+    made = parser("warmstart", __doc__ or "", trains=True)
+    made.add_argument("--paintings", type=int, default=2, help="how many styles to start warm")
+    made.add_argument("--base", type=Path, help="stage 0 to start from; default: trained here")
+    made.add_argument("--shares", type=float, nargs="+", default=SHARES)
+    options = made.parse_args()
+    out = prepare(options)
+    assets = find_assets()
+    network = assets.loss_network(options.loss_network)
+    laboratory = Laboratory(photos=assets.photos, loss_network=network, out=out)
+    first, *others = assets.paintings().items()
+    config, recipe = SHAPES[options.scale]
+    schedule = SCHEDULES[options.scale]
+    plain = Arm(first[1], schedule, config=config, recipe=recipe)
+    base = options.base or _base(laboratory, plain)
+    runs: list[Run] = []
+    for name, painting in itertools.islice(others, options.paintings):
+        arm = replace(plain, painting=painting)
+        runs += measure_painting(laboratory, arm, name, base, options.shares)
+        save(out, "warmstart", [asdict(run) for run in runs])
+    _draw(laboratory, runs, dict(others), out / "warmstart.jpg")
+    of = options.base or f"stage 0 of {first[0]}"
+    print(f"\n### From the base ({of}) against from scratch: {schedule}\n")
+    print(runs_table(runs), "\n")
+    for name in dict.fromkeys(run.painting for run in runs):
+        print(verdict([run for run in runs if run.painting == name]))
+
+
+def _base(laboratory: Laboratory, arm: Arm) -> Path:
+    """Train a first stage on a painting of its own and return its file."""
+    return Path(laboratory.run(replace(arm, schedule=arm.schedule.split(",")[0])).net)
+
+
+def scaled(schedule: str, iterations: int) -> str:
+    """Return a schedule of the same ratios with as many iterations in all."""
+    stages = Schedule.parse(schedule).stages
+    total = sum(stage.iterations for stage in stages)
+    counts = [max(1, round(stage.iterations * iterations / total)) for stage in stages]
+    return ",".join(f"{s.ratio:g}:{n}" for s, n in zip(stages, counts, strict=True))
+
+
+def measure_painting(
+    laboratory: Laboratory, arm: Arm, name: str, base: Path, shares: tuple[float, ...]
+) -> list[Run]:
+    """Train one painting: the reference, then shares from the base until one reaches it."""
+    total = Schedule.parse(arm.schedule).iterations
+    reference = Run(name, "scratch", 1.0, total, laboratory.run(arm))
+    runs = [reference]
+    rest = arm.schedule.split(",", 1)[1]
+    for share in shares:
+        iterations = round(share * total)
+        warm = replace(arm, schedule=scaled(rest, iterations), base=base)
+        runs.append(Run(name, "base", share, iterations, laboratory.run(warm)))
+        if reaches(runs[-1], reference):
+            break
+    tried = runs[-1]
+    cold = replace(arm, schedule=scaled(arm.schedule, tried.iterations))
+    return [*runs, Run(name, "scratch", tried.share, tried.iterations, laboratory.run(cold))]
+
+
+def reaches(run: Run, reference: Run) -> bool:
+    """Whether a run has the reference's style distance at no worse content distance."""
+    mine, goal = run.outcome.measured, reference.outcome.measured
+    return mine.style <= goal.style * TOLERANCE and mine.content <= goal.content * TOLERANCE
+
+
+def runs_table(runs: list[Run]) -> str:
+    """Return every run, beside whether it reached its reference."""
+    references = {run.painting: run for run in runs if run.share == 1.0}
+    rows = [
+        (
+            f"{run.painting}, from {run.start}",
+            f"{run.share:.0%}",
+            run.iterations,
+            f"{run.outcome.seconds:.0f}",
+            f"{run.outcome.measured.style:.3f}",
+            f"{run.outcome.measured.content:.3f}",
+            f"{run.outcome.measured.ssim:.3f}",
+            "reference" if run.share == 1.0 else _yes(reaches(run, references[run.painting])),
+        )
+        for run in runs
+    ]
+    head = (
+        "style",
+        "share",
+        "iterations",
+        "processor seconds",
+        "style",
+        "content",
+        "SSIM",
+        "reached",
+    )
+    return table(head, rows)
+
+
+def verdict(runs: list[Run]) -> str:
+    """Say how many iterations and seconds a painting's style needs from the base."""
+    reference, *others = runs
+    there = [r for r in others if r.start == "base" and reaches(r, reference)]
+    if not there:
+        return f"{reference.painting}: no share of {', '.join(_shares(others))} reaches it."
+    first = min(there, key=lambda run: run.iterations)
+    return (
+        f"{reference.painting}: {first.iterations} iterations ({first.share:.0%}) and "
+        f"{first.outcome.seconds:.0f} s ({first.outcome.seconds / reference.outcome.seconds:.0%}) "
+        f"from the base, {reference.iterations} and {reference.outcome.seconds:.0f} s from scratch."
+    )
+
+
+def _shares(runs: list[Run]) -> list[str]:
+    return [f"{run.share:.0%}" for run in runs if run.start == "base"]
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _draw(laboratory: Laboratory, runs: list[Run], paintings: dict[str, Path], path: Path) -> None:
+    rows = []
+    columns: list[str] = []
+    for name in dict.fromkeys(run.painting for run in runs):
+        mine = [run for run in runs if run.painting == name]
+        columns = ["painting", "photo", *(f"{run.start} {run.share:.0%}" for run in mine)]
+        studio = laboratory.studio(Arm(paintings[name], "1:1"))
+        photo = studio.held_out[len(rows)]
+        pictures = [paint(run.outcome.load(), photo) for run in mine]
+        rows.append((name, [studio.painting, photo, *pictures]))
+    draw_grid(path, columns, rows)
+
+
+if __name__ == "__main__":
+    main()
