@@ -16,6 +16,8 @@ from PIL import Image
 from tests.bench.painting import gpu
 from trainer.loss.torchvision_import import models
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(scope="module")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:

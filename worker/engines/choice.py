@@ -10,11 +10,11 @@ import torch
 
 from infra.settings import EngineSetting, PrecisionSetting, Settings
 from worker.engines.by_size import SizedEngine
-from worker.engines.cuda_graphs import Recordings
 from worker.engines.memory import needed_bytes
 from worker.engines.port import Engine
+from worker.engines.pytorch.cuda_graphs import Recordings
+from worker.engines.pytorch.engine import TorchEngine
 from worker.engines.streaming.painter import TILE, StreamedNet
-from worker.engines.torch_engine import TorchEngine
 from worker.engines.weights import Arrays, rewritten
 from worker.net import TransformNet
 
@@ -87,7 +87,7 @@ class EngineFactory:
         self._recordings = Recordings()
         self._programs = None
         if engine == "openvino":
-            from worker.engines.openvino_engine import ProgramCache  # its libraries take a moment
+            from worker.engines.openvino.engine import ProgramCache  # its libraries take a moment
 
             self._programs = ProgramCache(
                 limit_bytes=shape_cache_bytes,
@@ -120,7 +120,7 @@ class EngineFactory:
     def __call__(self, net: TransformNet) -> Engine:
         """Return an engine of a net, which it takes over."""
         if self._programs:
-            from worker.engines.openvino_engine import OpenVinoEngine
+            from worker.engines.openvino.engine import OpenVinoEngine
 
             engine = OpenVinoEngine(net, programs=self._programs)
             return SizedEngine(

@@ -26,9 +26,9 @@ from tests.bench.common.tables import table
 from tests.bench.painting.common.difference import differences
 from tests.bench.painting.common.promises import Promise, at_least, judge
 from worker.engines.choice import EngineFactory, choose_engine
-from worker.engines.openvino_engine import calculates_in_bfloat16
+from worker.engines.openvino.engine import calculates_in_bfloat16
 from worker.engines.port import Engine, Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import TransformNet
 
 CPU = torch.device("cpu")

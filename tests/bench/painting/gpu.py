@@ -37,9 +37,9 @@ from tests.bench.painting.common.promises import Promise, at_least, at_most, jud
 from tests.fakes.studio import Studio
 from worker.album.relay import Relay
 from worker.album.stages import gpu_pace
-from worker.engines.cuda_graphs import Painter, record_cuda_graph
 from worker.engines.port import Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.cuda_graphs import Painter, record_cuda_graph
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import TransformNet
 from worker.pixels import PixelLimits, decode, encode
 

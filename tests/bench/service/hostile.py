@@ -30,7 +30,7 @@ from tests.memory_use import most_bytes
 from tests.photos import encoded, scene
 from tests.zips import hostile_zips
 from worker.engines.port import Engine
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
 from worker.pixels.decoder import PhotoDecoder
 

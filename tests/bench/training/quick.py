@@ -32,7 +32,7 @@ from trainer.loss.measure import Measured
 from trainer.loss.objective import Recipe
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
 from worker.engines.net_cache import NetCache
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import AffineCard, pack_affine
 from worker.net.netfile import NetCard, pack, unpack

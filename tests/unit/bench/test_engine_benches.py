@@ -9,7 +9,7 @@ from tests.bench.painting.cold import heaviest_imports
 from tests.bench.painting.common.difference import differences
 from tests.bench.painting.large import difference_at_borders
 from tests.bench.painting.memory import Reading, promises, random_sizes
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig
 
 

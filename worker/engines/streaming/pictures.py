@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from worker.engines.channels_last import PHASES, PadMode, interleaved, padded
 from worker.engines.port import Pixels
+from worker.engines.pytorch.channels_last import PHASES, PadMode, interleaved, padded
 from worker.engines.streaming.norms import FrozenNorm
 from worker.engines.streaming.windows import Span, Window
 from worker.net import SMALLEST_SIDE, Upsample

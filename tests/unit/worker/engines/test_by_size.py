@@ -7,9 +7,9 @@ import torch
 from worker.engines.by_size import SizedEngine
 from worker.engines.choice import EngineFactory, EngineName
 from worker.engines.memory import needed_bytes
-from worker.engines.openvino_engine import program_bytes
+from worker.engines.openvino.engine import program_bytes
 from worker.engines.port import Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 
 CPU = torch.device("cpu")

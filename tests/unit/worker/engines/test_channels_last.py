@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from worker.engines.channels_last import PadMode, interleaved, padded
+from worker.engines.pytorch.channels_last import PadMode, interleaved, padded
 
 LAST = torch.channels_last
 SIDES = ((0, 0, 0, 0), (1, 0, 0, 2), (0, 3, 4, 0), (4, 5, 3, 1))

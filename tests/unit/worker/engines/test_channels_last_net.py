@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from worker.engines.channels_last_net import lasting
 from worker.engines.port import Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.channels_last_net import lasting
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import ConvNorm, InstanceNorm, NetConfig, TransformNet, Upsample
 
 CPU = torch.device("cpu")

@@ -11,8 +11,8 @@ from worker.engines.choice import (
     choose_dtype,
     choose_engine,
 )
-from worker.engines.openvino_engine import OpenVinoEngine
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.openvino.engine import OpenVinoEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

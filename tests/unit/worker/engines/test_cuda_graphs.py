@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from worker.engines import cuda_graphs
-from worker.engines.cuda_graphs import Painter, RecordedSizes, Recordings
+from worker.engines.pytorch import cuda_graphs
+from worker.engines.pytorch.cuda_graphs import Painter, RecordedSizes, Recordings
 
 
 class Recorder:

@@ -11,7 +11,7 @@ from tests.fakes.storage import MemoryStore
 from worker.engines.choice import EngineFactory, EngineName
 from worker.engines.net_cache import NetCache
 from worker.engines.port import Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import NetCard, pack, unpack
 

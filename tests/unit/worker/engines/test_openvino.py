@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from worker.engines.openvino_engine import (
+from worker.engines.openvino.engine import (
     OpenVinoEngine,
     ProgramCache,
     calculates_in_bfloat16,
     program_bytes,
 )
 from worker.engines.port import Pixels
-from worker.engines.torch_engine import TorchEngine
+from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet, Upsample
 
 CPU = torch.device("cpu")

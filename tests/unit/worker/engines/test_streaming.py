@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from worker.engines.port import Pixels
+from worker.engines.pytorch.engine import TorchEngine
 from worker.engines.streaming import painter
 from worker.engines.streaming.norms import freeze, moments, whole
 from worker.engines.streaming.painter import StreamedNet
 from worker.engines.streaming.plane import Plane, plane_bytes
 from worker.engines.streaming.windows import Span, Window, tiling
-from worker.engines.torch_engine import TorchEngine
 from worker.engines.weights import rewritten
 from worker.net import NetConfig, TransformNet, Upsample
 

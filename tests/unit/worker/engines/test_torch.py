@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from worker.engines.torch_engine import TorchEngine, to_batch, to_pixels
+from worker.engines.pytorch.engine import TorchEngine, to_batch, to_pixels
 from worker.net import ConvNorm, NetConfig, TransformNet
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import openvino as ov
 import openvino.opset15 as op
 
 from worker.engines.memory import available_bytes, check_memory
-from worker.engines.openvino_graph import build_graph
+from worker.engines.openvino.graph import build_graph
 from worker.engines.port import Check, Pixels, go_on
 from worker.engines.weights import Arrays, rewritten, shapes
 from worker.net import SMALLEST_SIDE, NetConfig, TransformNet

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worker.engines.channels_last import padded
+from worker.engines.pytorch.channels_last import padded
 from worker.net import ConvNorm, InstanceNorm, PaintConv, ResizeUp, TransformNet, TransposeUp
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from worker.engines.channels_last_net import lasting
-from worker.engines.cuda_graphs import (
+from worker.engines.memory import available_bytes, check_memory, needed_bytes
+from worker.engines.port import Check, Pixels, go_on
+from worker.engines.pytorch.channels_last_net import lasting
+from worker.engines.pytorch.cuda_graphs import (
     Painter,
     RecordedSizes,
     Recorder,
     Recordings,
     record_cuda_graph,
 )
-from worker.engines.memory import available_bytes, check_memory, needed_bytes
-from worker.engines.port import Check, Pixels, go_on
 from worker.net import TransformNet
 
 

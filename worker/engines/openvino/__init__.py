@@ -1,0 +1,1 @@
+"""The engine in OpenVINO: a graph for all nets of a shape, for CPUs."""
