@@ -70,9 +70,9 @@ print("fast", *sys.argv[1:])
 
 def _make_project(folder: Path) -> Path:
     (folder / "infra").mkdir(parents=True)
-    (folder / "tests" / "bench").mkdir(parents=True)
+    (folder / "tests" / "bench" / "painting").mkdir(parents=True)
     (folder / "infra" / "__init__.py").touch()
-    (folder / "tests" / "bench" / "speed.py").write_text(SPEED)
+    (folder / "tests" / "bench" / "painting" / "speed.py").write_text(SPEED)
     shutil.copy(ROOT / "infra" / "dev.py", folder / "infra")
     (folder / "infra" / "constraints.txt").write_text("# none\n")
     (folder / "pyproject.toml").write_text(PROJECT)
