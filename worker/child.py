@@ -9,8 +9,8 @@ import torch
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
+from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.pipeline import AlbumPipeline
-from worker.album.relay import Relay
 from worker.album.stages import CPU_PACE, Stages, gpu_pace
 from worker.engines.choice import EngineFactory
 from worker.engines.net_cache import NetCache
@@ -23,9 +23,11 @@ log = structlog.get_logger()
 class Child:
     """Takes chunks and works them; lives as long as its process, and its nets with it."""
 
-    def __init__(self, *, jobs: JobService, relay: Relay, stop: threading.Event) -> None:
+    def __init__(
+        self, *, jobs: JobService, runner: ChunkOverlapRunner, stop: threading.Event
+    ) -> None:
         self._jobs = jobs
-        self._relay = relay
+        self._runner = runner
         self._stop = stop
 
     def work(self, job: str, chunk: int, worker: str) -> None:
@@ -41,11 +43,11 @@ class Child:
             log.warning("chunk not claimed", job_id=job, chunk=chunk, reason=error.detail)
             return
         if claim is not None:
-            self._relay.run(claim)
+            self._runner.run(claim)
 
     def finish(self) -> None:
         """Wait until nothing is at work: to be called at the process's end."""
-        self._relay.finish()
+        self._runner.finish()
 
 
 def build_child(deployment: Deployment, stop: threading.Event) -> Child:
@@ -78,5 +80,5 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         heartbeat_seconds=settings.heartbeat_seconds,
         stages=Stages(gpu_pace() if engines.device.type == "cuda" else CPU_PACE),
     )
-    relay = Relay(pipeline=pipeline, stop=stop)
-    return Child(jobs=deployment.jobs, relay=relay, stop=stop)
+    runner = ChunkOverlapRunner(pipeline=pipeline, stop=stop)
+    return Child(jobs=deployment.jobs, runner=runner, stop=stop)

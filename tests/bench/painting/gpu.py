@@ -35,7 +35,7 @@ from tests.bench.painting.common.difference import differences
 from tests.bench.painting.common.mixed import mixed_photos
 from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
 from tests.fakes.studio import Studio
-from worker.album.relay import Relay
+from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.stages import gpu_pace
 from worker.engines.port import Pixels
 from worker.engines.pytorch.cuda_graphs import Painter, record_cuda_graph
@@ -253,11 +253,11 @@ def album_seconds(engine: TorchEngine, files: dict[str, bytes]) -> float:
     """Send an album through the pipeline; seconds."""
     studio = Studio(pace=gpu_pace(), engine=engine, max_photo_bytes=1 << 30)
     job = studio.submit(files)
-    relay = Relay(pipeline=studio.pipeline, stop=studio.stop)
+    runner = ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop)
     begun = time.perf_counter()
     for chunk in range(studio.record(job).spec.chunks):
-        relay.run(studio.claim(job, chunk))
-    relay.finish()
+        runner.run(studio.claim(job, chunk))
+    runner.finish()
     assert studio.jobs.get(job, "default").done == len(files)
     return time.perf_counter() - begun
 

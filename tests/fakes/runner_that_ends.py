@@ -13,9 +13,9 @@ from types import FrameType
 
 from tests.fakes.studio import Studio
 from tests.photos import encoded, scene
-from worker.album.relay import Relay
+from worker.album.overlap_runner import ChunkOverlapRunner
 
-#: Photos of the chunk, and seconds to wait for the relay to notice.
+#: Photos of the chunk, and seconds to wait for the runner to notice.
 PHOTOS, PATIENCE = 8, 10
 
 
@@ -35,8 +35,8 @@ def main() -> None:
     studio.engine.watch = watch
     signal.signal(signal.SIGTERM, leave)
     with suppress(SystemExit):
-        Relay(pipeline=studio.pipeline, stop=studio.stop).run(studio.claim(job, 0))
-        raise AssertionError("The relay went on.")
+        ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop).run(studio.claim(job, 0))
+        raise AssertionError("The runner went on.")
     record = studio.record(job)
     chunk = record.active[0]
     told = {"leased": chunk.lease is not None, "strikes": chunk.strikes}

@@ -12,7 +12,7 @@ import pytest
 from infra.jobs.domain.model import JobState
 from tests.fakes.studio import Studio
 from tests.photos import encoded, scene
-from worker.album.relay import Relay
+from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.stages import CPU_PACE, Places
 
 #: Seconds after which a test that waits for another thread gives up.
@@ -35,8 +35,8 @@ def patiently(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def relay(studio: Studio) -> Relay:
-    return Relay(pipeline=studio.pipeline, stop=studio.stop)
+def overlap_runner(studio: Studio) -> ChunkOverlapRunner:
+    return ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop)
 
 
 def test_the_next_chunk_begins_while_the_last_photo_of_the_one_before_is_painted() -> None:
@@ -50,13 +50,13 @@ def test_the_next_chunk_begins_while_the_last_photo_of_the_one_before_is_painted
             met.append(claimed.wait(PATIENCE))
 
     studio.engine.watch = watch
-    chunks = relay(studio)
-    chunks.run(studio.claim(job, 0))
+    runner = overlap_runner(studio)
+    runner.run(studio.claim(job, 0))
     second = studio.claim(job, 1)
     claimed.set()
-    chunks.run(second)
-    chunks.run(studio.claim(job, 2))
-    chunks.finish()
+    runner.run(second)
+    runner.run(studio.claim(job, 2))
+    runner.finish()
     assert met == [True]
     assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
     assert studio.jobs.get(job, "default").done == 6
@@ -72,10 +72,10 @@ def test_no_more_photos_are_at_work_than_the_window_has_places_for() -> None:
         seen.append(sum(len(chunk.in_flight) for chunk in studio.record(job).active.values()))
 
     studio.engine.watch = watch
-    chunks = relay(studio)
+    runner = overlap_runner(studio)
     for number in range(4):
-        chunks.run(studio.claim(job, number))
-    chunks.finish()
+        runner.run(studio.claim(job, number))
+    runner.finish()
     assert studio.jobs.get(job, "default").done == 16
     assert max(seen) <= CPU_PACE.window
 
@@ -91,12 +91,12 @@ def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
     def watch(_number: int) -> None:
         alone.append(sum(len(chunk.in_flight) for chunk in studio.record(job).active.values()))
 
-    chunks = relay(studio)
-    chunks.run(studio.claim(job, 0))
+    runner = overlap_runner(studio)
+    runner.run(studio.claim(job, 0))
     suspect = studio.claim(job, 1)
     assert suspect.solo
     studio.engine.watch = watch
-    chunks.run(suspect)
+    runner.run(suspect)
     assert alone[-2:] == [1, 1]
     assert studio.jobs.get(job, "default").state is JobState.SUCCEEDED
 
@@ -127,13 +127,13 @@ def test_a_chunk_that_is_to_be_worked_alone_holds_its_lease_while_it_waits() -> 
             held.extend(beats() for _ in range(3))
 
     studio.engine.watch = watch
-    chunks = relay(studio)
-    chunks.run(studio.claim(job, 0))
+    runner = overlap_runner(studio)
+    runner.run(studio.claim(job, 0))
     suspect = studio.claim(job, 1)
     assert suspect.solo
     claimed.set()
-    chunks.run(suspect)
-    chunks.finish()
+    runner.run(suspect)
+    runner.finish()
     assert held == [True] * 3
     assert studio.jobs.get(job, "default").done == 2
 
@@ -149,13 +149,13 @@ def test_a_stop_gives_both_chunks_back_before_the_task_ends() -> None:
             go_on.wait(PATIENCE)
 
     studio.engine.watch = watch
-    chunks = relay(studio)
-    chunks.run(studio.claim(job, 0))
+    runner = overlap_runner(studio)
+    runner.run(studio.claim(job, 0))
     second = studio.claim(job, 1)
     assert painting.wait(PATIENCE)
     studio.stop.set()
     threading.Timer(0.05, go_on.set).start()
-    chunks.run(second)
+    runner.run(second)
     record = studio.record(job)
     assert record.done == studio.engine.photos == 4
     assert all(chunk.lease is None and not chunk.strikes for chunk in record.active.values())
@@ -170,10 +170,10 @@ def test_a_chunk_that_ends_in_an_error_does_not_take_the_next_with_it() -> None:
             raise ZeroDivisionError
 
     studio.objects.watch = watch
-    chunks = relay(studio)
-    chunks.run(studio.claim(job, 0))
-    chunks.run(studio.claim(job, 1))
-    chunks.finish()
+    runner = overlap_runner(studio)
+    runner.run(studio.claim(job, 0))
+    runner.run(studio.claim(job, 1))
+    runner.finish()
     record = studio.record(job)
     assert list(record.active) == [0]
     assert record.active[0].lease is not None
@@ -181,7 +181,7 @@ def test_a_chunk_that_ends_in_an_error_does_not_take_the_next_with_it() -> None:
 
 
 def test_an_end_of_the_process_gives_the_chunks_back_first() -> None:
-    command = [sys.executable, "-m", "tests.fakes.relay_that_ends"]
+    command = [sys.executable, "-m", "tests.fakes.runner_that_ends"]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     told = json.loads(run.stdout.splitlines()[-1])
     assert told == {"leased": False, "strikes": {}, "done": 2, "painted": 2}
@@ -201,7 +201,7 @@ def test_an_end_of_the_process_while_a_chunk_is_started_gives_it_back_too(
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(SystemExit):
-        relay(studio).run(studio.claim(job, 0))
+        overlap_runner(studio).run(studio.claim(job, 0))
     assert studio.record(job).active[0].lease is None
 
 
