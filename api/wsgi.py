@@ -11,7 +11,7 @@ from api.app import create_app
 from api.health import Waiting
 from api.loopback import is_loopback
 from api.services import Services
-from infra.broker.doorbell import CeleryDoorbell
+from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
 from infra.log import configure_logging
@@ -36,7 +36,7 @@ def application() -> Flask:
 
 def make_services(deployment: Deployment, preparation: "Preparation") -> Services:
     """Pick what the API needs of a deployment."""
-    doorbell = CeleryDoorbell(app=deployment.celery, client=deployment.redis)
+    notifier = CeleryNotifier(app=deployment.celery, client=deployment.redis)
     return Services(
         settings=deployment.settings,
         jobs=deployment.jobs,
@@ -45,8 +45,8 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
         counters=deployment.counters,
         gauges={
             "jobs_open": lambda: len(deployment.records.open_jobs()),
-            "queue_messages": doorbell.backlog,
-            "train_queue_messages": lambda: doorbell.backlog("train"),
+            "queue_messages": notifier.backlog,
+            "train_queue_messages": lambda: notifier.backlog("train"),
             "workers": lambda: len(deployment.presence.workers()),
         },
         probes={

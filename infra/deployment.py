@@ -6,7 +6,7 @@ from pathlib import Path
 
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
-from infra.broker.doorbell import CeleryDoorbell, celery_app
+from infra.broker.notifier import CeleryNotifier, celery_app
 from infra.catalogue import StyleCatalogue
 from infra.jobs.service import JobService
 from infra.jobs.sweeper import Sweeper
@@ -63,7 +63,7 @@ def connect(settings: Settings) -> Deployment:
     jobs = JobService(
         objects=objects,
         records=records,
-        doorbell=CeleryDoorbell(app=celery, client=redis),
+        notifier=CeleryNotifier(app=celery, client=redis),
         clock=time.time,
         settings=settings,
     )

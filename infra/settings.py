@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 5.0
     #: Seconds between sweeps.
     sweep_seconds: Annotated[float, Field(gt=0)] = 3.0
-    #: Seconds an offered chunk may lie unclaimed, in an idle queue, before its bell rings again.
+    #: Seconds until the message of an unclaimed chunk is sent again, in an idle queue.
     ring_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     #: Days after its end at which a job is removed, with its uploads, results, manifests and

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
-from infra.broker.doorbell import TRAIN_TASK
+from infra.broker.notifier import TRAIN_TASK
 from infra.deployment import connect
 from infra.log import configure_logging
 from infra.settings import load_settings

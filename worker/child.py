@@ -33,10 +33,10 @@ class Child:
     def work(self, job: str, chunk: int, worker: str) -> None:
         """Claim a chunk and work it until the next may begin, or do nothing if there is nothing.
 
-        The doorbell is never trusted: it may ring twice, late, or for a chunk that is done.
+        A message is never trusted: it may come twice, late, or for a chunk that is done.
         """
         if self._stop.is_set():
-            return  # The sweeper rings again, for a process that has time left.
+            return  # The sweeper sends the message again, for a process that has time left.
         try:
             claim = self._jobs.claim(job, chunk, f"{worker}/{os.getpid()}")
         except ServiceUnavailable as error:

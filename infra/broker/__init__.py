@@ -1,1 +1,1 @@
-"""The broker: Celery as a doorbell."""
+"""The broker: Celery messages that tell workers of work."""

@@ -1,14 +1,14 @@
 """Do jobs lie unbegun although somebody is there who should work them?
 
-No chunk of theirs lies still for long: a sweep rings for each again and again.
+No chunk of theirs lies still for long: a sweep sends the message of each again and again.
 """
 
 from typing import Final
 
 from infra.jobs.domain.model import JobRecord, JobState
 
-#: Rings without an answer, by which a job counts as left lying.
-RINGS: Final = 5
+#: Messages without an answer after which a job counts as left lying.
+MESSAGES: Final = 5
 
 
 class Standstill:
@@ -27,8 +27,8 @@ class Standstill:
     def jobs(self, now: float, patience: float) -> list[tuple[str, float]]:
         """Return the jobs that nobody begins, and since when (seconds since the epoch) each waits.
 
-        `patience` is how many seconds a sweep lets a chunk wait before it rings again.
+        `patience` is how many seconds a sweep lets a chunk wait before it sends its message again.
         """
         if self._works:
             return []
-        return [(job, since) for job, since in self._unbegun if now - since >= RINGS * patience]
+        return [(job, since) for job, since in self._unbegun if now - since >= MESSAGES * patience]

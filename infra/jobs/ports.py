@@ -81,13 +81,13 @@ class JobStore(Protocol):
         ...
 
 
-class Doorbell(Protocol):
+class Notifier(Protocol):
     """Tells workers that there may be something to do; what it says is never trusted.
 
     Both methods raise ServiceUnavailable when the broker cannot be reached.
     """
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+    def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         """Send one message about a chunk, to whoever works that kind of job.
 
         Workers take turns among the lanes (see `lanes`).

@@ -30,7 +30,7 @@ from infra.jobs.maintenance.expiry import Expiry
 from infra.jobs.maintenance.recovery import Recovery
 from infra.jobs.maintenance.sweep import Sweep, SweepReport
 from infra.jobs.manifest import Manifest
-from infra.jobs.ports import Doorbell, JobStore, RecordMissing
+from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.jobs.progress import read_progress
 from infra.jobs.submission.intake import Intake
 from infra.jobs.submission.retry import retried
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class JobService:
-    """Jobs from submission to their end; Redis and S3 behind it, a doorbell beside it.
+    """Jobs from submission to their end; Redis and S3 behind it, a notifier beside them.
 
     Every method raises ServiceUnavailable when Redis or S3 cannot be reached. May be used by
     several threads at once.
@@ -54,16 +54,16 @@ class JobService:
         *,
         objects: ObjectStore,
         records: JobStore,
-        doorbell: Doorbell,
+        notifier: Notifier,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         self._objects = objects
         self._records = records
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._clock = clock
         self._settings = settings
-        self._aftermath = Aftermath(objects=objects, records=records, doorbell=doorbell)
+        self._aftermath = Aftermath(objects=objects, records=records, notifier=notifier)
         self._intake = Intake(objects=objects, records=records, clock=clock, settings=settings)
         self._claims = Claims(
             objects=objects,
@@ -90,7 +90,7 @@ class JobService:
                 retention_days=settings.retention_days,
             ),
             aftermath=self._aftermath,
-            doorbell=doorbell,
+            notifier=notifier,
             clock=clock,
             settings=settings,
         )
@@ -121,7 +121,7 @@ class JobService:
         """
         record, chunks = self._intake.accept(draft, photos)
         log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
-        self._aftermath.ring(record, chunks)
+        self._aftermath.notify(record, chunks)
         return self._view(record)
 
     def submit_training(self, draft: JobDraft) -> JobView:
@@ -133,7 +133,7 @@ class JobService:
         """
         record, chunks = self._intake.accept_training(draft)
         log.info("training submitted", job_id=draft.id, tenant=draft.tenant, style=draft.style)
-        self._aftermath.ring(record, chunks)
+        self._aftermath.notify(record, chunks)
         return self._view(record)
 
     def get(self, job: str, tenant: str) -> JobView:
@@ -212,7 +212,7 @@ class JobService:
     def claim(self, job: str, chunk: int, worker: str) -> ClaimedChunk | None:
         """Take a chunk for `worker`; None when there is nothing to do (done, taken, cancelled).
 
-        A job that Redis lost is not looked for here: the sweep rebuilds it and rings again.
+        A job that Redis lost is not looked for here: the sweep rebuilds it and notifies again.
         Photos that took their worker down too often are committed as failed, not handed out; a
         claim may be left without photos, and must then be finished all the same.
         """
@@ -258,7 +258,7 @@ class JobService:
 
     def claim_training(self, job: str, worker: str) -> ClaimedTraining | None:
         """Take a training for a slice; None when there is nothing to do (ended, taken, no
-        training, or forgotten: then the sweep rebuilds it and rings again).
+        training, or forgotten: then the sweep rebuilds it and notifies again).
 
         A lease that runs out is a strike; after `training_rules.STRIKES` without progress between,
         the job fails.
@@ -278,14 +278,18 @@ class JobService:
         self._trainings.report(claim, progress)
 
     def end_slice(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None = None, *, ring: bool = True
+        self,
+        claim: ClaimedTraining,
+        progress: TrainingProgress | None = None,
+        *,
+        notify: bool = True,
     ) -> None:
         """Give a training back between two slices, without a strike.
 
         One that was lost meanwhile is no error: the strike that its loss gave is taken back.
-        Without a ring, the sweep rings once it has lain for `ring_patience_seconds`.
+        Without `notify`, the sweep sends its message once it has lain for `ring_patience_seconds`.
         """
-        self._trainings.end_slice(claim, progress, ring)
+        self._trainings.end_slice(claim, progress, notify)
 
     def put_off_training(
         self, claim: ClaimedTraining, progress: TrainingProgress | None = None
@@ -314,16 +318,16 @@ class JobService:
 
     def backlog(self, queue: JobKind = "stylize") -> int:
         """Return how many messages wait in a queue."""
-        return self._doorbell.backlog(queue)
+        return self._notifier.backlog(queue)
 
     # What the sweeper calls.
 
     def sweep(self) -> SweepReport:
-        """Put right what was lost: leases, rings, records, half-made and half-sealed jobs."""
+        """Put right what was lost: leases, messages, records, half-made and half-sealed jobs."""
         return self._sweep.run()
 
     def patience(self, kind: JobKind) -> float:
-        """Return the seconds that a chunk may lie unclaimed before a sweep rings for it again."""
+        """Return the seconds that a chunk may lie unclaimed before its message is sent again."""
         return self._sweep.patience(kind)
 
     # Steps that the above share.

@@ -173,7 +173,7 @@ def test_flush_in_the_middle_of_an_album_repeats_nothing_that_was_done(
     assert [photo.index for photo in again.photos] == [5, 6, 7]
 
 
-def test_doorbell_rings_once_for_each_chunk_of_the_window(deployment: Deployment) -> None:
+def test_one_message_is_sent_for_each_chunk_of_the_window(deployment: Deployment) -> None:
     jobs = deployment.jobs
     job = jobs.submit(draft(deployment), entries(400)).id
     window = deployment.settings.job_window

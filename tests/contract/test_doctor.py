@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from infra import layout
-from infra.broker.doorbell import STYLIZE_QUEUES
+from infra.broker.notifier import STYLIZE_QUEUES
 from infra.deployment import Deployment, connect
 from infra.doctor import Examined, examine
 from infra.errors import JobUnreadable

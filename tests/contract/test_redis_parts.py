@@ -1,4 +1,4 @@
-"""The small things kept in Redis, and the doorbell, over a real server."""
+"""The small things kept in Redis, and the notifier, over a real server."""
 
 import json
 import time
@@ -9,11 +9,11 @@ from kombu.entity import Queue
 from kombu.messaging import Consumer
 from redis import Redis
 
-from infra.broker.doorbell import (
+from infra.broker.notifier import (
     STYLIZE_QUEUE,
     STYLIZE_QUEUES,
     STYLIZE_TASK,
-    CeleryDoorbell,
+    CeleryNotifier,
     celery_app,
 )
 from infra.errors import ServiceUnavailable
@@ -74,13 +74,13 @@ def test_worker_is_present_until_it_leaves_or_falls_silent(client: RedisClient) 
     assert client.zrange("impasto:workers", 0, -1) == ["w2"]
 
 
-def test_ring_is_one_json_message_with_job_and_chunk(
+def test_notification_is_one_json_message_with_job_and_chunk(
     client: RedisClient, settings: Settings
 ) -> None:
-    doorbell = CeleryDoorbell(app=celery_app(settings), client=client)
-    assert doorbell.backlog() == 0
-    doorbell.ring("job-1", 7)
-    assert doorbell.backlog() == 1
+    notifier = CeleryNotifier(app=celery_app(settings), client=client)
+    assert notifier.backlog() == 0
+    notifier.notify("job-1", 7)
+    assert notifier.backlog() == 1
     raw = cast("list[str]", cast("Redis", client).lrange(STYLIZE_QUEUE, 0, -1))
     message: dict[str, Any] = json.loads(raw[0])
     assert message["headers"]["task"] == STYLIZE_TASK
@@ -91,9 +91,9 @@ def test_ring_is_one_json_message_with_job_and_chunk(
 def test_training_is_rung_for_in_a_queue_of_its_own(
     client: RedisClient, settings: Settings
 ) -> None:
-    doorbell = CeleryDoorbell(app=celery_app(settings), client=client)
-    doorbell.ring("job-1", 0, "train")
-    assert (doorbell.backlog(), doorbell.backlog("train")) == (0, 1)
+    notifier = CeleryNotifier(app=celery_app(settings), client=client)
+    notifier.notify("job-1", 0, "train")
+    assert (notifier.backlog(), notifier.backlog("train")) == (0, 1)
     raw = cast("list[str]", cast("Redis", client).lrange("train", 0, -1))
     message: dict[str, Any] = json.loads(raw[0])
     assert message["headers"]["task"] == "impasto.train"
@@ -107,7 +107,7 @@ def test_what_is_no_message_is_passed_over(
     """Reading it must not raise: in a worker's event loop that would end the worker."""
     app = celery_app(settings)
     cast("Redis", client).lpush(STYLIZE_QUEUE, garbage)
-    CeleryDoorbell(app=app, client=client).ring("job-1", 7)
+    CeleryNotifier(app=app, client=client).notify("job-1", 7)
     with cast("Any", app).connection_for_read() as connection:
         message = connection.SimpleQueue(STYLIZE_QUEUE).get(timeout=10)
         assert message.headers["argsrepr"] == "['job-1', 7]"
@@ -118,12 +118,12 @@ def test_whoever_listens_to_all_lanes_takes_from_each_in_turn(
 ) -> None:
     """What keeps a flood in one lane from starving the others is the transport's round robin."""
     app = celery_app(settings)
-    doorbell = CeleryDoorbell(app=app, client=client)
+    notifier = CeleryNotifier(app=app, client=client)
     for chunk in range(8):
-        doorbell.ring("tiny", chunk, lane=0)
+        notifier.notify("tiny", chunk, lane=0)
     for chunk in range(3):
-        doorbell.ring("album", chunk, lane=LANES - 1)
-    assert doorbell.backlog() == 11
+        notifier.notify("album", chunk, lane=LANES - 1)
+    assert notifier.backlog() == 11
     heard: list[str] = []
 
     def hear(body: Any, message: Any) -> None:  # noqa: ANN401
@@ -142,10 +142,10 @@ def test_whoever_listens_to_all_lanes_takes_from_each_in_turn(
 
 def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:
     client = connect_redis(nowhere)
-    doorbell = CeleryDoorbell(app=celery_app(nowhere), client=client)
+    notifier = CeleryNotifier(app=celery_app(nowhere), client=client)
     store = RedisJobStore(client=client)
     started = time.monotonic()
-    for call in (lambda: doorbell.ring("j", 0), doorbell.backlog, lambda: store.load("j")):
+    for call in (lambda: notifier.notify("j", 0), notifier.backlog, lambda: store.load("j")):
         with pytest.raises(ServiceUnavailable):
             call()
     assert time.monotonic() - started < 15

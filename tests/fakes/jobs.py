@@ -1,4 +1,4 @@
-"""Job records, a doorbell and a clock in memory."""
+"""Job records, a notifier and a clock in memory."""
 
 from collections import deque
 from collections.abc import Callable
@@ -203,19 +203,19 @@ def _sum(waiting: list[Waiting]) -> Waiting:
     return Waiting(*(sum(numbers) for numbers in zip(Waiting(), *waiting, strict=True)))
 
 
-class RecordingDoorbell:
-    """Keeps what it was asked to ring for; a worker of the test takes from `rings`."""
+class RecordingNotifier:
+    """Keeps the messages that it was asked to send; a worker of the test takes from `messages`."""
 
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
-        self.rings: list[tuple[str, int]] = []
+        self.messages: list[tuple[str, int]] = []
         #: The same for trainers, whose queue is another one.
-        self.training_rings: list[tuple[str, int]] = []
-        #: What is in `rings`, by its lane.
+        self.training_messages: list[tuple[str, int]] = []
+        #: The same messages, by their lane.
         self.lanes: list[deque[tuple[str, int]]] = [deque() for _ in range(LANES)]
         self.down = False
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+    def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
@@ -228,4 +228,4 @@ class RecordingDoorbell:
         return len(self._queue(queue))
 
     def _queue(self, kind: JobKind) -> list[tuple[str, int]]:
-        return self.training_rings if kind == "train" else self.rings
+        return self.training_messages if kind == "train" else self.messages

@@ -9,7 +9,7 @@ from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome, Problem
 from infra.jobs.service import JobService
 from infra.jobs.views import ItemView, JobView
 from infra.settings import Settings
-from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingDoorbell, Records
+from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingNotifier, Records
 from tests.fakes.storage import MemoryStore
 
 R = TypeVar("R", bound=Records)
@@ -32,7 +32,7 @@ class Deployment(Generic[R]):
         self.fuse = Fuse()
         self.objects = MemoryStore(self.fuse)
         self.records = keep_records(self.fuse)
-        self.doorbell = RecordingDoorbell(self.fuse)
+        self.notifier = RecordingNotifier(self.fuse)
         self.clock = Clock()
         chosen: dict[str, object] = {"chunk_photos": 3, "job_window": 2, **settings}
         self.settings = Settings.model_validate(chosen)
@@ -43,7 +43,7 @@ class Deployment(Generic[R]):
         self.jobs = self._service(
             objects=self.objects,
             records=self.records,
-            doorbell=self.doorbell,
+            notifier=self.notifier,
             clock=self.clock,
             settings=self.settings,
         )
@@ -67,9 +67,9 @@ class Deployment(Generic[R]):
         """Return the photos' states by their first letters, such as `ddfrpp`."""
         return "".join(item.state[0] for item in self.items(job))
 
-    def take_ring(self) -> ClaimedChunk | None:
+    def take_message(self) -> ClaimedChunk | None:
         """Take the oldest message and claim what it names."""
-        return self.jobs.claim(*self.doorbell.rings.pop(0), "w1")
+        return self.jobs.claim(*self.notifier.messages.pop(0), "w1")
 
     def work(self, claim: ClaimedChunk) -> None:
         """Work a claimed chunk to its end, one report a photo."""
@@ -81,8 +81,8 @@ class Deployment(Generic[R]):
 
     def work_off(self) -> None:
         """Take messages and work until none is left."""
-        while self.doorbell.rings:
-            if claim := self.take_ring():
+        while self.notifier.messages:
+            if claim := self.take_message():
                 self.work(claim)
 
 

@@ -22,7 +22,7 @@ from infra.jobs.service import JobService
 from infra.redis.client import RedisClient
 from infra.redis.counters import Counters
 from infra.settings import Settings
-from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
+from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
 from tests.fakes.storage import MemoryStore
 
 STYLE = "water-lilies"
@@ -67,7 +67,7 @@ class World:
     settings: Settings = field(default_factory=Settings)
     objects: MemoryStore = field(default_factory=MemoryStore)
     records: MemoryJobStore = field(default_factory=MemoryJobStore)
-    doorbell: RecordingDoorbell = field(default_factory=RecordingDoorbell)
+    notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
     clock: Clock = field(default_factory=Clock)
     probes: dict[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
 
@@ -75,7 +75,7 @@ class World:
         self.jobs = JobService(
             objects=self.objects,
             records=self.records,
-            doorbell=self.doorbell,
+            notifier=self.notifier,
             clock=self.clock,
             settings=self.settings,
         )
@@ -96,18 +96,18 @@ class World:
         )
 
     def work(self, paint: Callable[[JobSpec, PhotoEntry], PhotoOutcome]) -> None:
-        """Answer every ring until nothing is left to do; `paint` is given the job too."""
-        while self.doorbell.rings:
-            claim = self.jobs.claim(*self.doorbell.rings.pop(0), "worker")
+        """Answer every message until nothing is left to do; `paint` is given the job too."""
+        while self.notifier.messages:
+            claim = self.jobs.claim(*self.notifier.messages.pop(0), "worker")
             if claim is not None:
                 outcomes = [paint(claim.spec, photo) for photo in claim.photos]
                 self.jobs.report(claim, outcomes)
                 self.jobs.finish(claim)
 
     def learn(self, *, until: int | None = None) -> None:
-        """Answer every ring for a trainer: train each stage, publish it; stop before `until`."""
-        while self.doorbell.training_rings:
-            claim = self.jobs.claim_training(self.doorbell.training_rings.pop(0)[0], "trainer")
+        """Answer every message for a trainer: train each stage, publish it; stop before `until`."""
+        while self.notifier.training_messages:
+            claim = self.jobs.claim_training(self.notifier.training_messages.pop(0)[0], "trainer")
             if claim is not None:
                 self._learn(claim, until)
 
@@ -115,7 +115,7 @@ class World:
         for stage in range(len(claim.published), len(claim.order.stages)):
             self.jobs.report_training(claim, progress(claim.order, stage, done=0.5))
             if stage == until:
-                self.jobs.end_slice(claim, ring=False)
+                self.jobs.end_slice(claim, notify=False)
                 return
             self._publish_stage(claim, stage)
             self.jobs.stage_published(claim, stage)

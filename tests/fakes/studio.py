@@ -13,7 +13,7 @@ from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcom
 from infra.jobs.service import JobService
 from infra.settings import Settings
 from infra.storage.port import ObjectInfo
-from tests.fakes.jobs import Clock, MemoryJobStore, RecordingDoorbell
+from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
 from tests.fakes.storage import MemoryStore
 from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_PACE, Pace, Stages
@@ -143,12 +143,12 @@ class Studio:
         self.clock = Clock()
         self.objects = WatchedStore()
         self.records = MemoryJobStore()
-        self.doorbell = RecordingDoorbell()
+        self.notifier = RecordingNotifier()
         self.settings = Settings(chunk_photos=chunk_photos)
         self.jobs = JobService(
             objects=self.objects,
             records=self.records,
-            doorbell=self.doorbell,
+            notifier=self.notifier,
             clock=self.clock,
             settings=self.settings,
         )

@@ -7,7 +7,7 @@ from infra.jobs.claims.album import Claims
 from infra.jobs.domain import rules
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
-from infra.jobs.ports import Doorbell, JobStore, RecordMissing
+from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.jobs.service import JobService
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
@@ -143,12 +143,12 @@ class HastyService(JobService):
         *,
         objects: ObjectStore,
         records: JobStore,
-        doorbell: Doorbell,
+        notifier: Notifier,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         super().__init__(
-            objects=objects, records=records, doorbell=doorbell, clock=clock, settings=settings
+            objects=objects, records=records, notifier=notifier, clock=clock, settings=settings
         )
         self._claims = HastyClaims(
             objects=objects,

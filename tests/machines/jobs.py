@@ -129,11 +129,11 @@ class JobMachine(RuleBasedStateMachine):
     # What workers do.
 
     @rule(pick=picks, photos=st.integers(0, 3), fault=faults)
-    @precondition(lambda self: self.world.doorbell.rings)
+    @precondition(lambda self: self.world.notifier.messages)
     def deliver(self, pick: int, photos: int, fault: int | None) -> None:
         """A worker takes a message, works so many photos and goes on later, or is killed."""
-        rings = self.world.doorbell.rings
-        message = rings.pop(pick % len(rings))
+        messages = self.world.notifier.messages
+        message = messages.pop(pick % len(messages))
         self.heard.append(message)
         with self.fault_at(fault):
             if claim := self.claim(message):
@@ -141,10 +141,10 @@ class JobMachine(RuleBasedStateMachine):
                     self.work(claim, photos)
 
     @rule(pick=picks)
-    @precondition(lambda self: self.world.doorbell.rings)
+    @precondition(lambda self: self.world.notifier.messages)
     def lose_message(self, pick: int) -> None:
-        rings = self.world.doorbell.rings
-        self.heard.append(rings.pop(pick % len(rings)))
+        messages = self.world.notifier.messages
+        self.heard.append(messages.pop(pick % len(messages)))
 
     @rule(pick=picks)
     @precondition(lambda self: self.heard)
@@ -245,7 +245,7 @@ class JobMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.heard)
     def flush_everything(self) -> None:
         self.world.records.flush()
-        self.world.doorbell.rings.clear()
+        self.world.notifier.messages.clear()
         # Tokens follow the clock: no flush and rebuild fit into one microsecond.
         self.world.clock.advance(0.001)
 
@@ -290,9 +290,9 @@ class JobMachine(RuleBasedStateMachine):
         self.judge()
 
     def work_off(self) -> None:
-        while self.world.doorbell.rings:
+        while self.world.notifier.messages:
             with suppress(Killed):
-                if claim := self.claim(self.world.doorbell.rings.pop(0)):
+                if claim := self.claim(self.world.notifier.messages.pop(0)):
                     self.work(claim, len(claim.photos))
                     self.world.jobs.finish(claim)
 
@@ -342,7 +342,7 @@ class StoppedJobMachine(JobMachine):
     def others_go_on(self) -> None:
         self.world.clock.advance(self.world.settings.lease_seconds + 1)
         self.world.jobs.sweep()
-        for message in self.world.doorbell.rings[:2]:
+        for message in self.world.notifier.messages[:2]:
             if claim := self.claim(message):
                 with suppress(Killed):  # the other one, by a photo
                     self.work(claim, 2)

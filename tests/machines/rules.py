@@ -15,7 +15,7 @@ from infra.jobs.domain import rules
 from infra.jobs.domain.model import Attempt, JobRecord, JobSpec, JobState, PhotoOutcome, Problem
 from tests.fakes.jobs import Clock
 
-#: Seconds of a lease, and until an unclaimed chunk is rung for again.
+#: Seconds of a lease, and until the message of an unclaimed chunk is sent again.
 TTL, PATIENCE = 20.0, 30.0
 WINDOW = 2
 PROBLEM = Problem(type="truncated-photo", detail="The file ends too early.")

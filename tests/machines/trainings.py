@@ -131,12 +131,12 @@ class TrainingMachine(RuleBasedStateMachine):
         )
         self.world.jobs.stage_published(claimed, stage)
 
-    @rule(pick=picks, iteration=iterations, ring=st.booleans(), kill=kills)
+    @rule(pick=picks, iteration=iterations, notify=st.booleans(), kill=kills)
     @precondition(lambda self: self.claims)
-    def end_slice(self, pick: int, iteration: int, ring: bool, kill: int | None) -> None:
+    def end_slice(self, pick: int, iteration: int, notify: bool, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
         with self.fault_at(kill):
-            self.world.jobs.end_slice(claimed, at(iteration), ring=ring)
+            self.world.jobs.end_slice(claimed, at(iteration), notify=notify)
 
     @rule(pick=picks, iteration=iterations, kill=kills)
     @precondition(lambda self: self.claims)
@@ -174,7 +174,7 @@ class TrainingMachine(RuleBasedStateMachine):
     @rule()
     def flush_everything(self) -> None:
         self.world.records.flush()
-        self.world.doorbell.training_rings.clear()
+        self.world.notifier.training_messages.clear()
         # Tokens follow the clock: no flush and rebuild fit into one microsecond.
         self.world.clock.advance(0.001)
 
@@ -235,9 +235,9 @@ class TrainingMachine(RuleBasedStateMachine):
         for _ in range(12):
             self.world.clock.advance(patience + 1)
             self.world.jobs.sweep()
-            rings = self.world.doorbell.training_rings
-            while rings:
-                self.train(rings.pop()[0])
+            messages = self.world.notifier.training_messages
+            while messages:
+                self.train(messages.pop()[0])
         self.world.clock.advance(ABANDONED_SECONDS + 1)
         self.world.jobs.sweep()
         assert not [key for key in self.world.objects.objects if key.startswith("open/")]

@@ -38,7 +38,11 @@ class TrainingService(Protocol):
         ...
 
     def end_slice(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None = None, *, ring: bool = True
+        self,
+        claim: ClaimedTraining,
+        progress: TrainingProgress | None = None,
+        *,
+        notify: bool = True,
     ) -> None:
         """Give the training back between two slices."""
         ...

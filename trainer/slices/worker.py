@@ -94,7 +94,7 @@ class SliceWorker:
     def work(self, job: str, worker: str) -> None:
         """Claim a training and work one slice of it; nothing happens where there is none to do."""
         if self._stop.is_set():
-            return  # The sweeper rings again, for a process that has time left.
+            return  # The sweeper sends the message again, for a process that has time left.
         try:
             claim = self._jobs.claim_training(job, worker)
         except ServiceUnavailable as error:
@@ -110,7 +110,7 @@ class SliceWorker:
             hold.persist(lambda: self._hand_back(claim, hold, left))
         except (Halted, ServiceUnavailable):
             log.info("slice stopped", job_id=job)
-            tell_survival(lambda: self._jobs.end_slice(claim, ring=False), self._stop)
+            tell_survival(lambda: self._jobs.end_slice(claim, notify=False), self._stop)
 
     def _hold(self, claim: ClaimedTraining) -> Hold:
         return Hold(
@@ -159,7 +159,7 @@ class SliceWorker:
             self._jobs.put_off_training(claim, hold.progress)
             return
         else:
-            self._jobs.end_slice(claim, hold.progress, ring=left is Left.UNFINISHED)
+            self._jobs.end_slice(claim, hold.progress, notify=left is Left.UNFINISHED)
             return
         shutil.rmtree(self._workshop.folder(claim.spec), ignore_errors=True)
 
@@ -276,7 +276,7 @@ class SliceWorker:
 def _cut_off(claim: ClaimedTraining, reason: str) -> Left:
     """Leave a training to a later slice: what is missing may be back by then."""
     log.warning("slice cut off", job_id=claim.spec.id, reason=reason)
-    return Left.MAKING_WAY  # without a ring: it would only fail again at once
+    return Left.MAKING_WAY  # no message now: the next try would fail at once
 
 
 def _put_off(claim: ClaimedTraining, hold: Hold, error: ObjectKeptBack) -> Left | Problem:

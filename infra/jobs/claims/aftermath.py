@@ -1,4 +1,4 @@
-"""What follows a change of a record: ring for chunks that became free, seal a job that ended.
+"""After a record has changed: notify workers of free chunks, seal a job that ended.
 
 Both come after the change, so a kill before them loses only time: the sweep does them again.
 """
@@ -12,7 +12,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import lane
 from infra.jobs.domain.model import JobRecord
 from infra.jobs.manifest import Manifest
-from infra.jobs.ports import Doorbell, JobStore
+from infra.jobs.ports import JobStore, Notifier
 from infra.storage.port import ObjectStore
 
 log = structlog.get_logger()
@@ -48,19 +48,19 @@ def _lives(job: str, records: JobStore) -> bool:
 class Aftermath:
     """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
 
-    def __init__(self, *, objects: ObjectStore, records: JobStore, doorbell: Doorbell) -> None:
+    def __init__(self, *, objects: ObjectStore, records: JobStore, notifier: Notifier) -> None:
         self._objects = objects
         self._records = records
-        self._doorbell = doorbell
+        self._notifier = notifier
 
-    def ring(self, record: JobRecord, chunks: Iterable[int]) -> None:
-        """Ring for each chunk of a job."""
+    def notify(self, record: JobRecord, chunks: Iterable[int]) -> None:
+        """Notify workers of each of these chunks."""
         spec = record.spec
         try:
             for chunk in chunks:
-                self._doorbell.ring(spec.id, chunk, spec.kind, lane(spec.total))
+                self._notifier.notify(spec.id, chunk, spec.kind, lane(spec.total))
         except ServiceUnavailable as error:
-            log.warning("doorbell is silent", job_id=record.spec.id, reason=error.detail)
+            log.warning("broker unreachable", job_id=record.spec.id, reason=error.detail)
 
     def seal_if_ended(self, record: JobRecord) -> bool:
         """Write down the end of a job that has one; returns whether that was done."""

@@ -81,7 +81,7 @@ class Claims:
         try:
             entries = self._manifest(spec).photos(indices.start, indices.stop)
         except ServiceUnavailable:
-            # Without a ring: it would only fail again at once. The sweep rings after a while.
+            # No message now: the next try would fail at once. The sweep sends one after a while.
             with suppress(rules.StaleLease, RecordMissing):  # lost meanwhile
                 self._records.change(
                     spec.id, lambda r: (rules.release(r, chunk.number, token, self._clock()), None)
@@ -136,11 +136,11 @@ class Claims:
 
         record, fresh = self._change(claim, rule)
         log.info("chunk committed", job_id=claim.spec.id, chunk=claim.number, worker=claim.worker)
-        self._aftermath.ring(record, fresh)
+        self._aftermath.notify(record, fresh)
         self._aftermath.seal_if_ended(record)
 
     def release(self, claim: ClaimedChunk) -> None:
-        """Give a chunk back unfinished and ring for it; one that was lost loses its strikes."""
+        """Give a chunk back unfinished and notify workers; a lost lease takes its strikes back."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
             record, freed = rules.give_back(record, claim.number, claim.token, self._clock())
@@ -149,10 +149,10 @@ class Claims:
         with suppress(rules.StaleLease):
             record, freed = self._change(claim, rule)
             if not self._aftermath.seal_if_ended(record):
-                self._aftermath.ring(record, freed)
+                self._aftermath.notify(record, freed)
 
     def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
-        """Give a chunk back for a later round; no ring: the sweep rings after a while."""
+        """Give a chunk back for a later round; the sweep sends its message after a while."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
             record = unreachable.put_off(record, claim.number, claim.token, photos, self._clock())

@@ -73,7 +73,7 @@ class TrainingClaims:
             return not self._manifest(claim.spec).exists()
         except ServiceUnavailable:
             with suppress(ServiceUnavailable):
-                self.end_slice(claim, None, ring=False)
+                self.end_slice(claim, None, notify=False)
             raise
 
     def report(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
@@ -94,20 +94,20 @@ class TrainingClaims:
             raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
 
     def end_slice(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None, ring: bool
+        self, claim: ClaimedTraining, progress: TrainingProgress | None, notify: bool
     ) -> None:
-        """Give the training back; without a ring the sweep rings after a while."""
+        """Give the training back; without `notify` the sweep sends its message after a while."""
         with suppress(rules.StaleLease):
             self._write_progress(claim, progress)
         with suppress(rules.StaleLease):
             record = self._change(
                 claim, lambda r: training_rules.end_slice(r, claim.token, progress, self._clock())
             )
-            if not self._aftermath.seal_if_ended(record) and ring:
-                self._aftermath.ring(record, [training_rules.CHUNK])
+            if not self._aftermath.seal_if_ended(record) and notify:
+                self._aftermath.notify(record, [training_rules.CHUNK])
 
     def put_off(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
-        """Give the training back for a later round; no ring: the sweep rings after a while."""
+        """Give the training back for a later round; the sweep sends its message after a while."""
         self._write_progress(claim, progress)
         record = self._change(
             claim, lambda r: training_rules.put_off(r, claim.token, progress, self._clock())

@@ -19,9 +19,19 @@ Stroke = Literal["native", "proportional"]
 
 
 class Value(BaseModel):
-    """An immutable value with a JSON form; unknown fields of a newer version are let go."""
+    """An immutable value with a JSON form; unknown fields of a newer version are let go.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    A field that was renamed keeps its stored name as its alias: records are shared with processes
+    of other versions.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
 class JobState(StrEnum):
@@ -216,7 +226,8 @@ class Chunk(Value):
     """A chunk that has been offered and is not done yet."""
 
     number: int
-    rung_at: float
+    #: When workers were last notified of it, or its lease was last given back.
+    notified_at: float = Field(validation_alias="rung_at", serialization_alias="rung_at")
     lease: Lease | None = None
     attempts: int = 0
     items: dict[int, PhotoOutcome] = Field(default_factory=dict)

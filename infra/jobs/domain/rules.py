@@ -18,7 +18,7 @@ from infra.jobs.domain.model import (
     Problem,
 )
 
-#: `rung_at` of a chunk that nobody has heard of yet: the next sweep rings for it.
+#: `notified_at` of a chunk without any message yet: the next sweep sends one.
 NEVER: Final = 0.0
 
 _LEGAL: Final = {
@@ -52,11 +52,11 @@ def move(record: JobRecord, state: JobState) -> JobRecord:
 
 
 def offer(record: JobRecord, now: float, window: int) -> tuple[JobRecord, list[int]]:
-    """Fill the job's window of offered chunks; returns the chunks to ring for."""
+    """Fill the job's window of offered chunks; returns the chunks to notify of."""
     if record.state not in (JobState.QUEUED, JobState.RUNNING):
         return record, []
     end = min(record.cursor + max(window - len(record.active), 0), record.spec.chunks)
-    fresh = {n: Chunk(number=n, rung_at=now) for n in range(record.cursor, end)}
+    fresh = {n: Chunk(number=n, notified_at=now) for n in range(record.cursor, end)}
     if not fresh:
         return record, []
     update = {"cursor": end, "active": {**record.active, **fresh}}
@@ -139,7 +139,7 @@ def give_back(
     """Give a chunk back, or, when its lease was lost before, take the strikes of that loss back.
 
     Whoever comes back to say so did not go down: it was stopped for a while, or cut off from
-    Redis, and no photo is to blame. Returns the chunks to ring for. Raises StaleLease when there
+    Redis, and no photo is to blame. Returns the chunks to notify of. Raises StaleLease when there
     is neither a lease nor a loss of that token.
     """
     chunk = record.active.get(number)
@@ -163,7 +163,7 @@ def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, li
     """Take back chunks whose lease ran out, and find those that nobody picked up.
 
     Every photo that was in flight in a lost lease gets a strike, until the lease's holder is
-    heard of again (`give_back`). Returns the chunks to ring for: the lost ones, and those
+    heard of again (`give_back`). Returns the chunks to notify of: the lost ones, and those
     unclaimed for `patience` seconds.
     """
     if record.state.terminal:
@@ -183,7 +183,7 @@ def stuck(record: JobRecord, now: float, patience: float, grace: float) -> list[
     Those unclaimed for `patience` seconds, and those whose lease ran out `grace` seconds ago.
     """
     lying = [
-        (chunk.number, chunk.lease.expires if chunk.lease else chunk.rung_at, bool(chunk.lease))
+        (chunk.number, chunk.lease.expires if chunk.lease else chunk.notified_at, bool(chunk.lease))
         for chunk in record.active.values()
     ]
     return [
@@ -226,7 +226,7 @@ def rebuild(spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: fl
     for attempt in attempts:
         seen.add(attempt.chunk)
         tokens += attempt.tokens
-        chunk = Chunk(number=attempt.chunk, rung_at=NEVER)
+        chunk = Chunk(number=attempt.chunk, notified_at=NEVER)
         fresh = _fresh(spec, chunk, attempt.outcomes)
         record = _counted(record, fresh.values())
         if len(fresh) < len(spec.indices(attempt.chunk)):
@@ -238,7 +238,7 @@ def _resumed(
     record: JobRecord, seen: set[int], tokens: list[int], cancelled: bool, now: float
 ) -> JobRecord:
     cursor = max(seen, default=-1) + 1
-    gaps = {n: Chunk(number=n, rung_at=NEVER) for n in range(cursor) if n not in seen}
+    gaps = {n: Chunk(number=n, notified_at=NEVER) for n in range(cursor) if n not in seen}
     update = {"cursor": cursor, "active": {**record.active, **gaps}}
     if tokens:
         update |= {"last_token": max(tokens), "started": min(tokens) / 1_000_000}
@@ -254,14 +254,14 @@ def _with(record: JobRecord, chunk: Chunk) -> JobRecord:
 
 
 def _freed(chunk: Chunk, now: float) -> Chunk:
-    return chunk.model_copy(update={"lease": None, "in_flight": (), "rung_at": now})
+    return chunk.model_copy(update={"lease": None, "in_flight": (), "notified_at": now})
 
 
 def _swept(chunk: Chunk, now: float, patience: float) -> Chunk | None:
     """Return the chunk as the sweep leaves it; None when there is nothing to do."""
     if chunk.lease is None:
-        late = now - chunk.rung_at >= patience
-        return chunk.model_copy(update={"rung_at": now}) if late else None
+        late = now - chunk.notified_at >= patience
+        return chunk.model_copy(update={"notified_at": now}) if late else None
     if chunk.lease.expires > now:
         return None
     lost = {chunk.lease.token: chunk.in_flight} if chunk.in_flight else {}

@@ -152,7 +152,7 @@ def rebuild(
     if tokens or published:
         # Tokens are times, so the lowest tells when the job started.
         times = [token / 1_000_000 for token in tokens]
-        chunk = Chunk(number=CHUNK, rung_at=rules.NEVER)
+        chunk = Chunk(number=CHUNK, notified_at=rules.NEVER)
         update = {
             "state": JobState.RUNNING,
             "cursor": 1,

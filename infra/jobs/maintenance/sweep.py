@@ -1,4 +1,4 @@
-"""One sweep puts right what was lost: leases, rings, records, half-made and half-sealed jobs."""
+"""One sweep puts right what was lost: leases, messages, records, half-made and half-sealed jobs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from infra.jobs.domain import rules, training_rules
 from infra.jobs.domain.model import JobKind, JobRecord
 from infra.jobs.maintenance.expiry import Expiry
 from infra.jobs.maintenance.recovery import Recovery, Survey
-from infra.jobs.ports import Doorbell, JobStore, RecordMissing
+from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.settings import Settings
 
 #: Seconds between looks at the open markers in S3, while Redis remembers.
 SURVEY_SECONDS: Final = 60.0
-#: How many times longer an unclaimed chunk waits for its next ring while the queue is not empty.
+#: How many times longer an unclaimed chunk waits for its next message while the queue is not empty.
 BUSY_PATIENCE: Final = 10
 #: Messages that make it wait as much longer again: ten thousand that wait would otherwise be sent
 #: again and again before their turn comes.
@@ -34,7 +34,7 @@ class SweepReport:
     """What one sweep did; every number is a count."""
 
     jobs: int
-    rung: int
+    notified: int
     sealed: int
     rebuilt: int
     discarded: int
@@ -52,7 +52,7 @@ class Sweep:
         recovery: Recovery,
         expiry: Expiry,
         aftermath: Aftermath,
-        doorbell: Doorbell,
+        notifier: Notifier,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
@@ -60,7 +60,7 @@ class Sweep:
         self._recovery = recovery
         self._expiry = expiry
         self._aftermath = aftermath
-        self._doorbell = doorbell
+        self._notifier = notifier
         self._clock = clock
         self._settings = settings
         self._surveyed = float("-inf")
@@ -81,7 +81,7 @@ class Sweep:
         swept = [self._sweep_alone(job, patience) for job in self._turn(jobs)]
         return SweepReport(
             jobs=len(jobs),
-            rung=sum(rung for rung, _ in swept),
+            notified=sum(notified for notified, _ in swept),
             sealed=sum(sealed for _, sealed in swept),
             rebuilt=survey.rebuilt + self._find_lost(set(jobs)),
             discarded=survey.discarded,
@@ -97,12 +97,12 @@ class Sweep:
         return [*jobs, *jobs][start : self._next]
 
     def patience(self, queue: JobKind) -> float:
-        """Return how long an unclaimed chunk waits for its next ring.
+        """Return how long an unclaimed chunk waits for its next message.
 
-        While others wait in its queue, it waits its turn; ringing again would only lengthen the
+        While others wait in its queue, it waits its turn; another message would only lengthen the
         queue. Not for ever: a lost message must not wait for a queue that never empties.
         """
-        waiting = self._doorbell.backlog(queue)
+        waiting = self._notifier.backlog(queue)
         busy = BUSY_PATIENCE + waiting // PATIENCE_MESSAGES if waiting else 1
         return self._settings.ring_patience_seconds * busy
 
@@ -138,7 +138,7 @@ class Sweep:
         return 0, False
 
     def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
-        """Sweep one job; returns how many chunks were rung for and whether it was sealed."""
+        """Sweep one job; returns how many messages were sent and whether it was sealed."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
             now = self._clock()
@@ -153,5 +153,5 @@ class Sweep:
             return 0, False
         if lost:
             log.warning("leases expired", job_id=job, chunks=lost)
-        self._aftermath.ring(record, chunks)
+        self._aftermath.notify(record, chunks)
         return len(chunks), self._aftermath.seal_if_ended(record)

@@ -52,7 +52,7 @@ class Intake:
             raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
 
     def accept(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> tuple[JobRecord, list[int]]:
-        """Keep the job in S3 and Redis; returns its record and the chunks to ring for.
+        """Keep the job in S3 and Redis; returns its record and the chunks to notify of.
 
         Raises InvalidRequest, AlbumTooLarge, QueueFull, ServiceUnavailable, and whatever `photos`
         raises; then what was written is taken back.

@@ -15,7 +15,7 @@ from typing import Any, cast
 import redis
 
 from api.client import Client, ClientError, ServiceUnreachable
-from infra.broker.doorbell import STYLIZE_QUEUE, TRAIN_QUEUE
+from infra.broker.notifier import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.faults.campaign.albums import Gallery
 from tests.faults.campaign.lessons import School
@@ -209,8 +209,8 @@ def fill_disk(site: Site, chance: random.Random) -> None:
         time.sleep(chance.uniform(1, LEASE_SECONDS))
 
 
-def kill_before_doorbell(site: Site, _chance: random.Random) -> None:
-    """Kill -9 the API between a job's record and its doorbell."""
+def kill_before_notification(site: Site, _chance: random.Random) -> None:
+    """Kill -9 the API between a job's record and its message."""
 
     def sprung() -> bool:
         with suppress(ServiceUnreachable):
@@ -219,7 +219,7 @@ def kill_before_doorbell(site: Site, _chance: random.Random) -> None:
 
     site.stack.wire.set(b"LPUSH", lambda: site.stack.signal(site.stack.family(API), signal.SIGKILL))
     try:
-        wait_until(sprung, "an album to come to the doorbell", BACK_SECONDS)
+        wait_until(sprung, "an album to come to its message", BACK_SECONDS)
     finally:
         site.stack.wire.disarm()
 
@@ -256,7 +256,7 @@ FAULTS: dict[str, Fault] = {
     "garbage on the queues": push_garbage,
     "hundred copies of a message": push_copies,
     "disk full": fill_disk,
-    "kill API before its doorbell": kill_before_doorbell,
+    "kill API before its notification": kill_before_notification,
     "SIGTERM to everything": terminate_all,
     "stop and start": restart,
 }

@@ -154,8 +154,8 @@ def test_training_that_fails_says_why_and_exits_with_1(
     service: str, painting: Path, tmp_path: Path, world: World
 ) -> None:
     def fail(*, until: int | None = None) -> None:
-        while world.doorbell.training_rings:
-            claim = world.jobs.claim_training(world.doorbell.training_rings.pop(0)[0], "trainer")
+        while world.notifier.training_messages:
+            claim = world.jobs.claim_training(world.notifier.training_messages.pop(0)[0], "trainer")
             assert claim is not None
             error = Problem(type="loss-weights-missing", detail="Put vgg19.pth there.")
             world.jobs.fail_training(claim, error)

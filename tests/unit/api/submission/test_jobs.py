@@ -62,7 +62,7 @@ def test_uploaded_album_is_answered_at_once_with_a_job(client: FlaskClient, worl
     assert job["state"] == "queued"
     assert (job["strength"], job["stroke"]) == (0.5, "proportional")
     assert job["counts"] == {"total": 2, "done": 0, "failed": 0}
-    assert world.doorbell.rings == [(job["id"], 0)]
+    assert world.notifier.messages == [(job["id"], 0)]
 
 
 def test_uploads_lie_below_the_job_as_they_were_sent(client: FlaskClient, world: World) -> None:
@@ -402,7 +402,7 @@ def test_ten_thousand_keys_are_a_job(client: FlaskClient, world: World) -> None:
     keys = [f"album/{number}.jpg" for number in range(10_000)]
     job = send_keys(client, {"keys": keys}).get_json()
     assert job["counts"]["total"] == 10_000
-    assert len(world.doorbell.rings) == world.settings.job_window
+    assert len(world.notifier.messages) == world.settings.job_window
 
 
 def test_json_that_is_too_long_is_refused(client: FlaskClient) -> None:

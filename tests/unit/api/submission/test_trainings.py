@@ -71,8 +71,8 @@ def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world
         "note": None,
         "published": [],
     }
-    assert world.doorbell.training_rings == [(job["id"], 0)]
-    assert world.doorbell.rings == []
+    assert world.notifier.training_messages == [(job["id"], 0)]
+    assert world.notifier.messages == []
 
 
 def test_everything_asked_for_is_in_the_order(client: FlaskClient, world: World) -> None:

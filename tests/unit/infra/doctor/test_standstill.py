@@ -1,9 +1,9 @@
-"""A job that nobody begins is found, although sweeps ring for it again and again."""
+"""A job that nobody begins is found, although sweeps send its message again and again."""
 
 from typing import cast
 
 from infra.doctor.job_checks import JobChecks
-from infra.doctor.standstill import RINGS, Standstill
+from infra.doctor.standstill import MESSAGES, Standstill
 from infra.jobs.domain import rules
 from infra.redis.presence import Presence
 from tests.fakes.service import TENANT, FakeDeployment
@@ -23,25 +23,25 @@ def seen(world: FakeDeployment) -> Standstill:
 
 
 def lie(world: FakeDeployment) -> None:
-    """Lose message after message, while sweeps ring anew, until it is too long."""
-    for _ in range(RINGS):
+    """Lose message after message, while sweeps send others, until it is too long."""
+    for _ in range(MESSAGES):
         lose_messages(world)
         world.clock.advance(PATIENCE)
-        assert world.jobs.sweep().rung
+        assert world.jobs.sweep().notified
     lose_messages(world)
 
 
 def lose_messages(world: FakeDeployment) -> None:
     """Let somebody take every message."""
-    world.doorbell.rings.clear()
-    world.doorbell.training_rings.clear()
+    world.notifier.messages.clear()
+    world.notifier.training_messages.clear()
 
 
 def found(world: FakeDeployment) -> list[tuple[str, float]]:
     return seen(world).jobs(world.clock(), PATIENCE)
 
 
-def test_job_that_nobody_begins_is_found_behind_all_rings() -> None:
+def test_job_that_nobody_begins_is_found_behind_all_messages() -> None:
     world = FakeDeployment(ring_patience_seconds=PATIENCE)
     begun = world.clock()
     job = world.submit(3).id
@@ -65,7 +65,7 @@ def test_jobs_behind_one_that_is_worked_wait_their_turn() -> None:
     slow = world.submit(3).id
     claim = world.claim(slow, 0)
     world.submit(3)
-    for _ in range(RINGS):
+    for _ in range(MESSAGES):
         world.clock.advance(PATIENCE)
         world.jobs.report(claim, [])
     assert found(world) == []

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from infra.broker.doorbell import STYLIZE_QUEUES
+from infra.broker.notifier import STYLIZE_QUEUES
 from infra.errors import QueueFull
 from infra.jobs.domain.lanes import LANES, LARGEST, lane
 from infra.jobs.domain.model import JobDraft
@@ -61,7 +61,7 @@ def test_album_larger_than_a_bound_is_let_in_when_it_is_not_reached() -> None:
 def test_waiting_shrinks_photo_by_photo() -> None:
     world = FakeDeployment(chunk_photos=2)
     world.submit(6)
-    claim = world.take_ring()
+    claim = world.take_message()
     assert claim
     world.work(claim)
     assert world.records.waiting(TENANT) == (Waiting(1, 4, 0), Waiting(1, 4, 0))
@@ -83,13 +83,13 @@ def work_in_turns(world: FakeDeployment, messages: int) -> dict[str, int]:
     done: dict[str, int] = {}
     lanes = deque(range(LANES))
     for _ in range(messages):
-        mine = next((n for n in lanes if world.doorbell.lanes[n]), None)
+        mine = next((n for n in lanes if world.notifier.lanes[n]), None)
         if mine is None:
             break
         lanes.remove(mine)
         lanes.append(mine)
-        message = world.doorbell.lanes[mine].popleft()
-        world.doorbell.rings.remove(message)
+        message = world.notifier.lanes[mine].popleft()
+        world.notifier.messages.remove(message)
         if claim := world.jobs.claim(*message, "w"):
             world.work(claim)
             done[claim.spec.id] = done.get(claim.spec.id, 0) + 1
@@ -120,7 +120,7 @@ def test_album_of_a_few_photos_and_single_photos_do_not_wait_for_each_other(
 def test_album_does_not_starve_tiny_jobs_nor_jobs_of_other_sizes() -> None:
     world = FakeDeployment(chunk_photos=1, job_window=8)
     album = world.submit(300).id
-    world.jobs.claim(*world.doorbell.rings[0], "w")
+    world.jobs.claim(*world.notifier.messages[0], "w")
     others = [world.submit(photos).id for photos in (1, 1, 8, 60)]
     done = work_in_turns(world, 40)
     assert done[album] >= 10

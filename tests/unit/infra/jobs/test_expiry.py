@@ -42,8 +42,8 @@ def submit(world: FakeDeployment, keys: Iterable[str] | None = None, photos: int
 
 def paint(world: FakeDeployment) -> None:
     """Work off what waits; results and receipts lie where a worker leaves them."""
-    while world.doorbell.rings:
-        if claim := world.take_ring():
+    while world.notifier.messages:
+        if claim := world.take_message():
             for photo in claim.photos:
                 world.jobs.report(claim, [painted(world, claim, photo)])
             world.jobs.finish(claim)
@@ -179,7 +179,7 @@ def test_files_of_the_users_own_below_ended_survive_and_hold_up_no_removal() -> 
 def test_job_that_runs_is_never_removed() -> None:
     world = deployment()
     job = submit(world, photos=30)
-    claim = world.take_ring()
+    claim = world.take_message()
     assert claim
     before = set(world.objects.objects)
     pass_days(world, 100)

@@ -32,7 +32,7 @@ def keys(world: FakeDeployment, part: str) -> list[str]:
 def lose_redis(world: FakeDeployment) -> None:
     """Everything that Redis knows is gone, messages too."""
     world.records.flush()
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     world.clock.advance(0.001)
 
 
@@ -53,11 +53,11 @@ def test_only_a_window_of_chunks_is_in_the_broker(world: FakeDeployment) -> None
     """Five photos behind fifty thousand do not wait."""
     large = world.submit(60).id
     small = world.submit(3).id
-    assert world.doorbell.rings == [(large, 0), (large, 1), (small, 0)]
-    claim = world.take_ring()
+    assert world.notifier.messages == [(large, 0), (large, 1), (small, 0)]
+    claim = world.take_message()
     assert claim
     world.work(claim)
-    assert world.doorbell.rings == [(large, 1), (small, 0), (large, 2)]
+    assert world.notifier.messages == [(large, 1), (small, 0), (large, 2)]
 
 
 def test_album_of_many_parts_is_paged(world: FakeDeployment) -> None:
@@ -126,14 +126,14 @@ def test_nothing_is_accepted_while_s3_is_away(world: FakeDeployment) -> None:
     assert not world.records.records
 
 
-def test_silent_doorbell_does_not_refuse_the_album(world: FakeDeployment) -> None:
-    """The record is there, so the sweep rings later."""
-    world.doorbell.down = True
+def test_unreachable_broker_does_not_refuse_the_album(world: FakeDeployment) -> None:
+    """The record is there, so the sweep sends the message later."""
+    world.notifier.down = True
     job = world.submit(3).id
-    world.doorbell.down = False
+    world.notifier.down = False
     world.clock.advance(world.settings.ring_patience_seconds)
     world.jobs.sweep()
-    assert world.doorbell.rings == [(job, 0)]
+    assert world.notifier.messages == [(job, 0)]
 
 
 def test_submission_that_took_too_long_is_refused(world: FakeDeployment) -> None:
@@ -272,12 +272,12 @@ def test_heartbeat_keeps_the_chunk(world: FakeDeployment) -> None:
 
 def test_released_chunk_is_rung_for_at_once(world: FakeDeployment) -> None:
     job = world.submit(3).id
-    claim = world.take_ring()
+    claim = world.take_message()
     assert claim
     world.jobs.release(claim)
-    assert world.doorbell.rings == [(job, 0)]
+    assert world.notifier.messages == [(job, 0)]
     world.jobs.release(claim)
-    assert world.doorbell.rings == [(job, 0)]
+    assert world.notifier.messages == [(job, 0)]
 
 
 def test_photo_that_kills_its_worker_is_quarantined_and_the_rest_is_done(
@@ -287,7 +287,7 @@ def test_photo_that_kills_its_worker_is_quarantined_and_the_rest_is_done(
     for _ in range(20):
         if world.jobs.get(job, TENANT).state.terminal:
             break
-        if claim := world.take_ring():
+        if claim := world.take_message():
             work_until_killed_by(world, claim, poison=1)
         world.clock.advance(world.settings.lease_seconds + 1)
         world.jobs.sweep()
@@ -415,16 +415,16 @@ def test_cancel_outlives_a_flush(world: FakeDeployment) -> None:
 
 def test_flush_in_the_middle_of_an_album_loses_nothing(world: FakeDeployment) -> None:
     job = world.submit(7).id
-    claim = world.take_ring()
+    claim = world.take_message()
     assert claim
     world.jobs.report(claim, [done(0, claim), failed(1)])
     before = world.items(job)[:2]
     world.records.flush()
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     with pytest.raises(StaleLease):
         world.jobs.report(claim, [done(2, claim)])
     report = world.jobs.sweep()
-    assert (report.rebuilt, report.rung) == (1, 2)
+    assert (report.rebuilt, report.notified) == (1, 2)
     assert world.items(job)[:2] == before
     world.work_off()
     view = world.jobs.get(job, TENANT)
@@ -440,10 +440,10 @@ def test_get_restores_a_job_without_waiting_for_the_sweep(world: FakeDeployment)
 
 def test_lost_message_is_rung_again_when_the_queue_is_empty(world: FakeDeployment) -> None:
     job = world.submit(3).id
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     world.clock.advance(world.settings.ring_patience_seconds)
-    assert world.jobs.sweep().rung == 1
-    assert world.doorbell.rings == [(job, 0)]
+    assert world.jobs.sweep().notified == 1
+    assert world.notifier.messages == [(job, 0)]
 
 
 def test_waiting_chunks_are_not_rung_for_again_and_again(world: FakeDeployment) -> None:
@@ -451,18 +451,18 @@ def test_waiting_chunks_are_not_rung_for_again_and_again(world: FakeDeployment) 
     world.submit(3)
     for _ in range(BUSY_PATIENCE - 1):
         world.clock.advance(world.settings.ring_patience_seconds)
-        assert world.jobs.sweep().rung == 0
+        assert world.jobs.sweep().notified == 0
     world.clock.advance(world.settings.ring_patience_seconds)
-    assert world.jobs.sweep().rung == 1
+    assert world.jobs.sweep().notified == 1
 
 
 def test_one_unreadable_record_does_not_stop_the_sweep(world: FakeDeployment) -> None:
     broken, job = world.submit(3).id, world.submit(3).id
     world.records.records[broken] = "{}"
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     world.clock.advance(world.settings.ring_patience_seconds)
     world.jobs.sweep()
-    assert world.doorbell.rings == [(job, 0)]
+    assert world.notifier.messages == [(job, 0)]
 
 
 def test_a_strange_marker_does_not_stop_the_survey(world: FakeDeployment) -> None:

@@ -36,10 +36,10 @@ def test_it_holds_up_no_other_when_redis_is_lost(what: str) -> None:
     key = layout.job_spec(TENANT, kept) if what == "spec" else outcomes
     world.objects.withheld.add(key)
     world.records.flush()
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     assert world.jobs.sweep().rebuilt == 1
     assert world.records.open_jobs() == [other]
-    assert {job for job, _ in world.doorbell.rings} == {other}
+    assert {job for job, _ in world.notifier.messages} == {other}
     world.work_off()
     assert world.jobs.get(other, TENANT).state == "succeeded"
     world.objects.withheld.clear()

@@ -11,8 +11,8 @@ from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, fa
 def half_failed(world: FakeDeployment, photos: int = 8) -> str:
     """Work an album whose odd photos fail."""
     job = world.submit(photos).id
-    while world.doorbell.rings:
-        if claim := world.take_ring():
+    while world.notifier.messages:
+        if claim := world.take_message():
             indices = [photo.index for photo in claim.photos]
             outcomes = [failed(n) if n % 2 else done(n, claim) for n in indices]
             world.jobs.report(claim, outcomes)
@@ -45,8 +45,8 @@ def test_retry_reads_the_photos_where_they_lie_and_paints_as_the_first_job_did()
 def test_retry_can_be_retried() -> None:
     world = FakeDeployment()
     again = world.jobs.retry(half_failed(world), TENANT)
-    while world.doorbell.rings:
-        if claim := world.take_ring():
+    while world.notifier.messages:
+        if claim := world.take_message():
             world.jobs.report(claim, [failed(photo.index) for photo in claim.photos])
             world.jobs.finish(claim)
     assert world.jobs.get(again.id, TENANT).state is JobState.FAILED

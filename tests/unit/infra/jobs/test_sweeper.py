@@ -74,13 +74,13 @@ def test_jobs_of_a_flood_take_turns_and_none_is_left_out() -> None:
     world = FakeDeployment()
     spec = world.claim(world.submit(1).id, 0).spec
     world.records.flush()
-    world.doorbell.rings.clear()
+    world.notifier.messages.clear()
     for number in range(SWEEP_JOBS + 50):
         own = spec.model_copy(update={"id": f"{number:026d}"})
         world.records.create(rules.offer(JobRecord(spec=own), world.clock(), window=1)[0])
     world.records.remember()
     world.objects.objects.clear()
     world.clock.advance(world.settings.ring_patience_seconds + 1)
-    assert world.jobs.sweep().rung == SWEEP_JOBS
-    world.doorbell.rings.clear()
-    assert world.jobs.sweep().rung == 50
+    assert world.jobs.sweep().notified == SWEEP_JOBS
+    world.notifier.messages.clear()
+    assert world.jobs.sweep().notified == 50

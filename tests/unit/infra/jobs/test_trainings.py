@@ -46,7 +46,7 @@ def owners(world: FakeDeployment) -> list[str]:
 def test_training_is_worked_to_its_end_in_slices(world: FakeDeployment) -> None:
     job = submit(world).id
     for stage, iteration in enumerate((100, 200, 400)):
-        assert world.doorbell.training_rings.pop() == (job, 0)
+        assert world.notifier.training_messages.pop() == (job, 0)
         claimed = claim(world, job)
         world.jobs.report_training(claimed, at(iteration - 50))
         publish(world, claimed, stage)
@@ -58,7 +58,7 @@ def test_training_is_worked_to_its_end_in_slices(world: FakeDeployment) -> None:
         assert (seen.done, seen.published) == (stage + 1, tuple(range(stage + 1)))
     view = world.jobs.get(job, TENANT)
     assert (view.state, view.progress, view.total) == (JobState.SUCCEEDED, 1.0, 3)
-    assert world.doorbell.rings == world.doorbell.training_rings == []
+    assert world.notifier.messages == world.notifier.training_messages == []
     assert not [key for key in world.objects.objects if key.startswith("open/")]
     assert StyleCatalogue(world.objects).get("waves").job == job
 
@@ -80,7 +80,7 @@ def test_training_has_no_photos(world: FakeDeployment) -> None:
 
 def test_each_kind_is_worked_by_its_own(world: FakeDeployment) -> None:
     training, album = submit(world).id, world.submit(3).id
-    assert world.doorbell.rings == [(album, 0)]
+    assert world.notifier.messages == [(album, 0)]
     assert (world.jobs.backlog("train"), world.jobs.backlog()) == (1, 1)
     assert world.jobs.claim(training, 0, "w") is None
     assert world.jobs.claim_training(album, "t") is None
@@ -114,16 +114,16 @@ def test_never_two_trainers_at_once(world: FakeDeployment) -> None:
     world.jobs.report_training(second)
 
 
-def test_slice_without_a_ring_is_rung_by_the_sweep(world: FakeDeployment) -> None:
+def test_slice_without_a_message_gets_one_from_the_sweep(world: FakeDeployment) -> None:
     """The trainer makes way for albums, but not for ever."""
     job = submit(world).id
-    world.doorbell.training_rings.clear()
-    world.jobs.end_slice(claim(world, job), at(5), ring=False)
+    world.notifier.training_messages.clear()
+    world.jobs.end_slice(claim(world, job), at(5), notify=False)
     world.jobs.sweep()
-    assert world.doorbell.training_rings == []
+    assert world.notifier.training_messages == []
     world.clock.advance(world.settings.ring_patience_seconds)
     world.jobs.sweep()
-    assert world.doorbell.training_rings == [(job, 0)]
+    assert world.notifier.training_messages == [(job, 0)]
 
 
 def test_last_round_of_a_training_is_told_with_its_claim(world: FakeDeployment) -> None:
@@ -132,22 +132,22 @@ def test_last_round_of_a_training_is_told_with_its_claim(world: FakeDeployment) 
     for _ in range(ROUNDS - 1):
         claimed = claim(world, job)
         assert not claimed.last_round
-        world.doorbell.training_rings.clear()
+        world.notifier.training_messages.clear()
         world.jobs.put_off_training(claimed, at(5))
-        assert world.doorbell.training_rings == []
+        assert world.notifier.training_messages == []
         world.clock.advance(world.settings.ring_patience_seconds)
         world.jobs.sweep()
-        assert world.doorbell.training_rings == [(job, 0)]
+        assert world.notifier.training_messages == [(job, 0)]
     assert claim(world, job).last_round
 
 
 def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) -> None:
     job = submit(world).id
-    world.doorbell.training_rings.clear()
+    world.notifier.training_messages.clear()
     world.submit(3)
     world.clock.advance(world.settings.ring_patience_seconds)
     world.jobs.sweep()
-    assert world.doorbell.training_rings == [(job, 0)]
+    assert world.notifier.training_messages == [(job, 0)]
 
 
 def test_training_that_takes_trainers_down_is_given_up(world: FakeDeployment) -> None:
@@ -246,7 +246,7 @@ def test_name_is_reserved_from_submission_on(world: FakeDeployment) -> None:
     with pytest.raises(StyleTaken, match="'waves'"):
         submit(world)
     assert set(world.objects.objects) == before
-    assert len(world.doorbell.training_rings) == 1
+    assert len(world.notifier.training_messages) == 1
     submit(world, "other")
 
 

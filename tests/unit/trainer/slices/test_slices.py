@@ -207,12 +207,12 @@ def test_short_slices_end_in_the_same_nets(make: MakeTrainer, steps: int) -> Non
     assert sliced.nets() == whole.nets()
 
 
-def test_a_slice_that_ends_rings_for_the_next(make: MakeTrainer) -> None:
+def test_a_slice_that_ends_sends_the_message_of_the_next(make: MakeTrainer) -> None:
     trainer = make()
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     trainer.worker(steps=3).work(job, "t")
-    assert trainer.at.doorbell.training_rings == [(job, 0)]
+    assert trainer.at.notifier.training_messages == [(job, 0)]
     assert trainer.view(job).state is JobState.RUNNING
 
 
@@ -380,18 +380,18 @@ def test_a_cancel_during_publication_tells_what_can_be_used(
 
 
 @pytest.mark.parametrize("steps", [30, 10**6])
-def test_a_training_makes_way_for_albums_without_a_ring(make: MakeTrainer, steps: int) -> None:
+def test_a_training_makes_way_for_albums_without_a_message(make: MakeTrainer, steps: int) -> None:
     """Also where a slice is no longer than what a training has at least."""
     trainer = make()
     job = trainer.submit(stages=((0.2, 100), (1.0, 100)))
-    trainer.at.doorbell.training_rings.clear()
-    trainer.at.doorbell.rings.append(("album", 0))
+    trainer.at.notifier.training_messages.clear()
+    trainer.at.notifier.messages.append(("album", 0))
     trainer.worker(steps, heartbeat=0.001).work(job, "t")
     view = trainer.view(job)
     assert view.state is JobState.RUNNING
     assert view.training is not None
     assert view.training.iteration < 100
-    assert trainer.at.doorbell.training_rings == []
+    assert trainer.at.notifier.training_messages == []
 
 
 def test_a_process_that_is_to_end_gives_its_training_back(make: MakeTrainer) -> None:

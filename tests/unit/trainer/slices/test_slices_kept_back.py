@@ -59,13 +59,13 @@ def given_back(trainer: Trainer, job: str) -> JobRecord:
     record = trainer.at.records.load(job)
     assert record is not None
     assert (record.state, record.active[0].lease) == (JobState.RUNNING, None)
-    assert trainer.at.doorbell.training_rings == []
+    assert trainer.at.notifier.training_messages == []
     return record
 
 
 def worked_in_rounds(trainer: Trainer, job: str) -> JobView:
     """Work as many slices as it takes; between them others have their turns."""
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     for rounds in range(1, ROUNDS):
         trainer.worker().work(job, "t")
         assert given_back(trainer, job).active[0].fruitless == {0: rounds}
@@ -111,7 +111,7 @@ def test_an_object_that_takes_longer_than_a_lease_to_refuse_is_counted(
     keep_in_bucket(trainer)
     trainer.at.objects.withheld.add(KEY)
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     get_range = trainer.at.objects.get_range
 
     def slow(key: str, start: int, stop: int) -> bytes:
@@ -129,7 +129,7 @@ def test_an_object_that_takes_longer_than_a_lease_to_refuse_is_counted(
 def test_a_photo_that_is_given_in_the_last_round_is_forgiven(trainer: Trainer) -> None:
     keep_in_bucket(trainer)
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     trainer.at.objects.withheld.add(KEY)
     for _ in range(ROUNDS - 1):
         trainer.worker().work(job, "t")
@@ -140,7 +140,7 @@ def test_a_photo_that_is_given_in_the_last_round_is_forgiven(trainer: Trainer) -
 def test_an_outage_of_the_whole_bucket_fails_nothing(trainer: Trainer) -> None:
     photos = trainer.open_corpus("t", "c")
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
 
     def lose_the_bucket(_tenant: str, _name: str) -> Photos:
         trainer.at.objects.down = True
@@ -160,7 +160,7 @@ def test_an_outage_of_the_whole_bucket_fails_nothing(trainer: Trainer) -> None:
 def test_an_outage_that_has_just_ended_is_nobodys_fault(trainer: Trainer) -> None:
     """The object may be had by the time that others are."""
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     tries = 0
 
     def flicker(_tenant: str, _name: str) -> Photos:
@@ -182,7 +182,7 @@ def test_an_outage_that_has_just_ended_is_nobodys_fault(trainer: Trainer) -> Non
 def test_a_process_that_is_to_end_does_not_wait_for_an_object(trainer: Trainer) -> None:
     trainer.tick = 1.0
     job = trainer.submit()
-    trainer.at.doorbell.training_rings.clear()
+    trainer.at.notifier.training_messages.clear()
     trainer.at.objects.withheld.add(KEY)
 
     def stopped(_tenant: str, _name: str) -> Photos:

@@ -407,7 +407,7 @@ def test_outage_that_outlives_the_lease_leaves_the_chunk_to_the_sweeper() -> Non
 def test_stop_gives_the_chunk_back_between_photos_and_keeps_what_is_done() -> None:
     studio = Studio()
     job = studio.submit(pictures(8))
-    studio.doorbell.rings.clear()
+    studio.notifier.messages.clear()
 
     def watch(number: int) -> None:
         if number == 2:
@@ -420,7 +420,7 @@ def test_stop_gives_the_chunk_back_between_photos_and_keeps_what_is_done() -> No
     assert record.done == 3
     assert record.active[0].lease is None
     assert record.active[0].strikes == {}
-    assert studio.doorbell.rings == [(job, 0)]
+    assert studio.notifier.messages == [(job, 0)]
     assert studio.tally.counts["chunks_total", "released"] == 1
     studio.stop.clear()
     studio.work(job)

@@ -28,15 +28,15 @@ def kept_back(*numbers: int, operation: str = "head") -> Callable[[str, str], No
 
 
 def work_rounds(studio: Studio, job: str, rounds: int) -> None:
-    """Work the first chunk in so many rounds, each as soon as a sweep rings for it."""
-    studio.doorbell.rings.clear()
+    """Work the first chunk in so many rounds, each as soon as a sweep sends its message."""
+    studio.notifier.messages.clear()
     for _ in range(rounds):
         studio.work(job)
-        assert studio.doorbell.rings == [], "it would come again at once, and for ever"
+        assert studio.notifier.messages == [], "it would come again at once, and for ever"
         studio.clock.advance(studio.settings.ring_patience_seconds)
         studio.jobs.sweep()
         if not studio.jobs.get(job, "default").state.terminal:
-            assert studio.doorbell.rings.pop() == (job, 0)
+            assert studio.notifier.messages.pop() == (job, 0)
 
 
 @pytest.mark.parametrize("operation", ["head", "get"])
@@ -124,10 +124,10 @@ def test_stop_is_no_round() -> None:
     job = studio.submit(pictures(3))
     studio.objects.watch = kept_back(0)
     studio.engine.watch = lambda _number: studio.stop.set()
-    studio.doorbell.rings.clear()
+    studio.notifier.messages.clear()
     studio.work(job)
     assert studio.record(job).active[0].fruitless == {}
-    assert studio.doorbell.rings == [(job, 0)]
+    assert studio.notifier.messages == [(job, 0)]
 
 
 @pytest.mark.parametrize("part", ["/receipts/", "/results/"])

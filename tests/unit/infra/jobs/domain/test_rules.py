@@ -217,8 +217,8 @@ def test_worker_that_outlived_its_lease_takes_the_strikes_back() -> None:
     record, _ = rules.report(record, 0, newer, [], [1], NOW + TTL, TTL)
     record, _ = rules.sweep(record, NOW + 2 * TTL, 30)
     assert record.active[0].strikes == {0: 1, 1: 2}
-    record, rings = rules.give_back(record, 0, old, NOW + 2 * TTL)
-    assert rings == []
+    record, due = rules.give_back(record, 0, old, NOW + 2 * TTL)
+    assert due == []
     assert record.active[0].strikes == {1: 1}
     with pytest.raises(rules.StaleLease):
         rules.give_back(record, 0, old, NOW + 2 * TTL)
@@ -237,8 +237,8 @@ def test_late_word_of_a_survivor_leaves_the_new_holder_alone() -> None:
 
 def test_chunk_given_back_in_time_is_rung_for() -> None:
     record, token = claimed(offered())
-    record, rings = rules.give_back(record, 0, token, NOW)
-    assert rings == [0]
+    record, due = rules.give_back(record, 0, token, NOW)
+    assert due == [0]
     assert record.active[0].lease is None
 
 
@@ -360,3 +360,12 @@ def test_record_survives_json() -> None:
     record, _ = rules.sweep(record, NOW + TTL, 30)
     assert isinstance(record.active[0], Chunk)
     assert JobRecord.model_validate_json(record.model_dump_json(exclude_none=True)) == record
+
+
+def test_renamed_field_keeps_its_stored_name() -> None:
+    """Processes of the version before share the record: they write and read `rung_at`."""
+    record = offered()
+    document = record.model_dump_json(exclude_none=True)
+    assert '"rung_at":' in document
+    assert "notified_at" not in document
+    assert JobRecord.model_validate_json(document).active[0].notified_at == NOW

@@ -21,8 +21,8 @@ def spec() -> JobSpec:
 
 @pytest.fixture
 def offered() -> JobRecord:
-    record, rings = rules.offer(JobRecord(spec=spec()), NOW, 8)
-    assert rings == [0]
+    record, due = rules.offer(JobRecord(spec=spec()), NOW, 8)
+    assert due == [0]
     return record
 
 
@@ -194,8 +194,8 @@ def test_many_lost_trainers_without_progress_end_the_training(offered: JobRecord
 def test_lost_lease_of_a_training_that_is_given_up_is_told(offered: JobRecord) -> None:
     record = crash(offered, training_rules.STRIKES - 1)
     held, _ = training_rules.claim(record, "t", NOW, TTL)
-    swept, rings = training_rules.sweep(held, NOW + TTL, PATIENCE)
-    assert (rules.lost(held, swept), rings) == ([0], [])
+    swept, due = training_rules.sweep(held, NOW + TTL, PATIENCE)
+    assert (rules.lost(held, swept), due) == ([0], [])
 
 
 def test_trainer_that_outlived_its_lease_takes_its_strike_back(held: JobRecord) -> None:
@@ -253,8 +253,8 @@ def test_cancelled_training_ends_once_its_trainer_has_stopped(held: JobRecord, w
         case "fail":
             record = training_rules.fail_training(record, token, PROBLEM, NOW)
         case _:
-            record, rings = training_rules.sweep(record, NOW + TTL, PATIENCE)
-            assert rings == []
+            record, due = training_rules.sweep(record, NOW + TTL, PATIENCE)
+            assert due == []
     assert (record.state, record.published, record.error) == (JobState.CANCELLED, (0,), None)
 
 
@@ -265,8 +265,8 @@ def test_rebuilt_training_goes_on_where_it_was() -> None:
     )
     assert (record.state, record.done, record.started) == (JobState.RUNNING, 2, NOW + 1)
     assert record.training == at(210)
-    _, rings = training_rules.sweep(record, NOW + 9, PATIENCE)
-    assert rings == [0]
+    _, due = training_rules.sweep(record, NOW + 9, PATIENCE)
+    assert due == [0]
     _, token = training_rules.claim(record, "t", NOW, TTL)
     assert token > tokens[-1]
 

@@ -1,7 +1,7 @@
-"""Celery as the doorbell: messages that say where work may be, and are never trusted.
+"""Notifications over Celery: messages that say where work may be, and are never trusted.
 
-Early acknowledged, without results: a message that is lost is rung again by the sweep, one that
-comes twice finds its chunk taken.
+They are acknowledged early and have no results. The sweep sends a lost message again; a message
+that comes twice finds its chunk taken.
 """
 
 from typing import Any, Final, cast
@@ -64,7 +64,7 @@ _TRANSPORT: Final = {
 
 
 def celery_app(settings: Settings) -> Celery:
-    """Return the Celery application of the API (to ring), workers and trainers (to listen).
+    """Return the Celery application of the API (to notify), workers and trainers (to listen).
 
     Nothing is sent yet. Raises ServiceUnavailable when no Redis is named.
     """
@@ -108,14 +108,14 @@ def listen_to_all_lanes(app: Celery) -> None:
         select(Queue(queue))
 
 
-class CeleryDoorbell:
-    """Rings by sending Celery messages. Threads may share it."""
+class CeleryNotifier:
+    """The Notifier of every deployment: sends Celery messages. Threads may share it."""
 
     def __init__(self, *, app: Celery, client: RedisClient) -> None:
         self._app = app
         self._client = client
 
-    def ring(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+    def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         """Send one message about a chunk; raises ServiceUnavailable."""
         send = cast("Any", self._app).send_task
         task, queues = _TASKS[kind]
