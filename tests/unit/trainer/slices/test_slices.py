@@ -102,10 +102,9 @@ class Trainer:
     def open_corpus(self, _tenant: str, _name: str) -> Photos:
         return self._corpus
 
-    def worker(self, steps: int = 10**6, heartbeat: float = 1000.0) -> SliceWorker:
-        """A new process's worker, whose slices last so many looks at the clock."""
-        ticks = iter(range(10**9))
-        workshop = Workshop(
+    def workshop(self) -> Workshop:
+        """Return what opens trainings, as a new process has it."""
+        return Workshop(
             objects=self.at.objects,
             shared=self.catalogue,
             open_corpus=self.open_corpus,
@@ -120,11 +119,15 @@ class Trainer:
             widths={"light": 2, "standard": 3},
             rules=self.rules,
         )
+
+    def worker(self, steps: int = 10**6, heartbeat: float = 1000.0) -> SliceWorker:
+        """A new process's worker, whose slices last so many looks at the clock."""
+        ticks = iter(range(10**9))
         return SliceWorker(
             jobs=self.at.jobs,
             objects=self.at.objects,
             catalogue=self.catalogue,
-            workshop=workshop,
+            workshop=self.workshop(),
             stop=self.stop,
             slice_seconds=steps,
             checkpoint_seconds=4,
