@@ -11,7 +11,7 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.service import JobService
 from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.pipeline import AlbumPipeline
-from worker.album.stages import CPU_PACE, Stages, gpu_pace
+from worker.album.stages import CPU_LIMITS, Stages, gpu_limits
 from worker.engines.choice import EngineFactory
 from worker.engines.net_cache import NetCache
 from worker.pixels.decoder import PhotoDecoder
@@ -78,7 +78,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         max_photo_bytes=settings.max_photo_bytes,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
-        stages=Stages(gpu_pace() if engines.device.type == "cuda" else CPU_PACE),
+        stages=Stages(gpu_limits() if engines.device.type == "cuda" else CPU_LIMITS),
     )
     runner = ChunkOverlapRunner(pipeline=pipeline, stop=stop)
     return Child(jobs=deployment.jobs, runner=runner, stop=stop)

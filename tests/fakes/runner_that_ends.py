@@ -1,4 +1,4 @@
-"""A process that is told to end while its second photo is painted; says what became of the chunk.
+"""Ends by a signal while its second photo is painted, and prints the state of the chunk.
 
 A process of its own, because the signal belongs to no test run. As Celery's children do, it ends by
 an exception in its main thread, wherever that is.
@@ -39,9 +39,9 @@ def main() -> None:
         raise AssertionError("The runner went on.")
     record = studio.record(job)
     chunk = record.active[0]
-    told = {"leased": chunk.lease is not None, "strikes": chunk.strikes}
-    told |= {"done": record.done, "painted": studio.engine.photos}
-    sys.stdout.write(f"\n{json.dumps(told)}\n")
+    message = {"leased": chunk.lease is not None, "strikes": chunk.strikes}
+    message |= {"done": record.done, "painted": studio.engine.photos}
+    sys.stdout.write(f"\n{json.dumps(message)}\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
 from tests.fakes.storage import MemoryStore
 from worker.album.pipeline import AlbumPipeline
-from worker.album.stages import CPU_PACE, Pace, Stages
+from worker.album.stages import CPU_LIMITS, ConcurrencyLimits, Stages
 from worker.engines.port import Check, Engine, go_on
 from worker.pixels import Photo, PixelLimits, decode
 from worker.pixels.memory_budget import Part, Room
@@ -136,7 +136,7 @@ class Studio:
         *,
         chunk_photos: int = 8,
         heartbeat_seconds: float = 3600,
-        pace: Pace = CPU_PACE,
+        limits: ConcurrencyLimits = CPU_LIMITS,
         engine: Engine | None = None,
         max_photo_bytes: int = 1_000_000,
     ) -> None:
@@ -167,7 +167,7 @@ class Studio:
             lease_seconds=self.settings.lease_seconds,
             heartbeat_seconds=heartbeat_seconds,
             clock=self.clock,
-            stages=Stages(pace),
+            stages=Stages(limits),
         )
 
     def submit(self, photos: Mapping[str, bytes | None], *, stroke: Stroke = "native") -> str:

@@ -61,7 +61,7 @@ class ChunkRun:
             max_bytes=pipeline.max_photo_bytes,
             clock=pipeline.clock,
         )
-        self._window = 1 if claim.solo else pipeline.stages.pace.window
+        self._window = 1 if claim.solo else pipeline.stages.limits.window
         self._waiting = deque(claim.photos)
         #: Photos without an outcome, and those of them that have none to come in this round.
         self._left = len(claim.photos)
@@ -75,7 +75,7 @@ class ChunkRun:
         self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Condition()
         self._open_steps = 0
-        self._places = 0
+        self._slots = 0
         self._closed = False
 
     def work(self) -> str:
@@ -109,11 +109,11 @@ class ChunkRun:
                     raise error
 
     def _admit(self) -> None:
-        """Let in as many photos as the window has places for."""
+        """Let in as many photos as the window has slots for."""
         with self._lock:
-            wanted = min(self._window - self._places, len(self._waiting))
-            taken = self._stages.places.take(wanted, self._look) if wanted > 0 else 0
-            self._places += taken
+            wanted = min(self._window - self._slots, len(self._waiting))
+            taken = self._stages.slots.take(wanted, self._look) if wanted > 0 else 0
+            self._slots += taken
             entries = [self._waiting.popleft() for _ in range(taken)]
         if entries:
             self._ledger.admit([entry.index for entry in entries])
@@ -121,7 +121,7 @@ class ChunkRun:
 
     def _enter(self, entries: Sequence[PhotoEntry]) -> None:
         for entry in entries:
-            self._submit(self._stages.ahead, self._prepare, entry)
+            self._submit(self._stages.prefetch, self._prepare, entry)
         if entries and not self._waiting:
             self._begun()
 
@@ -138,8 +138,8 @@ class ChunkRun:
         self._closed = True
         with self._lock:
             self._lock.wait_for(lambda: not self._open_steps)
-            places, self._places = self._places, 0
-        self._stages.places.give_back(places)
+            slots, self._slots = self._slots, 0
+        self._stages.slots.give_back(slots)
         for part in self._parts.values():
             part.give_back()
 
@@ -168,7 +168,7 @@ class ChunkRun:
     # Steps, each with the stage that takes it.
 
     def _prepare(self, entry: PhotoEntry) -> None:
-        """Ahead: bring a photo to the device, or to its outcome, or leave it for later."""
+        """Prefetch: bring a photo to the device, or to its outcome, or leave it for later."""
         if self._over:
             return
         ask = within_reach(
@@ -188,12 +188,12 @@ class ChunkRun:
             self._submit(self._stages.device, self._paint)
 
     def _leave(self, entry: PhotoEntry) -> None:
-        """Give up a photo's place: what waits is not to wait for it."""
+        """Give up a photo's slot: what waits is not to wait for it."""
         self._ledger.set_aside(entry.index)
         with self._lock:
             self._later.append(entry.index)
-            self._places -= 1
-        self._stages.places.give_back(1)
+            self._slots -= 1
+        self._stages.slots.give_back(1)
         self._look()
 
     def _paint(self) -> None:
@@ -203,7 +203,7 @@ class ChunkRun:
             if isinstance(painted, PhotoOutcome):
                 self._settle(painted)
             else:
-                self._submit(self._stages.behind, self._deliver, prepared, *painted)
+                self._submit(self._stages.postprocess, self._deliver, prepared, *painted)
 
     def _next_batch(self) -> list[PreparedPhoto]:
         """Take the first that is ready, and others of its size; none where a step has before."""
@@ -214,7 +214,7 @@ class ChunkRun:
                 return batch
             for prepared in self._ready:
                 alike = not batch or prepared.photo.rgb.shape == batch[0].photo.rgb.shape
-                fits = alike and len(batch) < self._stages.pace.batch
+                fits = alike and len(batch) < self._stages.limits.batch
                 (batch if fits else others).append(prepared)
             self._ready = others
         return batch
@@ -252,7 +252,7 @@ class ChunkRun:
             raise StyleUnusable(str(error)) from error
 
     def _deliver(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> None:
-        """Behind: encode and store."""
+        """Postprocess: encode and store."""
 
         def store() -> PhotoOutcome:
             painted = self._steps.encode(prepared, painting, seconds)
@@ -277,8 +277,8 @@ class ChunkRun:
             following = [self._waiting.popleft() for _ in outcomes if self._waiting]
         self._ledger.commit(outcomes, [entry.index for entry in following])
         with self._lock:
-            self._places -= (freed := len(outcomes) - len(following))
-        self._stages.places.give_back(freed)
+            self._slots -= (freed := len(outcomes) - len(following))
+        self._stages.slots.give_back(freed)
         for outcome in outcomes:
             self._pipeline.tally.increment("photos_total", outcome=_kind(outcome))
         self._left -= len(outcomes)

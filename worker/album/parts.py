@@ -9,7 +9,7 @@ from typing import Protocol
 from infra.catalogue.style import WeightedNet
 from infra.storage.port import ObjectStore
 from worker.album.ledger import ChunkService
-from worker.album.stages import CPU_PACE, Stages
+from worker.album.stages import CPU_LIMITS, Stages
 from worker.engines.port import Check, Engine
 from worker.pixels import Photo
 from worker.pixels.memory_budget import Part
@@ -48,4 +48,4 @@ class PipelineParts:
     heartbeat_seconds: float
     #: Monotonic, in seconds.
     clock: Callable[[], float] = time.monotonic
-    stages: Stages = field(default_factory=lambda: Stages(CPU_PACE))
+    stages: Stages = field(default_factory=lambda: Stages(CPU_LIMITS))

@@ -1,10 +1,10 @@
-"""The album pipeline: works the photos of claimed chunks, and the device never waits.
+"""The album pipeline: works the photos of claimed chunks so that the device never waits.
 
-    ahead (threads)            device (thread)   behind (threads)   commits (thread)
-    fetch → look up → decode → stylize         → encode → store   → commit
+    prefetch (threads)         device (thread)   postprocess (threads)   commits (thread)
+    fetch → look up → decode → stylize         → encode → store        → commit
 
-A photo enters when one before it is committed, so that no more of them exist at a time than the
-window has places, decoded or not; and each is named as in flight before it is touched.
+A photo enters when one before it is committed, so there are never more photos in progress than the
+window has slots, decoded or not. Each is reported as in flight before it is touched.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""The threads that photos pass through in one worker, and how many are on their way.
+"""The thread pools that photos pass through in one worker, and the limits on their number.
 
-They are the process's, not a chunk's: the next chunk's first photos come in while the last ones of
-the chunk before are on the device or being stored.
+They belong to the process and not to a chunk: the next chunk's first photos are prefetched while
+the last photos of the chunk before are on the device or being stored.
 """
 
 import os
@@ -13,31 +13,32 @@ from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How much is at work at a time. Each photo may hold its pixels twice, so it bounds memory."""
+class ConcurrencyLimits:
+    """Limits on the photos in progress, and so on memory: a photo may hold its pixels twice."""
 
-    #: Photos between their fetching and their commit, over all chunks.
+    #: Photos between fetch and commit, over all chunks.
     window: int
-    #: Photos of one size that the device is given together, at most.
+    #: Photos of one size that the device gets together, at most.
     batch: int
-    #: Threads that fetch and decode, and threads that encode and store.
-    ahead: int
-    behind: int
+    #: Threads that fetch and decode.
+    prefetch: int
+    #: Threads that encode and store.
+    postprocess: int
 
 
-#: One photo being stored, one on the device, one decoded or being decoded: a CPU's cores have
-#: enough to do with the net, and one photo fills them.
-CPU_PACE: Final = Pace(window=3, batch=1, ahead=2, behind=1)
+#: One photo being stored, one on the device, one decoded or being decoded: the net keeps a CPU's
+#: cores busy, and one photo fills them.
+CPU_LIMITS: Final = ConcurrencyLimits(window=3, batch=1, prefetch=2, postprocess=1)
 
 
-def gpu_pace(cores: int | None = os.cpu_count()) -> Pace:
-    """Return the pace of a GPU, which the codecs of a machine's cores can hardly keep busy."""
+def gpu_limits(cores: int | None = os.cpu_count()) -> ConcurrencyLimits:
+    """Return the limits for a GPU: it needs half of the cores for decoding, half for encoding."""
     codecs = max(2, min(cores or 2, 16) // 2)
-    return Pace(window=4 * codecs + 4, batch=4, ahead=codecs, behind=codecs)
+    return ConcurrencyLimits(window=4 * codecs + 4, batch=4, prefetch=codecs, postprocess=codecs)
 
 
-class Places:
-    """The window's places, each of one photo. Threads may share it."""
+class Slots:
+    """The window's slots, one a photo. Thread-safe."""
 
     def __init__(self, count: int) -> None:
         self._free = count
@@ -45,7 +46,10 @@ class Places:
         self._waiting: list[Callable[[], None]] = []
 
     def take(self, wanted: int, freed: Callable[[], None]) -> int:
-        """Take up to so many places; `freed` is called once, later, where there were fewer."""
+        """Take up to `wanted` slots and return how many; with fewer, `freed` is called once later.
+
+        It is called when slots have been given back, by the thread that gave them.
+        """
         with self._lock:
             taken = min(wanted, self._free)
             self._free -= taken
@@ -54,22 +58,22 @@ class Places:
             return taken
 
     def give_back(self, count: int) -> None:
-        """Free places, and tell everybody who waits for one."""
+        """Free slots, and call everybody who waits for one."""
         with self._lock:
             self._free += count
-            told, self._waiting = self._waiting, []
-        for freed in told:
+            waiting, self._waiting = self._waiting, []
+        for freed in waiting:
             freed()
 
 
 class Stages:
-    """A pool of threads for each stage, and the places of the window."""
+    """A thread pool for each stage, and the window's slots."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
-        self.places = Places(pace.window)
-        self.ahead = ThreadPoolExecutor(pace.ahead, thread_name_prefix="ahead")
+    def __init__(self, limits: ConcurrencyLimits) -> None:
+        self.limits = limits
+        self.slots = Slots(limits.window)
+        self.prefetch = ThreadPoolExecutor(limits.prefetch, thread_name_prefix="prefetch")
         self.device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self.behind = ThreadPoolExecutor(pace.behind, thread_name_prefix="behind")
+        self.postprocess = ThreadPoolExecutor(limits.postprocess, thread_name_prefix="postprocess")
         # One thread, because the service takes one report of a chunk's outcomes at a time.
         self.commits = ThreadPoolExecutor(1, thread_name_prefix="commits")

@@ -36,7 +36,7 @@ from tests.bench.painting.common.mixed import mixed_photos
 from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
 from tests.fakes.studio import Studio
 from worker.album.overlap_runner import ChunkOverlapRunner
-from worker.album.stages import gpu_pace
+from worker.album.stages import gpu_limits
 from worker.engines.port import Pixels
 from worker.engines.pytorch.cuda_graphs import Painter, record_cuda_graph
 from worker.engines.pytorch.engine import TorchEngine
@@ -251,7 +251,7 @@ def album_speeds(net: TransformNet, device: torch.device, scale: str) -> dict[st
 
 def album_seconds(engine: TorchEngine, files: dict[str, bytes]) -> float:
     """Send an album through the pipeline; seconds."""
-    studio = Studio(pace=gpu_pace(), engine=engine, max_photo_bytes=1 << 30)
+    studio = Studio(limits=gpu_limits(), engine=engine, max_photo_bytes=1 << 30)
     job = studio.submit(files)
     runner = ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop)
     begun = time.perf_counter()

@@ -13,7 +13,7 @@ from infra.jobs.domain.model import JobState
 from tests.fakes.studio import Studio
 from tests.photos import encoded, scene
 from worker.album.overlap_runner import ChunkOverlapRunner
-from worker.album.stages import CPU_PACE, Places
+from worker.album.stages import CPU_LIMITS, Slots
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10
@@ -62,8 +62,8 @@ def test_the_next_chunk_begins_while_the_last_photo_of_the_one_before_is_painted
     assert studio.jobs.get(job, "default").done == 6
 
 
-def test_no_more_photos_are_at_work_than_the_window_has_places_for() -> None:
-    """Over all chunks: a photo is named as in flight only when there is a place for it."""
+def test_no_more_photos_are_at_work_than_the_window_has_slots_for() -> None:
+    """Over all chunks: a photo is named as in flight only when there is a slot for it."""
     studio = Studio(chunk_photos=4)
     job = studio.submit(pictures(16))
     seen: list[int] = []
@@ -77,7 +77,7 @@ def test_no_more_photos_are_at_work_than_the_window_has_places_for() -> None:
         runner.run(studio.claim(job, number))
     runner.finish()
     assert studio.jobs.get(job, "default").done == 16
-    assert max(seen) <= CPU_PACE.window
+    assert max(seen) <= CPU_LIMITS.window
 
 
 def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
@@ -183,8 +183,8 @@ def test_a_chunk_that_ends_in_an_error_does_not_take_the_next_with_it() -> None:
 def test_an_end_of_the_process_gives_the_chunks_back_first() -> None:
     command = [sys.executable, "-m", "tests.fakes.runner_that_ends"]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
-    told = json.loads(run.stdout.splitlines()[-1])
-    assert told == {"leased": False, "strikes": {}, "done": 2, "painted": 2}
+    message = json.loads(run.stdout.splitlines()[-1])
+    assert message == {"leased": False, "strikes": {}, "done": 2, "painted": 2}
 
 
 def test_an_end_of_the_process_while_a_chunk_is_started_gives_it_back_too(
@@ -205,24 +205,24 @@ def test_an_end_of_the_process_while_a_chunk_is_started_gives_it_back_too(
     assert studio.record(job).active[0].lease is None
 
 
-def test_places_that_are_given_back_are_told_of_once() -> None:
-    places, told = Places(2), list[str]()
-    assert places.take(2, lambda: told.append("first")) == 2
+def test_slots_that_are_given_back_are_announced_once() -> None:
+    slots, freed = Slots(2), list[str]()
+    assert slots.take(2, lambda: freed.append("first")) == 2
 
     def second() -> None:
-        told.append("second")
+        freed.append("second")
 
-    assert places.take(1, second) == 0
-    assert places.take(1, second) == 0
-    places.give_back(1)
-    assert told == ["second"]
-    assert places.take(2, second) == 1
-    places.give_back(2)
-    assert told == ["second", "second"]
+    assert slots.take(1, second) == 0
+    assert slots.take(1, second) == 0
+    slots.give_back(1)
+    assert freed == ["second"]
+    assert slots.take(2, second) == 1
+    slots.give_back(2)
+    assert freed == ["second", "second"]
 
 
 @pytest.mark.parametrize("photos", [1, 9])
-def test_the_place_of_every_photo_is_free_in_the_end(photos: int) -> None:
+def test_the_slot_of_every_photo_is_free_in_the_end(photos: int) -> None:
     studio = Studio(chunk_photos=9)
     studio.work(studio.submit(pictures(photos)))
-    assert studio.pipeline.stages.places.take(99, lambda: None) == CPU_PACE.window
+    assert studio.pipeline.stages.slots.take(99, lambda: None) == CPU_LIMITS.window

@@ -13,7 +13,7 @@ from infra.jobs.views import JobView
 from infra.storage.port import ObjectMissing
 from tests.fakes.studio import Studio, TogetherEngine, away
 from tests.photos import TEXT, encoded, scene
-from worker.album.stages import CPU_PACE, Pace
+from worker.album.stages import CPU_LIMITS, ConcurrencyLimits
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10
@@ -172,10 +172,12 @@ def test_photo_that_fails_on_the_device_fails_alone(error: Exception, reason: st
     assert len(outcomes) == 4
 
 
-def test_photos_of_one_size_are_painted_together_where_the_pace_allows() -> None:
+def test_photos_of_one_size_are_painted_together_where_the_limits_allow() -> None:
     """The device waits with the first photo until the others are ready; sizes are never mixed."""
     engine = TogetherEngine()
-    studio = Studio(pace=Pace(window=9, batch=3, ahead=1, behind=2), engine=engine)
+    studio = Studio(
+        limits=ConcurrencyLimits(window=9, batch=3, prefetch=1, postprocess=2), engine=engine
+    )
     wide = {f"wide-{n}.png": encoded(scene(24, 16), "PNG", dpi=(n, n)) for n in range(5)}
     looked_up = threading.Event()
 
@@ -198,7 +200,9 @@ def test_photos_of_one_size_are_painted_together_where_the_pace_allows() -> None
 
 def test_a_photo_that_fails_fails_alone_in_a_batch_too() -> None:
     engine = TogetherEngine()
-    studio = Studio(pace=Pace(window=9, batch=9, ahead=1, behind=1), engine=engine)
+    studio = Studio(
+        limits=ConcurrencyLimits(window=9, batch=9, prefetch=1, postprocess=1), engine=engine
+    )
     held = threading.Event()
 
     def watch_store(operation: str, key: str) -> None:
@@ -250,7 +254,7 @@ def test_each_photo_is_named_as_in_flight_before_it_is_touched() -> None:
     studio.objects.watch = watch
     studio.work(job)
     assert sorted(touched) == list(range(7))
-    assert max(named) == CPU_PACE.window
+    assert max(named) == CPU_LIMITS.window
     assert studio.jobs.get(job, "default").failed == 0
 
 
@@ -328,7 +332,7 @@ def test_lost_lease_stops_the_chunk_and_nothing_more_is_written() -> None:
     assert studio.record(job).done == 0
     # The one painted photo may have been stored before its commit was refused, no other.
     assert len(studio.results()) <= 2
-    assert studio.engine.photos <= CPU_PACE.window
+    assert studio.engine.photos <= CPU_LIMITS.window
     lease = studio.record(job).active[0].lease
     assert lease is not None
     assert lease.worker == "worker-2"
@@ -347,7 +351,7 @@ def test_cancelled_job_stops_and_keeps_what_is_done() -> None:
     studio.work(job)
     view = studio.jobs.get(job, "default")
     assert view.state is JobState.CANCELLED
-    assert 1 <= view.done <= studio.engine.photos <= 3 + CPU_PACE.window
+    assert 1 <= view.done <= studio.engine.photos <= 3 + CPU_LIMITS.window
 
 
 def test_outage_of_the_bucket_is_no_photos_failure() -> None:

@@ -8,7 +8,7 @@ from infra.jobs.domain.model import JobState
 from infra.jobs.domain.unreachable import ROUNDS
 from tests.fakes.studio import Studio, away
 from tests.photos import encoded, scene
-from worker.album.stages import Pace
+from worker.album.stages import ConcurrencyLimits
 
 
 def pictures(count: int) -> dict[str, bytes | None]:
@@ -104,7 +104,7 @@ def test_outage_of_everything_is_no_photos_round() -> None:
 def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
     """The photos behind it are painted in the same round, and should one of them take the worker
     down, it is not blamed."""
-    studio = Studio(pace=Pace(window=1, batch=1, ahead=1, behind=1))
+    studio = Studio(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
     job = studio.submit(pictures(3))
     studio.objects.watch = kept_back(0)
     flying: list[tuple[int, ...]] = []
@@ -112,7 +112,7 @@ def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
     studio.work(job)
     assert flying == [(1,), (2,)]
     assert studio.record(job).done == 2
-    # Its place is free for the next album.
+    # Its slot is free for the next album.
     other = studio.submit({"other.png": encoded(scene(), "PNG")})
     studio.work(other)
     assert studio.jobs.get(other, "default").done == 1
@@ -120,7 +120,7 @@ def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
 
 def test_stop_is_no_round() -> None:
     """A worker that is to end gives back at once what others can go on with."""
-    studio = Studio(pace=Pace(window=1, batch=1, ahead=1, behind=1))
+    studio = Studio(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
     job = studio.submit(pictures(3))
     studio.objects.watch = kept_back(0)
     studio.engine.watch = lambda _number: studio.stop.set()
