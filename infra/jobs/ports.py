@@ -46,7 +46,7 @@ class JobStore(Protocol):
         ...
 
     def open_jobs(self) -> list[str]:
-        """Return every job that is not sealed, oldest first."""
+        """Return every job that is not finalized, oldest first."""
         ...
 
     def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
@@ -57,15 +57,15 @@ class JobStore(Protocol):
         """Count anew what is open; after a loss the counts may be off."""
         ...
 
-    def seal(self, job: str) -> None:
+    def finalize(self, job: str) -> None:
         """Take an ended job off the open list; its record goes by itself after a day.
 
         A job that has not ended stays as it is.
         """
         ...
 
-    def sealed(self, job: str) -> bool:
-        """Whether the job was sealed; one without a record was not."""
+    def finalized(self, job: str) -> bool:
+        """Whether the job was finalized; one without a record was not."""
         ...
 
     def remove(self, job: str) -> None:

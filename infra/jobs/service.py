@@ -11,8 +11,8 @@ import structlog
 
 from infra import layout
 from infra.errors import JobMissing, JobUnreadable, ServiceUnavailable
-from infra.jobs.claims.aftermath import Aftermath
 from infra.jobs.claims.album import Claims
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.claims.training import TrainingClaims
 from infra.jobs.domain import rules
 from infra.jobs.domain.claim import ClaimedChunk, ClaimedTraining
@@ -63,19 +63,19 @@ class JobService:
         self._notifier = notifier
         self._clock = clock
         self._settings = settings
-        self._aftermath = Aftermath(objects=objects, records=records, notifier=notifier)
+        self._post_commit = PostCommit(objects=objects, records=records, notifier=notifier)
         self._intake = Intake(objects=objects, records=records, clock=clock, settings=settings)
         self._claims = Claims(
             objects=objects,
             records=records,
-            aftermath=self._aftermath,
+            post_commit=self._post_commit,
             clock=clock,
             settings=settings,
         )
         self._trainings = TrainingClaims(
             objects=objects,
             records=records,
-            aftermath=self._aftermath,
+            post_commit=self._post_commit,
             clock=clock,
             settings=settings,
         )
@@ -89,7 +89,7 @@ class JobService:
                 clock=clock,
                 retention_days=settings.retention_days,
             ),
-            aftermath=self._aftermath,
+            post_commit=self._post_commit,
             notifier=notifier,
             clock=clock,
             settings=settings,
@@ -121,7 +121,7 @@ class JobService:
         """
         record, chunks = self._intake.accept(draft, photos)
         log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
-        self._aftermath.notify(record, chunks)
+        self._post_commit.notify(record, chunks)
         return self._view(record)
 
     def submit_training(self, draft: JobDraft) -> JobView:
@@ -133,7 +133,7 @@ class JobService:
         """
         record, chunks = self._intake.accept_training(draft)
         log.info("training submitted", job_id=draft.id, tenant=draft.tenant, style=draft.style)
-        self._aftermath.notify(record, chunks)
+        self._post_commit.notify(record, chunks)
         return self._view(record)
 
     def get(self, job: str, tenant: str) -> JobView:
@@ -196,7 +196,7 @@ class JobService:
             return record, record
 
         with suppress(rules.IllegalTransition, RecordMissing):  # it ended, or Redis was flushed
-            self._aftermath.seal_if_ended(self._records.change(job, rule))
+            self._post_commit.finalize_if_ended(self._records.change(job, rule))
             log.info("job cancelling", job_id=job)
         return self.get(job, tenant)
 
@@ -323,7 +323,7 @@ class JobService:
     # What the sweeper calls.
 
     def sweep(self) -> SweepReport:
-        """Put right what was lost: leases, messages, records, half-made and half-sealed jobs."""
+        """Repair losses: leases, messages, records, jobs cut off as they began or ended."""
         return self._sweep.run()
 
     def patience(self, kind: JobKind) -> float:
@@ -346,13 +346,15 @@ class JobService:
         if found is None or found.spec.tenant != tenant:
             raise JobMissing(f"No job {job!r} is known here; check the id.")
         if found.state.terminal and (live or self._records.load(job)):
-            self._seal_before_it_is_seen(found)
+            self._finalize_before_it_is_seen(found)
         return found
 
-    def _seal_before_it_is_seen(self, live: JobRecord) -> None:
+    def _finalize_before_it_is_seen(self, live: JobRecord) -> None:
         """Show no end that S3 does not know: after a flush the job could end otherwise.
 
         Raises ServiceUnavailable when it cannot be written down now.
         """
-        if not self._records.sealed(live.spec.id) and not self._aftermath.seal_if_ended(live):
+        if not self._records.finalized(live.spec.id) and not self._post_commit.finalize_if_ended(
+            live
+        ):
             raise ServiceUnavailable("The job's end cannot be written down now; try again soon.")

@@ -23,7 +23,7 @@ def _owner(tenant: str, job: str) -> tuple[str, str] | None:
 
 
 def open_marker(tenant: str, job: str) -> str:
-    """Empty object: the job is not sealed yet, or its submission was cut off."""
+    """Empty object: the job is not finalized yet, or its submission was cut off."""
     return f"{OPEN_PREFIX}{part(tenant)}/{part(job)}"
 
 
@@ -202,7 +202,7 @@ def cancelled_marker(tenant: str, job: str) -> str:
 
 
 def job_outcome(tenant: str, job: str) -> str:
-    """How the job ended; written when it is sealed."""
+    """How the job ended; written when it is finalized."""
     return f"{job_prefix(tenant, job)}outcome.json"
 
 

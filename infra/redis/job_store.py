@@ -20,8 +20,8 @@ T = TypeVar("T")
 CHANGE_TRIES: Final = 64
 #: Seconds of the longest wait between two of them.
 CHANGE_WAIT_SECONDS: Final = 0.05
-#: Seconds that a sealed job's record stays; S3 answers after that.
-SEALED_SECONDS: Final = 24 * 3600
+#: Seconds that a finalized job's record stays; S3 answers after that.
+FINALIZED_SECONDS: Final = 24 * 3600
 
 OPEN_KEY: Final = f"{PREFIX}jobs:open"
 EPOCH_KEY: Final = f"{PREFIX}epoch"
@@ -162,7 +162,7 @@ class RedisJobStore:
             return bool(self._swap(keys=_keys(job), args=args))
 
     def open_jobs(self) -> list[str]:
-        """Return every job that is not sealed, oldest first."""
+        """Return every job that is not finalized, oldest first."""
         with redis_errors():
             return self._client.zrange(OPEN_KEY, 0, -1)
 
@@ -178,16 +178,16 @@ class RedisJobStore:
         with redis_errors():
             self._recount(keys=_keys(""), args=[record_key("")])
 
-    def seal(self, job: str) -> None:
+    def finalize(self, job: str) -> None:
         """Take an ended job off the open list; its record goes by itself after a day.
 
         A job that has not ended stays as it is.
         """
         with redis_errors():
-            self._close(keys=_keys(job), args=[job, SEALED_SECONDS, 0])
+            self._close(keys=_keys(job), args=[job, FINALIZED_SECONDS, 0])
 
-    def sealed(self, job: str) -> bool:
-        """Whether the job was sealed, so that its record goes by itself."""
+    def finalized(self, job: str) -> bool:
+        """Whether the job was finalized, so that its record goes by itself."""
         with redis_errors():
             return self._client.ttl(record_key(job)) >= 0
 

@@ -172,7 +172,7 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
 
 
 def test_what_a_repair_leaves_as_it_was_is_not_repaired(deployment: Deployment) -> None:
-    """A sweep goes on past a job that cannot be sealed, and says nothing."""
+    """A sweep goes on past a job that cannot be finalized, and says nothing."""
     world = hasty(deployment)
     stuck, orphan = submit(world), layout.newest_entry(TENANT, world.jobs.new_job_id())
     world.objects.put(layout.job_outcome(TENANT, stuck), b"{")

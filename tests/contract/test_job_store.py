@@ -10,7 +10,7 @@ from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.jobs.domain.model import JobRecord, JobSpec, JobState
 from infra.jobs.ports import JobStore, RecordMissing
 from infra.redis.client import RedisClient
-from infra.redis.job_store import OPEN_KEY, SEALED_SECONDS, RedisJobStore, record_key
+from infra.redis.job_store import FINALIZED_SECONDS, OPEN_KEY, RedisJobStore, record_key
 
 
 def record(job: str = "job-1", created: float = 1.0) -> JobRecord:
@@ -85,34 +85,34 @@ def test_open_jobs_come_oldest_first(records: JobStore) -> None:
     assert records.open_jobs() == ["a", "b", "c"]
 
 
-def test_sealed_job_is_not_open_but_known(records: JobStore) -> None:
+def test_finalized_job_is_not_open_but_known(records: JobStore) -> None:
     records.create(ended())
-    records.seal("job-1")
-    records.seal("job-1")
+    records.finalize("job-1")
+    records.finalize("job-1")
     assert records.open_jobs() == []
     assert records.load("job-1") == ended()
 
 
-def test_job_that_has_not_ended_is_not_sealed(records: JobStore) -> None:
+def test_job_that_has_not_ended_is_not_finalized(records: JobStore) -> None:
     """A flush may have brought it back to life since the caller looked."""
     records.create(record())
-    records.seal("job-1")
+    records.finalize("job-1")
     assert records.open_jobs() == ["job-1"]
-    assert not records.sealed("job-1")
+    assert not records.finalized("job-1")
     assert records.waiting("t")[0].jobs == 1
     records.change("job-1", lambda _: (ended(), None))
-    records.seal("job-1")
+    records.finalize("job-1")
     assert records.open_jobs() == []
 
 
-def test_only_a_sealed_job_counts_as_sealed(records: JobStore) -> None:
-    assert not records.sealed("job-1")
+def test_only_a_finalized_job_counts_as_finalized(records: JobStore) -> None:
+    assert not records.finalized("job-1")
     records.create(ended())
-    assert not records.sealed("job-1")
-    records.seal("job-1")
-    assert records.sealed("job-1")
+    assert not records.finalized("job-1")
+    records.finalize("job-1")
+    assert records.finalized("job-1")
     records.remove("job-1")
-    assert not records.sealed("job-1")
+    assert not records.finalized("job-1")
 
 
 def test_removed_job_is_forgotten(records: JobStore) -> None:
@@ -135,12 +135,12 @@ def waiting_of(records: JobStore) -> dict[str, tuple[int, int, int]]:
     return {"t": own, "nobody": nobody, "all": everybody}
 
 
-def test_a_job_that_holds_nothing_any_more_is_sealed_in_one_go(records: JobStore) -> None:
+def test_a_job_that_holds_nothing_any_more_is_finalized_in_one_go(records: JobStore) -> None:
     """Nothing times minus one is a negative zero, which Redis takes for no number."""
     whole = ended("job-1")
     bare = whole.model_copy(update={"spec": whole.spec.model_copy(update={"bytes": 0})})
     records.create(bare)
-    records.seal("job-1")
+    records.finalize("job-1")
     assert records.open_jobs() == []
     assert records.waiting("t") == ((0, 0, 0), (0, 0, 0))
 
@@ -155,7 +155,7 @@ def test_what_waits_is_counted_from_creation_to_seal(records: JobStore) -> None:
     assert waiting_of(records) == nothing | {"t": (2, 19, 200), "all": (2, 19, 200)}
     records.change("job-1", end)
     for _ in range(2):
-        records.seal("job-1")
+        records.finalize("job-1")
         assert waiting_of(records) == nothing | {"t": (1, 10, 100), "all": (1, 10, 100)}
     records.change("job-1", count)
     records.remove("job-1")
@@ -169,13 +169,13 @@ def redis_store(redis_client: RedisClient) -> RedisJobStore:
     return RedisJobStore(client=redis_client)
 
 
-def test_sealed_record_goes_after_a_day(
+def test_finalized_record_goes_after_a_day(
     redis_store: RedisJobStore, redis_client: RedisClient
 ) -> None:
     redis_store.create(ended())
-    redis_store.seal("job-1")
+    redis_store.finalize("job-1")
     left = cast("int", cast("Redis", redis_client).ttl(record_key("job-1")))
-    assert SEALED_SECONDS - 60 < left <= SEALED_SECONDS
+    assert FINALIZED_SECONDS - 60 < left <= FINALIZED_SECONDS
 
 
 def test_a_full_redis_still_seals_and_forgets(
@@ -188,7 +188,7 @@ def test_a_full_redis_still_seals_and_forgets(
     try:
         with pytest.raises(ServiceUnavailable):
             redis_store.create(record("job-3"))
-        redis_store.seal("job-1")
+        redis_store.finalize("job-1")
         redis_store.remove("job-2")
         assert redis_store.open_jobs() == []
         assert redis_store.load("job-2") is None
@@ -216,7 +216,7 @@ def test_nothing_stays_in_redis_of_jobs_that_are_removed(
         redis_store.change(f"job-{number}", count)
         redis_store.change(f"job-{number}", end)
     for number in range(5):
-        redis_store.seal(f"job-{number}")
+        redis_store.finalize(f"job-{number}")
         redis_store.remove(f"job-{number}")
     assert cast("Redis", redis_client).keys("*") == []
 

@@ -160,7 +160,7 @@ class MemoryJobStore:
     def recount(self) -> None:
         self._reach()
 
-    def seal(self, job: str) -> None:
+    def finalize(self, job: str) -> None:
         self._reach()
         record = self.peek(job)
         if record and not record.state.terminal:
@@ -169,7 +169,7 @@ class MemoryJobStore:
         self.ended |= {job} & self.records.keys()
         self._fuse.burn(late=True)
 
-    def sealed(self, job: str) -> bool:
+    def finalized(self, job: str) -> bool:
         self._reach()
         return job in self.ended
 

@@ -153,7 +153,7 @@ class HastyService(JobService):
         self._claims = HastyClaims(
             objects=objects,
             records=records,
-            aftermath=self._aftermath,
+            post_commit=self._post_commit,
             clock=clock,
             settings=settings,
         )

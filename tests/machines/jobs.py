@@ -265,10 +265,10 @@ class JobMachine(RuleBasedStateMachine):
                     self.look(job)
 
     def may_look(self, record: JobRecord) -> bool:
-        """Whether there is a job, and looking does not seal it: that must happen by itself, too."""
+        """Whether the job exists, and looking does not finalize it: a sweep must do that, too."""
         job = record.spec.id
         exists = layout.job_spec(TENANT, job) in self.world.objects.objects
-        return exists and (not record.state.terminal or self.world.records.sealed(job))
+        return exists and (not record.state.terminal or self.world.records.finalized(job))
 
     def teardown(self) -> None:
         """The faults stop: everything accepted comes to its end, and nothing else is left."""

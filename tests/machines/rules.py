@@ -162,7 +162,7 @@ class RulesMachine(RuleBasedStateMachine):
     def flush_and_rebuild(self) -> None:
         """Redis forgets the record, which is made anew from the attempts in S3.
 
-        Not once the end was seen: it is sealed, and never rebuilt.
+        Not once the end was seen: it is finalized, and never rebuilt.
         """
         if self.record.state.terminal:
             return

@@ -184,8 +184,8 @@ class TrainingMachine(RuleBasedStateMachine):
     def nothing_is_taken_back(self) -> None:
         for job in self.accepted:
             record = self.world.records.peek(job)
-            # Looking seals what has ended; that must happen by itself, too.
-            if not (record and record.state.terminal and not self.world.records.sealed(job)):
+            # Looking finalizes what has ended; that must happen by itself, too.
+            if not (record and record.state.terminal and not self.world.records.finalized(job)):
                 self.see(self.world.jobs.get(job, TENANT))
 
     @rule(pick=picks)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.claims.aftermath import Aftermath
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import quarantine, rules, unreachable
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, PhotoOutcome
@@ -32,13 +32,13 @@ class Claims:
         *,
         objects: ObjectStore,
         records: JobStore,
-        aftermath: Aftermath,
+        post_commit: PostCommit,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         self._objects = objects
         self._records = records
-        self._aftermath = aftermath
+        self._post_commit = post_commit
         self._clock = clock
         self._settings = settings
 
@@ -122,7 +122,7 @@ class Claims:
 
         record, kept = self._change(claim, rule)
         if not kept:
-            self._aftermath.seal_if_ended(record)
+            self._post_commit.finalize_if_ended(record)
             raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
 
     def finish(self, claim: ClaimedChunk) -> None:
@@ -136,8 +136,8 @@ class Claims:
 
         record, fresh = self._change(claim, rule)
         log.info("chunk committed", job_id=claim.spec.id, chunk=claim.number, worker=claim.worker)
-        self._aftermath.notify(record, fresh)
-        self._aftermath.seal_if_ended(record)
+        self._post_commit.notify(record, fresh)
+        self._post_commit.finalize_if_ended(record)
 
     def release(self, claim: ClaimedChunk) -> None:
         """Give a chunk back unfinished and notify workers; a lost lease takes its strikes back."""
@@ -148,8 +148,8 @@ class Claims:
 
         with suppress(rules.StaleLease):
             record, freed = self._change(claim, rule)
-            if not self._aftermath.seal_if_ended(record):
-                self._aftermath.notify(record, freed)
+            if not self._post_commit.finalize_if_ended(record):
+                self._post_commit.notify(record, freed)
 
     def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
         """Give a chunk back for a later round; the sweep sends its message after a while."""
@@ -160,7 +160,7 @@ class Claims:
 
         record = self._change(claim, rule)
         log.warning("photos out of reach", job_id=claim.spec.id, photos=sorted(photos))
-        self._aftermath.seal_if_ended(record)
+        self._post_commit.finalize_if_ended(record)
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:
         """Write the attempt's file: what the record has, and what is about to be committed.

@@ -10,7 +10,7 @@ from contextlib import suppress
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.claims.aftermath import Aftermath
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules, training_rules, unreachable
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobRecord, JobSpec, Problem, TrainingProgress
@@ -30,13 +30,13 @@ class TrainingClaims:
         *,
         objects: ObjectStore,
         records: JobStore,
-        aftermath: Aftermath,
+        post_commit: PostCommit,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         self._objects = objects
         self._records = records
-        self._aftermath = aftermath
+        self._post_commit = post_commit
         self._clock = clock
         self._ttl = settings.lease_seconds
 
@@ -103,8 +103,8 @@ class TrainingClaims:
             record = self._change(
                 claim, lambda r: training_rules.end_slice(r, claim.token, progress, self._clock())
             )
-            if not self._aftermath.seal_if_ended(record) and notify:
-                self._aftermath.notify(record, [training_rules.CHUNK])
+            if not self._post_commit.finalize_if_ended(record) and notify:
+                self._post_commit.notify(record, [training_rules.CHUNK])
 
     def put_off(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
         """Give the training back for a later round; the sweep sends its message after a while."""
@@ -112,7 +112,7 @@ class TrainingClaims:
         record = self._change(
             claim, lambda r: training_rules.put_off(r, claim.token, progress, self._clock())
         )
-        self._aftermath.seal_if_ended(record)
+        self._post_commit.finalize_if_ended(record)
 
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
         """Count a stage that can be used."""
@@ -130,7 +130,7 @@ class TrainingClaims:
         )
 
     def _end(self, claim: ClaimedTraining, rule: Callable[[JobRecord], JobRecord]) -> None:
-        self._aftermath.seal_if_ended(self._change(claim, rule))
+        self._post_commit.finalize_if_ended(self._change(claim, rule))
 
     def _write_progress(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
         """Write what is about to be committed.

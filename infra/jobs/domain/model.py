@@ -247,7 +247,7 @@ class Chunk(Value):
 class JobRecord(Value):
     """The live record: O(window) large however many photos the job has.
 
-    The last one is kept in S3 when the job is sealed.
+    The last one is kept in S3 when the job is finalized.
     """
 
     spec: JobSpec

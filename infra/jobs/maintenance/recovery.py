@@ -8,7 +8,7 @@ import structlog
 
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobUnreadable, ServiceUnavailable
-from infra.jobs.claims.aftermath import seal
+from infra.jobs.claims.post_commit import finalize
 from infra.jobs.domain import rules, training_rules
 from infra.jobs.domain.model import Attempt, JobRecord, JobSpec
 from infra.jobs.manifest import Manifest
@@ -45,7 +45,7 @@ class Recovery:
         self._clock = clock
 
     def restore(self, tenant: str, job: str) -> JobRecord | None:
-        """Return the job from S3; None if there is none. One that is not sealed is live again.
+        """Return the job from S3; None if there is none. One that is not finalized is live again.
 
         Somebody may create the record first: then theirs stays. Raises JobUnreadable.
         """
@@ -114,9 +114,9 @@ class Recovery:
         Manifest(store=self._objects, tenant=tenant, job=job).is_open()
 
     def _follow_up(self, record: JobRecord) -> bool:
-        """Seal a job that has ended, which was cut off in there; returns whether one is live."""
+        """Finalize a job that has ended and was cut off before that; returns whether it lives."""
         if record.state.terminal:
-            seal(record, objects=self._objects, records=self._records)
+            finalize(record, objects=self._objects, records=self._records)
         return not record.state.terminal
 
     def _relist(self, tenant: str, job: str) -> JobRecord | None:

@@ -1,4 +1,4 @@
-"""One sweep puts right what was lost: leases, messages, records, half-made and half-sealed jobs."""
+"""A sweep repairs losses: leases, messages, records, jobs cut off as they began or ended."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from infra.errors import JobUnreadable
-from infra.jobs.claims.aftermath import Aftermath
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules, training_rules
 from infra.jobs.domain.model import JobKind, JobRecord
 from infra.jobs.maintenance.expiry import Expiry
@@ -35,7 +35,7 @@ class SweepReport:
 
     jobs: int
     notified: int
-    sealed: int
+    finalized: int
     rebuilt: int
     discarded: int
     #: Jobs whose time was over.
@@ -51,7 +51,7 @@ class Sweep:
         records: JobStore,
         recovery: Recovery,
         expiry: Expiry,
-        aftermath: Aftermath,
+        post_commit: PostCommit,
         notifier: Notifier,
         clock: Callable[[], float],
         settings: Settings,
@@ -59,7 +59,7 @@ class Sweep:
         self._records = records
         self._recovery = recovery
         self._expiry = expiry
-        self._aftermath = aftermath
+        self._post_commit = post_commit
         self._notifier = notifier
         self._clock = clock
         self._settings = settings
@@ -82,7 +82,7 @@ class Sweep:
         return SweepReport(
             jobs=len(jobs),
             notified=sum(notified for notified, _ in swept),
-            sealed=sum(sealed for _, sealed in swept),
+            finalized=sum(finalized for _, finalized in swept),
             rebuilt=survey.rebuilt + self._find_lost(set(jobs)),
             discarded=survey.discarded,
             removed=self._expiry.run(),  # last, because nothing waits for it
@@ -138,7 +138,7 @@ class Sweep:
         return 0, False
 
     def _sweep_job(self, job: str, patience: Mapping[JobKind, float]) -> tuple[int, bool]:
-        """Sweep one job; returns how many messages were sent and whether it was sealed."""
+        """Sweep one job; returns how many messages were sent and whether it was finalized."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int], list[int]]]:
             now = self._clock()
@@ -153,5 +153,5 @@ class Sweep:
             return 0, False
         if lost:
             log.warning("leases expired", job_id=job, chunks=lost)
-        self._aftermath.notify(record, chunks)
-        return len(chunks), self._aftermath.seal_if_ended(record)
+        self._post_commit.notify(record, chunks)
+        return len(chunks), self._post_commit.finalize_if_ended(record)

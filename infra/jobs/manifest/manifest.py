@@ -172,7 +172,7 @@ class Manifest:
         return self._find(layout.cancelled_marker(self._tenant, self._job)) is not None
 
     def end(self) -> JobRecord | None:
-        """Return the job's last record; None while it is not sealed."""
+        """Return the job's last record; None while it is not finalized."""
         key = layout.job_outcome(self._tenant, self._job)
         body = self._find(key)
         return None if body is None else _parsed(JobRecord, key, body)
@@ -195,7 +195,7 @@ class Manifest:
         self._store.delete(layout.open_marker(self._tenant, self._job))
 
     def is_open(self) -> bool:
-        """Whether the job is not sealed yet."""
+        """Whether the job is not finalized yet."""
         return self._find(layout.open_marker(self._tenant, self._job)) is not None
 
     def withdraw(self) -> None:

@@ -214,7 +214,7 @@ def _redis_expired(stack: FaultStack) -> int:
 def _expire(redis: "Redis") -> bool:
     """Shorten the time to live of every record that has one; whether no record is left.
 
-    A job is sealed, and gets its time to live, a moment after it has ended.
+    A job is finalized, and gets its time to live, a moment after it has ended.
     """
     for key in redis.scan_iter(match=record_key("*")):
         if cast("int", redis.pttl(key)) > 0:

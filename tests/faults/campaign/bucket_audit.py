@@ -15,7 +15,7 @@ TENANT = "default"
 class Audit:
     """What was found; keys and job ids."""
 
-    #: Jobs that exist and have not been sealed.
+    #: Jobs that exist and have not been finalized.
     open_jobs: list[str] = field(default_factory=list)
     #: Submissions that were cut off: the sweep clears them away some hours later.
     cut_off: list[str] = field(default_factory=list)
@@ -32,16 +32,16 @@ def audit(store: S3Store) -> Audit:
     markers = {job for _, job in open_markers(store)}
     jobs = _jobs(keys)
     live = {job for job, parts in jobs.items() if "job.json" in parts}
-    sealed = {job for job in live if "outcome.json" in jobs[job]}
-    found.open_jobs = sorted(live - sealed)
+    finalized = {job for job in live if "outcome.json" in jobs[job]}
+    found.open_jobs = sorted(live - finalized)
     found.cut_off = sorted(markers - live)
-    found.orphans += [layout.open_marker(TENANT, job) for job in sorted(markers & sealed)]
+    found.orphans += [layout.open_marker(TENANT, job) for job in sorted(markers & finalized)]
     known = live | markers
     found.orphans += [layout.job_prefix(TENANT, job) for job in sorted(jobs.keys() - known)]
     entries = map(layout.parse_newest_entry, _below(keys, layout.newest_prefix(TENANT)))
     newest = {job for _, job in filter(None, entries)}
     found.orphans += [layout.newest_entry(TENANT, job) for job in sorted(newest - known)]
-    found.orphans += _styleless(keys, known - sealed)
+    found.orphans += _styleless(keys, known - finalized)
     _audit_results(store, keys, live, found)
     return found
 

@@ -212,7 +212,7 @@ def test_recent_jobs_come_newest_first_in_pages(world: FakeDeployment) -> None:
     assert world.jobs.recent("nobody", limit=9) == []
 
 
-def test_sealed_job_is_answered_by_s3_alone(world: FakeDeployment) -> None:
+def test_finalized_job_is_answered_by_s3_alone(world: FakeDeployment) -> None:
     job = world.submit(7).id
     world.work_off()
     view, items = world.jobs.get(job, TENANT), world.items(job)
@@ -340,28 +340,28 @@ def test_claim_that_is_lost_while_s3_is_away_is_an_outage_too(world: FakeDeploym
         world.jobs.claim(job, 0, "w")
 
 
-def test_end_that_was_not_sealed_is_sealed_by_the_sweep(world: FakeDeployment) -> None:
+def test_end_that_was_not_finalized_is_finalized_by_the_sweep(world: FakeDeployment) -> None:
     job = world.submit(3).id
     claim = world.claim(job, 0)
     world.jobs.report(claim, [done(n, claim) for n in range(3)])
-    world.fuse.set(3)  # the record, read and written, and then no seal
+    world.fuse.set(3)  # the record, read and written, and then nothing is finalized
     with pytest.raises(Killed):
         world.jobs.finish(claim)
     assert keys(world, "open/")
-    assert world.jobs.sweep().sealed == 1
+    assert world.jobs.sweep().finalized == 1
     assert not keys(world, "open/")
 
 
 def test_end_is_shown_only_once_s3_knows_it(world: FakeDeployment) -> None:
-    """A cancel cut off after its marker, an end cut off before its seal, and a flush: what a user
-    saw between must stay true."""
+    """A cancel cut off after its marker, an end cut off before it is finalized, and a flush:
+    what a user saw between must stay true."""
     job = world.submit(3).id
     claim = world.claim(job, 0)
     world.jobs.report(claim, [done(n, claim) for n in range(3)])
     world.fuse.set(2)  # the record read, the marker written, and no more
     with pytest.raises(Killed):
         world.jobs.cancel(job, TENANT)
-    world.fuse.set(2)  # the record, read and written, and then no seal
+    world.fuse.set(2)  # the record, read and written, and then nothing is finalized
     with pytest.raises(Killed):
         world.jobs.finish(claim)
     world.objects.down = True

@@ -1,4 +1,4 @@
-"""After a record has changed: notify workers of free chunks, seal a job that ended.
+"""After a record has changed: notify workers of free chunks, finalize a job that ended.
 
 Both come after the change, so a kill before them loses only time: the sweep does them again.
 """
@@ -18,7 +18,7 @@ from infra.storage.port import ObjectStore
 log = structlog.get_logger()
 
 
-def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
+def finalize(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
     """Write down a job's end, and give its name back where it made no style of it.
 
     The end first: until it is in S3, a flush of Redis brings the job back to life, and then it
@@ -36,7 +36,7 @@ def seal(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
     if spec.training is not None:
         StyleNames(objects).release(spec.style, spec.id)
     manifest.close()
-    records.seal(spec.id)
+    records.finalize(spec.id)
     return True
 
 
@@ -45,7 +45,7 @@ def _lives(job: str, records: JobStore) -> bool:
     return record is not None and not record.state.terminal
 
 
-class Aftermath:
+class PostCommit:
     """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
 
     def __init__(self, *, objects: ObjectStore, records: JobStore, notifier: Notifier) -> None:
@@ -62,15 +62,15 @@ class Aftermath:
         except ServiceUnavailable as error:
             log.warning("broker unreachable", job_id=record.spec.id, reason=error.detail)
 
-    def seal_if_ended(self, record: JobRecord) -> bool:
+    def finalize_if_ended(self, record: JobRecord) -> bool:
         """Write down the end of a job that has one; returns whether that was done."""
         if not record.state.terminal:
             return False
         try:
-            if not seal(record, objects=self._objects, records=self._records):
+            if not finalize(record, objects=self._objects, records=self._records):
                 return False
         except ServiceUnavailable as error:
-            log.warning("job not sealed yet", job_id=record.spec.id, reason=error.detail)
+            log.warning("job not finalized yet", job_id=record.spec.id, reason=error.detail)
             return False
         log.info(
             "job finished",
