@@ -109,18 +109,21 @@ def removal_time(key: str) -> float | None:
     return job_time(by) if is_job_id(by) else None
 
 
-def holders_prefix(tenant: str, job: str) -> str:
-    """One entry for each job that uses what belongs to this one, such as its uploads."""
+def references_prefix(tenant: str, job: str) -> str:
+    """One entry for each job that uses what belongs to this one, such as its uploads.
+
+    The word in the key is of earlier versions, which must go on finding it.
+    """
     return f"{job_prefix(tenant, job)}holders/"
 
 
-def holder(tenant: str, job: str, by_tenant: str, by: str) -> str:
+def reference(tenant: str, job: str, by_tenant: str, by: str) -> str:
     """Empty object: the job `by` uses something of this job."""
-    return f"{holders_prefix(tenant, job)}{part(by_tenant)}/{part(by)}"
+    return f"{references_prefix(tenant, job)}{part(by_tenant)}/{part(by)}"
 
 
-def parse_holder(key: str) -> tuple[str, str]:
-    """Return the tenant and the id of the job that left a `holder` entry."""
+def parse_reference(key: str) -> tuple[str, str]:
+    """Return the tenant and the id of the job that left a `reference` entry."""
     by_tenant, by = key.split("/")[-2:]
     return by_tenant, by
 

@@ -1,8 +1,8 @@
 """Removes jobs whose time is over: their uploads, results, manifests and records.
 
 Everything that is removed lies below the job's own prefix, where nothing of another job lies, and
-what another job uses of it is held (`holds`). The marker of its end goes last: as long as it is
-there, a removal that was cut off anywhere is done again.
+a job that another one refers to stays (`references`). The marker of the job's end goes last: while
+it is there, a removal that was cut off is done again.
 """
 
 import time
@@ -17,8 +17,8 @@ from infra import layout
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.jobs.manifest.holds import Holds
 from infra.jobs.manifest.markers import ended_markers
+from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
 
@@ -53,7 +53,7 @@ class Expiry:
     ) -> None:
         self._objects = objects
         self._records = records
-        self._holds = Holds(objects=objects, clock=clock)
+        self._references = References(objects=objects, clock=clock)
         self._clock = clock
         self._retention_days = retention_days
         self._stopwatch = stopwatch
@@ -107,7 +107,7 @@ class Expiry:
         """Remove one job step by step; yields whether it is gone, the last time when it is."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
         begun = not manifest.exists()  # before a removal was cut off: it is decided
-        if not begun and (manifest.is_open() or not self._holds.let_go(tenant, job)):
+        if not begun and (manifest.is_open() or not self._references.announce_removal(tenant, job)):
             yield False
             return
         manifest.withdraw()

@@ -10,7 +10,7 @@ from infra.jobs.domain import rules
 from infra.jobs.domain.model import JobDraft, JobRecord, JobSpec, PhotoEntry
 from infra.jobs.maintenance.recovery import SUBMISSION_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.jobs.manifest.holds import Holds
+from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
 from infra.jobs.submission.admission import Admission
 from infra.layout.ids import job_time
@@ -36,7 +36,7 @@ class Intake:
         self._clock = clock
         self._settings = settings
         self._admission = Admission(records=records, settings=settings)
-        self._holds = Holds(objects=objects, clock=clock)
+        self._references = References(objects=objects, clock=clock)
 
     def announce(self, job: str, tenant: str) -> None:
         """Leave the marker of a submission whose files come now; raises QueueFull before that."""
@@ -67,7 +67,7 @@ class Intake:
         total = len(order.stages)
 
         def write(manifest: Manifest) -> JobSpec:
-            self._holds.take_order(draft, order)
+            self._references.add_order(draft, order)
             StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
             return self._commit(manifest, draft, total=total, chunk_photos=total)
 
@@ -90,8 +90,8 @@ class Intake:
         return record, chunks
 
     def _write(self, manifest: Manifest, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobSpec:
-        held = self._holds.take_photos(draft, self._limited(photos))
-        total = manifest.write_photos(held)
+        referenced = self._references.add_photos(draft, self._limited(photos))
+        total = manifest.write_photos(referenced)
         if total == 0:
             raise InvalidRequest("The album has no photos; send at least one.")
         return self._commit(manifest, draft, total=total, chunk_photos=self._settings.chunk_photos)

@@ -3,7 +3,8 @@
 A retry is a job of its own over the failed photos, not the old one opened again: what has ended
 never changes, so each photo of each job keeps exactly one outcome, no count runs backwards, and
 whoever watched the first job to its end was told the truth. The new job names the nets that the
-old one meant, and finds the photos where they lie; it holds the old job for as long (`holds`).
+old one meant, and finds the photos where they lie; it keeps a
+reference to the old job for as long as it lives (`references`).
 """
 
 from collections.abc import Iterator

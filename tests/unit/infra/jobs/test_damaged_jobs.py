@@ -63,9 +63,9 @@ def test_damaged_job_expires_as_others_do(key: Callable[[str, str], str]) -> Non
 
 def test_what_a_damaged_job_holds_stays() -> None:
     world = FakeDeployment(retention_days=1.0)
-    owner, holder = finished(world), world.submit(1).id
-    world.objects.put(layout.holder(TENANT, owner, TENANT, holder), b"")
-    world.objects.put(layout.job_spec(TENANT, holder), b"{")
+    owner, user = finished(world), world.submit(1).id
+    world.objects.put(layout.reference(TENANT, owner, TENANT, user), b"")
+    world.objects.put(layout.job_spec(TENANT, user), b"{")
     world.clock.advance(2 * DAY_SECONDS)
     assert world.jobs.sweep().removed == 0
     assert world.jobs.get(owner, TENANT).total == 1

@@ -7,7 +7,7 @@ import pytest
 from infra import layout
 from infra.errors import InvalidRequest, ServiceUnavailable
 from infra.jobs.domain.model import JobDraft, PhotoEntry
-from infra.jobs.manifest.holds import ANNOUNCED_SECONDS, DECISION_SECONDS, Holds
+from infra.jobs.manifest.references import ANNOUNCED_SECONDS, DECISION_SECONDS, References
 from infra.layout.ids import new_job_id
 from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock
@@ -16,15 +16,15 @@ from tests.fakes.storage import MemoryStore
 
 
 class WatchedStore(MemoryStore):
-    """Tells of each listing of a job's holders before it is made."""
+    """Tells of each listing of references to a job before it is made."""
 
-    def __init__(self, before_holders: Callable[[], None]) -> None:
+    def __init__(self, before_references: Callable[[], None]) -> None:
         super().__init__()
-        self._before_holders = before_holders
+        self._before_references = before_references
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         if prefix.endswith("/holders/"):
-            self._before_holders()
+            self._before_references()
         return super().list(prefix, start_after=start_after)
 
 
@@ -58,10 +58,10 @@ def test_announcement_of_an_earlier_version_does_not_count() -> None:
     use(world, owner)
 
 
-def test_announcement_is_taken_back_when_the_holders_cannot_be_listed() -> None:
+def test_announcement_is_taken_back_when_the_references_cannot_be_listed() -> None:
     objects = WatchedStore(away)
     with pytest.raises(ServiceUnavailable):
-        Holds(objects=objects, clock=Clock()).let_go(TENANT, new_job_id(0))
+        References(objects=objects, clock=Clock()).announce_removal(TENANT, new_job_id(0))
     assert objects.objects == {}
 
 
@@ -70,7 +70,8 @@ def test_removal_that_took_too_long_to_decide_is_called_off(seconds: float, goes
     """Its announcement might count no longer when it is carried out."""
     clock = Clock()
     objects = WatchedStore(lambda: clock.advance(seconds * DECISION_SECONDS))
-    assert Holds(objects=objects, clock=clock).let_go(TENANT, new_job_id(0)) is goes_on
+    references = References(objects=objects, clock=clock)
+    assert references.announce_removal(TENANT, new_job_id(0)) is goes_on
     assert bool(objects.objects) is goes_on
 
 
