@@ -73,7 +73,8 @@ def _make_project(folder: Path) -> Path:
     (folder / "tests" / "bench" / "painting").mkdir(parents=True)
     (folder / "infra" / "__init__.py").touch()
     (folder / "tests" / "bench" / "painting" / "speed.py").write_text(SPEED)
-    shutil.copy(ROOT / "infra" / "dev.py", folder / "infra")
+    for name in ("dev.py", "dev_environment.py"):
+        shutil.copy(ROOT / "infra" / name, folder / "infra")
     (folder / "infra" / "constraints.txt").write_text("# none\n")
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "backend.py").write_text(BACKEND)
