@@ -19,7 +19,7 @@ from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_LIMITS, ConcurrencyLimits, Stages
 from worker.engines.port import Check, Engine, go_on
 from worker.pixels import Photo, PixelLimits, decode
-from worker.pixels.memory_budget import Part, Room
+from worker.pixels.memory_budget import MemoryBudget, Reservation
 from worker.pixels.photo import Pixels
 
 BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weight=1.0),)
@@ -27,10 +27,10 @@ BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weig
 
 def decoded_by(
     decode: Callable[[bytes], Photo],
-) -> Callable[[bytes, Check], tuple[Photo, Part]]:
-    """Return a way to decode for the pipeline, with room for everything."""
-    room = Room(0)
-    return lambda data, check: (decode(data), room.take(0, check))
+) -> Callable[[bytes, Check], tuple[Photo, Reservation]]:
+    """Return a way to decode for the pipeline, with memory for everything."""
+    budget = MemoryBudget(0)
+    return lambda data, check: (decode(data), budget.reserve(0, check))
 
 
 class WatchedStore(MemoryStore):

@@ -19,7 +19,7 @@ from worker.album.unreachable import LeftForLater, within_reach
 from worker.engines.port import Engine
 from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
-from worker.pixels.memory_budget import Part
+from worker.pixels.memory_budget import Reservation
 from worker.pixels.photo import Pixels
 
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class ChunkRun:
         #: Photos for the device, and outcomes to commit: each has a step that asks for it.
         self._ready: deque[PreparedPhoto] = deque()
         self._settled: deque[PhotoOutcome] = deque()
-        #: What photos that were decoded have of the memory for all, by their index.
-        self._parts: dict[int, Part] = {}
+        #: Memory reserved for decoded photos, by their index.
+        self._reservations: dict[int, Reservation] = {}
         #: What ends the run, or None: look again.
         self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
         self._lock = threading.Condition()
@@ -140,8 +140,8 @@ class ChunkRun:
             self._lock.wait_for(lambda: not self._open_steps)
             slots, self._slots = self._slots, 0
         self._stages.slots.give_back(slots)
-        for part in self._parts.values():
-            part.give_back()
+        for reservation in self._reservations.values():
+            reservation.release()
 
     def _submit(self, pool: ThreadPoolExecutor, step: Callable[..., None], *args: object) -> None:
         with self._lock:
@@ -183,7 +183,7 @@ class ChunkRun:
             self._settle(prepared)
         else:
             with self._lock:
-                self._parts[entry.index] = prepared.part
+                self._reservations[entry.index] = prepared.reservation
                 self._ready.append(prepared)
             self._submit(self._stages.device, self._paint)
 
@@ -262,9 +262,9 @@ class ChunkRun:
 
     def _settle(self, outcome: PhotoOutcome) -> None:
         with self._lock:
-            part = self._parts.pop(outcome.index, None)
-        if part:
-            part.give_back()
+            reservation = self._reservations.pop(outcome.index, None)
+        if reservation:
+            reservation.release()
         self._settled.append(outcome)
         self._submit(self._stages.commits, self._commit)
 

@@ -12,7 +12,7 @@ from worker.album.ledger import ChunkService
 from worker.album.stages import CPU_LIMITS, Stages
 from worker.engines.port import Check, Engine
 from worker.pixels import Photo
-from worker.pixels.memory_budget import Part
+from worker.pixels.memory_budget import Reservation
 
 
 class Nets(Protocol):
@@ -41,7 +41,7 @@ class PipelineParts:
     tally: Tally
     stop: threading.Event
     #: As `PhotoDecoder.admit`; called by several threads at a time.
-    decode: Callable[[bytes, Check], tuple[Photo, Part]]
+    decode: Callable[[bytes, Check], tuple[Photo, Reservation]]
     max_photo_bytes: int
     #: Seconds.
     lease_seconds: float

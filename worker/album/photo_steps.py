@@ -14,21 +14,21 @@ from worker.album.results import Receipt, ResultShelf
 from worker.album.unreachable import OutOfReach
 from worker.fetch.photo import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
-from worker.pixels.memory_budget import Part
+from worker.pixels.memory_budget import Reservation
 from worker.pixels.photo import Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPhoto:
-    """A decoded photo on its way to the device; `seconds` of work went into it so far.
+    """A decoded photo on its way to the device; `seconds` is the work that it took so far.
 
-    `part` is what it has of the memory for all photos, until it is stored or fails.
+    Its memory reservation is held until its result is stored or the photo fails.
     """
 
     entry: PhotoEntry
     digest: str
     photo: Photo
-    part: Part
+    reservation: Reservation
     seconds: float
 
 
@@ -53,7 +53,7 @@ class PhotoSteps:
         *,
         spec: JobSpec,
         objects: ObjectStore,
-        decode: Callable[[bytes], tuple[Photo, Part]],
+        decode: Callable[[bytes], tuple[Photo, Reservation]],
         max_bytes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,9 +77,11 @@ class PhotoSteps:
         if receipt := self._found(digest):
             return _outcome(entry, receipt, seconds=0.0, cached=True)
         started = self._clock()
-        photo, part = self._decode(data)
+        photo, reservation = self._decode(data)
         seconds = self._clock() - started
-        return PreparedPhoto(entry=entry, digest=digest, photo=photo, part=part, seconds=seconds)
+        return PreparedPhoto(
+            entry=entry, digest=digest, photo=photo, reservation=reservation, seconds=seconds
+        )
 
     def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
         """Encode a painting, (H, W, 3) of exactly its photo's size, that took `seconds`."""

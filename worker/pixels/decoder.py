@@ -1,4 +1,4 @@
-"""Decodes photos in processes of their own, whose death costs one photo and not the worker."""
+"""Decodes photos in subprocesses, so that a crash costs one photo and not the worker."""
 
 import socket
 import subprocess
@@ -12,7 +12,7 @@ import structlog
 from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
-from worker.pixels.memory_budget import Part, Room
+from worker.pixels.memory_budget import MemoryBudget, Reservation
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Deaths of decoders after which a photo is not tried again.
+#: Decoder processes that a photo may kill before it is rejected.
 DEATHS: Final = 3
-#: Seconds in which a decoder must take or give the next bytes. It ends itself far earlier (see
-#: `bounds`); this is for one that cannot, because it was stopped.
+#: Seconds in which a decoder must read or write the next bytes. It ends itself far earlier (see
+#: `bounds`); this limit is for a process that was suspended and cannot.
 SILENCE_SECONDS: Final = 120.0
 #: Seconds that a new decoder may take to start.
 START_SECONDS: Final = 120.0
@@ -32,30 +32,31 @@ _PROGRAM: Final = "worker.pixels.decoder_process"
 
 
 class PhotoDecoder:
-    """As many decoder processes as there are threads that decode at a time; threads may share it.
+    """A pool of decoder processes, one for each thread that decodes at the moment. Thread-safe.
 
-    A process is started when one is needed and kept; one that dies is replaced. Photos that take
-    more than the `room` together (by default, what decoding the largest takes) wait for each other.
+    A process is started when one is needed, and kept; one that dies is replaced. Photos that need
+    more than the memory `budget` together (by default the memory for the largest photo) wait for
+    each other.
     """
 
     @classmethod
     def of(cls, settings: "Settings") -> Self:
         """Return a decoder within the limits of the settings."""
         limits = PixelLimits(max_megapixels=settings.max_photo_megapixels)
-        room = Room(settings.memory_bytes)
-        return cls(limits, max_file_bytes=settings.max_photo_bytes, room=room)
+        budget = MemoryBudget(settings.memory_bytes)
+        return cls(limits, max_file_bytes=settings.max_photo_bytes, budget=budget)
 
     def __init__(
         self,
         limits: PixelLimits,
         *,
         max_file_bytes: int,
-        room: Room | None = None,
+        budget: MemoryBudget | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         program: str = _PROGRAM,
     ) -> None:
         memory = memory_for(limits, max_file_bytes)
-        self._room = room or Room(memory)
+        self._budget = budget or MemoryBudget(memory)
         self._command = [sys.executable, "-m", program]
         self._arguments = [str(limits.max_megapixels), str(memory)]
         self._silence_seconds = silence_seconds
@@ -69,37 +70,40 @@ class PhotoDecoder:
         self.close()
 
     def warm_up(self) -> None:
-        """Start a first process, which gets ready while others do other things."""
-        self._put_back(self._start())
+        """Start a first process now, so that it is ready for the first photo."""
+        self._check_in(self._start())
 
     def decode(self, data: bytes) -> Photo:
-        """Decode a photo's file as `admit` does; others may have its room at once."""
-        photo, part = self.admit(data)
-        part.give_back()
+        """Decode a photo's file as `admit` does, without keeping a reservation."""
+        photo, reservation = self.admit(data)
+        reservation.release()
         return photo
 
-    def admit(self, data: bytes, check: Callable[[], None] = lambda: None) -> tuple[Photo, Part]:
-        """Decode a photo's file as `worker.pixels.decode` does, and raise what that raises.
+    def admit(
+        self, data: bytes, check: Callable[[], None] = lambda: None
+    ) -> tuple[Photo, Reservation]:
+        """Decode a photo's file as `worker.pixels.decode` does, with the same errors.
 
-        The part of the room is the caller's to give back, once the photo has left memory. Also
-        raises PhotoRejected `photo-took-too-long`, and `photo-crashes-decoder` when three
-        processes died of it; ServiceUnavailable when none can be started; and what `check` raises,
-        which is called again and again while there is no room.
+        The caller releases the reservation once the photo has left memory. While the budget is
+        used up, `check` is called again and again; what it raises ends the wait.
+
+        Also raises PhotoRejected `photo-took-too-long`, PhotoRejected `photo-crashes-decoder` when
+        the photo killed three processes, and ServiceUnavailable when no process can be started.
         """
         for _ in range(DEATHS):
-            process = self._take()
+            process = self._checkout()
             try:
-                admitted = process.ask(data, self._room, check)
+                admitted = process.decode(data, self._budget, check)
             except (OSError, EOFError) as error:
-                self._bury(process, error)
+                self._record_death(process, error)
                 continue
             except PhotoRejected:
-                self._put_back(process)
+                self._check_in(process)
                 raise
             except BaseException:
                 process.end()
                 raise
-            self._put_back(process)
+            self._check_in(process)
             return admitted
         raise PhotoRejected(
             "photo-crashes-decoder",
@@ -113,16 +117,16 @@ class PhotoDecoder:
         for process in idle:
             process.end()
 
-    def _take(self) -> "_Process":
+    def _checkout(self) -> "_Process":
         with self._gate:
             process = self._idle.pop() if self._idle else None
-        if process is not None and process.lives():
+        if process is not None and process.is_alive():
             return process
         if process is not None:
             process.end()
         return self._start()
 
-    def _put_back(self, process: "_Process") -> None:
+    def _check_in(self, process: "_Process") -> None:
         with self._gate:
             self._idle.append(process)
 
@@ -132,8 +136,8 @@ class PhotoDecoder:
         except OSError as error:
             raise ServiceUnavailable(f"No photo decoder can be started: {error}.") from error
 
-    def _bury(self, process: "_Process", error: Exception) -> None:
-        """Take note of a death; raises PhotoRejected where the photo took too long."""
+    def _record_death(self, process: "_Process", error: Exception) -> None:
+        """Log that a process died; raises PhotoRejected if it ran out of its time."""
         code = process.end()
         if code == -OUT_OF_TIME:
             raise PhotoRejected(
@@ -160,29 +164,31 @@ class _Process:
                 self._connection.close()
                 raise
 
-    def ask(self, data: bytes, room: Room, check: Callable[[], None]) -> tuple[Photo, Part]:
-        """Have a file decoded, once there is room for its photo.
+    def decode(
+        self, data: bytes, budget: MemoryBudget, check: Callable[[], None]
+    ) -> tuple[Photo, Reservation]:
+        """Decode a file, once the budget admits its photo.
 
-        Raises PhotoRejected, OSError or EOFError when the process dies or falls silent,
-        ServiceUnavailable when it never started, and what `check` raises.
+        Raises PhotoRejected; OSError or EOFError when the process dies or falls silent;
+        ServiceUnavailable when it never started; and what `check` raises.
         """
         self._await_start()
         exchange.send_file(self._connection, data)
-        return exchange.receive_photo(self._connection, room, check)
+        return exchange.receive_photo(self._connection, budget, check)
 
-    def lives(self) -> bool:
-        """Whether the process is there."""
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def end(self) -> int:
-        """End the process, whatever it is doing; returns its exit code, negative for a signal."""
+        """Kill the process; returns its exit code, negative for a signal."""
         self._connection.close()
         if self._process.poll() is None:
             self._process.kill()
         return self._process.wait()
 
     def _await_start(self) -> None:
-        """Wait for a new process: its death now is not of the photo's making."""
+        """Wait until a new process is ready: a death before that is not the photo's fault."""
         if self._ready:
             return
         self._connection.settimeout(START_SECONDS)

@@ -1,7 +1,7 @@
 """`python -m worker.pixels.decoder_process FD MEGAPIXELS BYTES`: decodes one file after another.
 
-Files come, and photos go, over the socket FD (see `exchange`), until the other side closes it.
-Whatever a file does to this process, a worker holds nothing but the other end of the socket.
+It receives files and sends photos over the socket FD (see `exchange`) until the other side closes
+it. A hostile file can only harm this process: the worker shares nothing with it but the socket.
 """
 
 import signal
@@ -19,9 +19,9 @@ Decode = Callable[[bytes, PixelLimits], Photo]
 
 
 def main(decode: Decode = decode) -> None:
-    """Serve the worker that started this process, until that closes its end or is gone."""
+    """Serve the worker that started this process, until it closes the socket or dies."""
     descriptor, megapixels, memory_bytes = sys.argv[1:]
-    # The worker says when it is over; Ctrl-C and a stop of the stack reach the whole group.
+    # The worker ends this process; Ctrl-C and a stop of the stack signal the whole group.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     allow_memory(int(memory_bytes))
@@ -33,12 +33,12 @@ def main(decode: Decode = decode) -> None:
 
 def _serve(connection: socket.socket, decode: Decode, megapixels: float) -> None:
     data = exchange.receive_file(connection)
-    asked: list[int] = []
+    requested: list[int] = []
 
     def begin(pixels: int) -> None:
-        if not asked:  # some formats have their size checked twice
-            asked.append(pixels)
-            exchange.await_room(connection, pixels)
+        if not requested:  # some formats have their size checked twice
+            requested.append(pixels)
+            exchange.await_admission(connection, pixels)
 
     limits = TimedLimits(max_megapixels=megapixels, begin=begin)
     allow_seconds(SECONDS)

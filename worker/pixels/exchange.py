@@ -1,9 +1,10 @@
-"""What goes between a worker and its decoder process: a file there; a photo or a reason back.
+"""The protocol between a worker and its decoder process.
 
-In between, the process says how large the photo is, and waits until there is room for it.
+The worker sends a file. The process reports the photo's size and waits until the memory budget
+admits it; then it sends the photo, or the reason why the file was rejected.
 
-Each message is a head, JSON with its length before it, and the bytes that the head speaks of.
-Either side raises EOFError when the other one ends amid a message.
+Each message is a head (JSON, preceded by its length) and the bytes that the head announces. Either
+side raises EOFError when the other ends in the middle of a message.
 """
 
 import json
@@ -15,14 +16,14 @@ from typing import Any, cast
 import numpy as np
 
 from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
-from worker.pixels.memory_budget import Part, Room
+from worker.pixels.memory_budget import MemoryBudget, Reservation
 from worker.pixels.photo import Photo, PhotoRejected, Pixels
 
 _LENGTH = struct.Struct("!I")
 
 
 def send_ready(connection: socket.socket) -> None:
-    """Say that files can come."""
+    """Announce that the process accepts files."""
     _send_head(connection, {})
 
 
@@ -38,14 +39,14 @@ def send_file(connection: socket.socket, data: bytes) -> None:
 
 
 def receive_file(connection: socket.socket) -> bytes:
-    """Receive a photo's file; raises EOFError when there will be no more."""
+    """Receive a photo's file; raises EOFError when the worker has closed the connection."""
     data = bytearray(_receive_head(connection)["bytes"])
     _fill(connection, memoryview(data))
     return bytes(data)
 
 
 def send_photo(connection: socket.socket, photo: Photo) -> None:
-    """Send what a file was decoded to."""
+    """Send a decoded photo."""
     head = {"size": photo.rgb.shape[:2], "clear": photo.alpha is not None, "format": photo.format}
     _send_head(connection, head)
     for pixels in (photo.rgb, photo.alpha):
@@ -54,33 +55,33 @@ def send_photo(connection: socket.socket, photo: Photo) -> None:
 
 
 def send_rejection(connection: socket.socket, rejected: PhotoRejected) -> None:
-    """Send why a file was turned away."""
+    """Send the reason why a file was rejected."""
     _send_head(connection, {"rejected": rejected.type, "detail": rejected.detail})
 
 
-def await_room(connection: socket.socket, pixels: int) -> None:
-    """Wait until a photo of so many pixels may be decoded."""
+def await_admission(connection: socket.socket, pixels: int) -> None:
+    """Wait until a photo of `pixels` pixels may be decoded."""
     _send_head(connection, {"pixels": pixels})
     _receive_head(connection)
 
 
 def receive_photo(
-    connection: socket.socket, room: Room, check: Callable[[], None]
-) -> tuple[Photo, Part]:
-    """Receive what became of a file, once its photo has its part of the room: the caller's now.
+    connection: socket.socket, budget: MemoryBudget, check: Callable[[], None]
+) -> tuple[Photo, Reservation]:
+    """Reserve memory for a file's photo, then receive the photo; the caller releases the memory.
 
-    Raises PhotoRejected, and what `check` raises while there is no room.
+    Raises PhotoRejected, and what `check` raises while the reservation waits.
     """
     head = _accepted(_receive_head(connection))
-    part = room.take(head["pixels"] * BYTES_PER_PIXEL, check)
+    reservation = budget.reserve(head["pixels"] * BYTES_PER_PIXEL, check)
     try:
         _send_head(connection, {})
         photo = _receive_photo(connection, _accepted(_receive_head(connection)))
     except BaseException:
-        part.give_back()
+        reservation.release()
         raise
-    part.keep(head["pixels"] * KEPT_BYTES_PER_PIXEL)
-    return photo, part
+    reservation.shrink(head["pixels"] * KEPT_BYTES_PER_PIXEL)
+    return photo, reservation
 
 
 def _accepted(head: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""Memory that photos share: large ones wait for each other."""
+"""The memory budget that all photos in progress share: large photos wait for each other."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-#: Seconds between looks at whether waiting has become pointless.
-LOOKS: Final = 0.25
+#: Seconds between two calls of `check` while a reservation waits.
+CHECK_SECONDS: Final = 0.25
 
 
-class Room:
-    """So many bytes for all photos at a time. Threads may share it."""
+class MemoryBudget:
+    """`size` bytes for all photos in progress. Thread-safe."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -18,46 +18,47 @@ class Room:
         self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
 
-    def take(self, needed: int, check: Callable[[], None] = lambda: None) -> "Part":
-        """Take so many bytes once they are free; who needs more than all there are goes in alone.
+    def reserve(self, needed: int, check: Callable[[], None] = lambda: None) -> "Reservation":
+        """Reserve `needed` bytes, waiting until they are free.
 
-        Who comes first goes in first: a large photo is not passed by small ones for ever. Raises
-        what `check` raises, which is called again and again meanwhile.
+        A photo that needs more than the whole budget is let in alone. Order is first come, first
+        served: small photos do not overtake a large one for ever. While it waits, `check` is called
+        again and again; raises what that raises.
         """
         with self._changed:
             self._waiting.append(turn := object())
             try:
-                while not self._changed.wait_for(lambda: self._open_to(turn, needed), LOOKS):
+                while not self._changed.wait_for(lambda: self._admits(turn, needed), CHECK_SECONDS):
                     check()
                 self._used += needed
             finally:
                 self._waiting.remove(turn)
                 self._changed.notify_all()
-        return Part(self, needed)
+        return Reservation(self, needed)
 
-    def give_back(self, taken: int) -> None:
-        """Free so many bytes."""
+    def release(self, size: int) -> None:
+        """Free `size` bytes."""
         with self._changed:
-            self._used -= taken
+            self._used -= size
             self._changed.notify_all()
 
-    def _open_to(self, turn: object, needed: int) -> bool:
+    def _admits(self, turn: object, needed: int) -> bool:
         fits = not self._used or self._used + needed <= self._size
         return fits and self._waiting[0] is turn
 
 
-class Part:
-    """What one photo has of a room, until it gives that back."""
+class Reservation:
+    """One photo's share of a memory budget."""
 
-    def __init__(self, room: Room, size: int) -> None:
-        self._room = room
+    def __init__(self, budget: MemoryBudget, size: int) -> None:
+        self._budget = budget
         self._size = size
 
-    def keep(self, size: int) -> None:
-        """Free all but so many bytes."""
-        self._room.give_back(max(self._size - size, 0))
+    def shrink(self, size: int) -> None:
+        """Free all but `size` bytes; a smaller reservation stays as it is."""
+        self._budget.release(max(self._size - size, 0))
         self._size = min(self._size, size)
 
-    def give_back(self) -> None:
-        """Free it; from the second time on, nothing."""
-        self.keep(0)
+    def release(self) -> None:
+        """Free all of it; safe to repeat."""
+        self.shrink(0)

@@ -26,7 +26,7 @@ from tests.photos import encoded, faded, good_photos, hostile_photos, huge_png, 
 from worker.pixels import PhotoRejected, PixelLimits, decode
 from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
 from worker.pixels.decoder import PhotoDecoder
-from worker.pixels.memory_budget import Part, Room
+from worker.pixels.memory_budget import MemoryBudget, Reservation
 
 LIMITS = PixelLimits(max_megapixels=5)
 FILE_BYTES = 1_000_000
@@ -176,36 +176,36 @@ def test_photos_that_are_too_large_together_are_decoded_one_after_the_other() ->
     """Each process may take as much as the largest photo; all of them together no more."""
     photo = encoded(scene(), "JPEG")
     taken = Recorded(1)
-    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=taken) as decoder:
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, budget=taken) as decoder:
         threads = [threading.Thread(target=decoder.decode, args=(photo,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        assert reason(decoder, huge_png()) == "photo-too-large"  # which needs no room
+        assert reason(decoder, huge_png()) == "photo-too-large"  # which needs no memory
     width, height = scene().size
     assert taken.seen == [width * height * BYTES_PER_PIXEL] * 3
     assert taken.most == width * height * BYTES_PER_PIXEL
     assert taken.used == 0
 
 
-def test_an_admitted_photo_keeps_a_part_of_the_room_until_that_is_given_back() -> None:
+def test_an_admitted_photo_keeps_a_reservation_until_it_is_released() -> None:
     """The photo, its painting and the result lie in memory until it is stored."""
-    photo, room = encoded(scene(), "JPEG"), Recorded(1)
-    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=room) as decoder:
-        admitted, part = decoder.admit(photo)
-        assert room.used == admitted.width * admitted.height * KEPT_BYTES_PER_PIXEL
+    photo, budget = encoded(scene(), "JPEG"), Recorded(1)
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, budget=budget) as decoder:
+        admitted, reservation = decoder.admit(photo)
+        assert budget.used == admitted.width * admitted.height * KEPT_BYTES_PER_PIXEL
         other = threading.Thread(target=decoder.decode, args=(photo,))
         other.start()
         other.join(MOMENT)
         assert other.is_alive()
-        part.give_back()
-        part.give_back()
+        reservation.release()
+        reservation.release()
         other.join(PATIENCE)
-        assert room.used == 0
+        assert budget.used == 0
 
 
-def test_a_photo_that_waits_for_room_is_given_up_when_nobody_wants_it_any_more() -> None:
+def test_waiting_for_memory_ends_when_nobody_wants_the_photo_any_more() -> None:
     photo = encoded(scene(), "JPEG")
 
     class NotWanted(Exception):
@@ -214,38 +214,38 @@ def test_a_photo_that_waits_for_room_is_given_up_when_nobody_wants_it_any_more()
     def check() -> None:
         raise NotWanted
 
-    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, room=Room(1)) as decoder:
-        _, part = decoder.admit(photo)
+    with PhotoDecoder(LIMITS, max_file_bytes=FILE_BYTES, budget=MemoryBudget(1)) as decoder:
+        _, reservation = decoder.admit(photo)
         with pytest.raises(NotWanted):
             decoder.admit(photo, check)
-        part.give_back()
+        reservation.release()
         assert decoder.decode(photo).format == "JPEG"
 
 
-def test_room_of_a_photo_that_ends_its_process_is_free_again(mortal: PhotoDecoder) -> None:
+def test_memory_of_a_photo_that_ends_its_process_is_free_again(mortal: PhotoDecoder) -> None:
     for _ in range(2):
         assert reason(mortal, KILL_DECODING) == "photo-crashes-decoder"
     assert mortal.decode(encoded(scene(), "PNG")).format == "PNG"
 
 
-class Recorded(Room):
-    """A room that remembers what was asked of it, and the most that was taken at a time."""
+class Recorded(MemoryBudget):
+    """A memory budget that records the requests, and the most that was reserved at a time."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self.seen: list[int] = []
         self.used, self.most = 0, 0
 
-    def take(self, needed: int, check: Callable[[], None] = lambda: None) -> Part:
-        part = super().take(needed, check)
+    def reserve(self, needed: int, check: Callable[[], None] = lambda: None) -> Reservation:
+        reservation = super().reserve(needed, check)
         self.seen.append(needed)
         self.used += needed
         self.most = max(self.most, self.used)
-        return part
+        return reservation
 
-    def give_back(self, taken: int) -> None:
-        self.used -= taken
-        super().give_back(taken)
+    def release(self, size: int) -> None:
+        self.used -= size
+        super().release(size)
 
 
 def test_decoder_process_knows_nothing_of_nets() -> None:
