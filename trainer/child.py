@@ -13,8 +13,8 @@ from trainer.data.corpus import Photos
 from trainer.data.shards import ShardCache, ShardCorpus
 from trainer.loss.network import LossNetwork, load_loss_network
 from trainer.loss.weights import weights_source
+from trainer.slices.opener import SessionOpener
 from trainer.slices.worker import SliceWorker
-from trainer.slices.workshop import Workshop
 from worker.engines.choice import choose_device
 from worker.pixels.decoder import PhotoDecoder
 
@@ -59,7 +59,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     def load_network(name: str) -> LossNetwork:
         return load_loss_network(name, weights).to(device)
 
-    workshop = Workshop(
+    opener = SessionOpener(
         objects=objects,
         shared=deployment.styles,
         open_corpus=open_corpus,
@@ -73,7 +73,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         jobs=deployment.jobs,
         objects=objects,
         catalogue=deployment.styles,
-        workshop=workshop,
+        opener=opener,
         stop=stop,
         slice_seconds=settings.slice_seconds,
         checkpoint_seconds=settings.checkpoint_seconds,

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
-from tests.fakes.studio import Studio
+from tests.fakes.album import AlbumHarness
 from tests.photos import encoded, scene
 from worker.album.overlap_runner import ChunkOverlapRunner
 
@@ -21,8 +21,8 @@ PHOTOS, PATIENCE = 8, 10
 
 def main() -> None:
     """Run a chunk into the signal."""
-    studio = Studio(chunk_photos=PHOTOS)
-    job = studio.submit({f"{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(PHOTOS)})
+    harness = AlbumHarness(chunk_photos=PHOTOS)
+    job = harness.submit({f"{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(PHOTOS)})
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -30,17 +30,17 @@ def main() -> None:
     def watch(number: int) -> None:
         if number == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-            assert studio.stop.wait(PATIENCE)
+            assert harness.stop.wait(PATIENCE)
 
-    studio.engine.watch = watch
+    harness.engine.watch = watch
     signal.signal(signal.SIGTERM, leave)
     with suppress(SystemExit):
-        ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop).run(studio.claim(job, 0))
+        ChunkOverlapRunner(pipeline=harness.pipeline, stop=harness.stop).run(harness.claim(job, 0))
         raise AssertionError("The runner went on.")
-    record = studio.record(job)
+    record = harness.record(job)
     chunk = record.active[0]
     message = {"leased": chunk.lease is not None, "strikes": chunk.strikes}
-    message |= {"done": record.done, "painted": studio.engine.photos}
+    message |= {"done": record.done, "painted": harness.engine.photos}
     sys.stdout.write(f"\n{json.dumps(message)}\n")
 
 

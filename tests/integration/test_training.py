@@ -42,12 +42,12 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """A stack with weights of an untrained loss network and a corpus of 12 photos.
 
     Slices of 10 seconds and checkpoints after 2: kills and slice ends fall everywhere.
     """
-    data = tmp_path_factory.mktemp("studio")
+    data = tmp_path_factory.mktemp("stack")
     with EmbeddedStack(training_settings(data)) as running:
         running.wait_ready(READY_SECONDS)
         stack = LiveStack(running)
@@ -57,8 +57,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 
 
 @pytest.fixture
-def client(studio: LiveStack) -> Iterator[Client]:
-    with Client(studio.url) as client:
+def client(stack: LiveStack) -> Iterator[Client]:
+    with Client(stack.url) as client:
         yield client
 
 
@@ -67,19 +67,19 @@ def painting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_painting(tmp_path_factory.mktemp("painting"))
 
 
-def kill_trainer(studio: LiveStack, child: bool) -> None:
+def kill_trainer(stack: LiveStack, child: bool) -> None:
     """Kill the process that trains, or the one that started it, as `kill -9` does."""
-    main = studio.pid("trainer")
-    workers = studio.pool("trainer")
+    main = stack.pid("trainer")
+    workers = stack.pool("trainer")
     if child and workers:
         workers[0].kill()
     else:
         os.kill(main, signal.SIGKILL)
-        studio.wait_back("trainer", main)
+        stack.wait_back("trainer", main)
 
 
 def test_a_first_stage_paints_an_album_while_the_next_one_trains(
-    studio: LiveStack, client: Client, painting: Path, tmp_path: Path
+    stack: LiveStack, client: Client, painting: Path, tmp_path: Path
 ) -> None:
     job = teach(client, painting, "whole", SCHEDULE)
     wait_until(
@@ -91,26 +91,26 @@ def test_a_first_stage_paints_an_album_while_the_next_one_trains(
     wait_until(lambda: client.job(album.id).state is JobState.SUCCEEDED, "the album", 120)
     begun = client.job(album.id).started
     assert begun is not None
-    assert (begun - album.created).total_seconds() < studio.settings.slice_seconds
+    assert (begun - album.created).total_seconds() < stack.settings.slice_seconds
     now = client.job(job.id)
     assert now.state is JobState.RUNNING
     assert now.training is not None
     assert [stage.stage for stage in now.training.published] == [0]
     end = finished(client, job.id)
     assert end.state is JobState.SUCCEEDED
-    objects = connect_s3(studio.settings)
+    objects = connect_s3(stack.settings)
     card = StyleCard.model_validate_json(StyleCatalogue(objects).file("whole", "card.json"))
     assert len(card.stages) + len(card.refused) == 2
 
 
 def test_a_training_makes_way_for_an_album_that_waits(
-    studio: LiveStack, client: Client, painting: Path, tmp_path: Path
+    stack: LiveStack, client: Client, painting: Path, tmp_path: Path
 ) -> None:
     """The worker is busy with an album, here because it stands still; the next one waits."""
     job = teach(client, painting, "patient", "0.2:500").id
     wait_until(lambda: iteration(client, job) > 0, "the training to begin", TRAINING_SECONDS)
-    log = studio.data / "logs" / "trainer.log"
-    worker = studio.pool_child()
+    log = stack.data / "logs" / "trainer.log"
+    worker = stack.pool_child()
     worker.suspend()
     try:
         albums = [client.submit(photos(tmp_path), style="water-lilies").id for _ in range(2)]
@@ -135,7 +135,7 @@ def photos(folder: Path) -> list[Path]:
 
 
 def test_a_trainer_killed_again_and_again_ends_in_the_same_nets(
-    studio: LiveStack, client: Client, painting: Path
+    stack: LiveStack, client: Client, painting: Path
 ) -> None:
     """Bit for bit those of the style that was trained in peace, for the same order and seed."""
     if "whole" not in [style.name for style in client.styles()]:
@@ -151,19 +151,19 @@ def test_a_trainer_killed_again_and_again_ends_in_the_same_nets(
         seen = iteration(client, job)
         if client.job(job).state.terminal:
             break
-        kill_trainer(studio, child=kill % 3 != 2)
+        kill_trainer(stack, child=kill % 3 != 2)
     else:
         kill = KILLS
     assert kill >= 2, "the training was over before it could be disturbed"
     assert finished(client, job).state is JobState.SUCCEEDED
-    assert nets(studio, "killed") == nets(studio, "whole")
+    assert nets(stack, "killed") == nets(stack, "whole")
 
 
-def test_only_one_trainer_process_is_left(studio: LiveStack) -> None:
+def test_only_one_trainer_process_is_left(stack: LiveStack) -> None:
     """No child of a killed trainer trains on."""
     trainers = [p for p in psutil.process_iter() if "trainer.app" in " ".join(command(p))]
-    mine = {studio.pid("trainer"), *(child.pid for child in studio.children("trainer"))}
-    data = str(studio.data)
+    mine = {stack.pid("trainer"), *(child.pid for child in stack.children("trainer"))}
+    data = str(stack.data)
     assert {p.pid for p in trainers if data in _environment(p)} <= mine
 
 

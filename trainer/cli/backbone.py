@@ -33,8 +33,8 @@ from trainer.loss.objective import Recipe
 from trainer.publish.folder import SHEET_PHOTOS
 from trainer.publish.sheet import contact_sheet, save_sheet
 from trainer.schedule.stages import Schedule
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
-from trainer.training.studio import Order, Studio
+from trainer.training.context import Order, TrainingContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.net import NetConfig
 from worker.net.affine import apply
 from worker.net.netfile import unpack
@@ -85,12 +85,12 @@ def backbone_command(
     recipe = Recipe(batch, crop, peak_rate, peak_rate / 10, smoothness, seed=seed)
     first = next(iter(paintings.values()))
     order = order_of("backbone", first, photos, schedule, card.config, recipe, painting_side)
-    studio = Studio(order, read_loss_network(loss_network, loss_weights))
-    lessons = read_lessons(studio, paintings)
+    context = TrainingContext(order, read_loss_network(loss_network, loss_weights))
+    lessons = read_lessons(context, paintings)
     with progress_bar() as bar:
-        trained = train_backbone(studio, lessons, net, on_progress=Drawn(bar, order.schedule))
+        trained = train_backbone(context, lessons, net, on_progress=Drawn(bar, order.schedule))
     trained.write(out, order.schedule.stages[-1].ratio)
-    draw_backbone(studio, lessons, trained, out / "contact-sheet.jpg")
+    draw_backbone(context, lessons, trained, out / "contact-sheet.jpg")
     for name, measured in trained.held_out.items():
         report(name, measured)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -127,9 +127,9 @@ def quick_command(
     )
     order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
     network = read_loss_network(loss_network, loss_weights)
-    studio = QuickStudio(order, network, over)
+    context = QuickContext(order, network, over)
     with progress_bar() as bar:
-        card = train(studio, out, Drawn(bar, order.schedule), base=studio.stage_zero())
+        card = train(context, out, Drawn(bar, order.schedule), base=context.stage_zero())
     for stage in card.stages:
         report(f"stage {stage.stage}, ratio {stage.ratio:g}, {stage.seconds:.0f} s", stage.held_out)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -172,12 +172,14 @@ def order_of(
     )
 
 
-def draw_backbone(studio: Studio, lessons: dict[str, Lesson], trained: Trained, path: Path) -> None:
+def draw_backbone(
+    context: TrainingContext, lessons: dict[str, Lesson], trained: Trained, path: Path
+) -> None:
     """Draw photos as the backbone leaves them and in each of its paintings."""
     over = Backbone.read(trained.file)
     nets = [over.net, *(apply(over.net, affine) for affine in trained.affines.values())]
     captions = ["neutral", *lessons]
-    sheet = contact_sheet(studio.held_out[:SHEET_PHOTOS], nets, captions, studio.painting)
+    sheet = contact_sheet(context.held_out[:SHEET_PHOTOS], nets, captions, context.painting)
     save_sheet(sheet, path)
 
 

@@ -12,7 +12,7 @@ from infra.storage.s3 import connect_s3
 from trainer.data.painting import SMALLEST_PAINTING
 from trainer.loss.network import TAPS, LossNetwork, load_loss_network
 from trainer.loss.weights import WeightsSource, in_bucket, weights_source
-from trainer.training.studio import CORPUS_SIDE
+from trainer.training.context import CORPUS_SIDE
 
 #: Smallest side of a crop: what is left of it for the loss network, which is shown it a few pixels
 #: off each time, is the least that the network takes.

@@ -28,7 +28,7 @@ from trainer.cli.options import (
 from trainer.compute.arithmetic import Arithmetic, set_up_cpu
 from trainer.data.corpus import CorpusRejected, read_picture
 from trainer.local.reproduce import record_elsewhere, repeat_stage
-from trainer.local.train import Order, Studio, file_sha256, to_tensor, train
+from trainer.local.train import Order, TrainingContext, file_sha256, to_tensor, train
 from trainer.local.train import Progress as TrainingProgress
 from trainer.loss.network import UnknownLossNetwork
 from trainer.loss.objective import Recipe
@@ -123,7 +123,7 @@ def train_command(
     )
     on = choose_device(device)
     network = read_loss_network(loss_network, loss_weights).to(on)
-    studio = Studio(order, network, arithmetic=Arithmetic.of(on, fast=fast))
+    context = TrainingContext(order, network, arithmetic=Arithmetic.of(on, fast=fast))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -133,7 +133,7 @@ def train_command(
         console=console,
     ) as bar:
         card = train(
-            studio, out, _Bar(bar, order.schedule), base=base.read_bytes() if base else None
+            context, out, _Bar(bar, order.schedule), base=base.read_bytes() if base else None
         )
     _report(card)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -186,19 +186,19 @@ def reproduce_command(
     set_up_cpu(card.training.threads)
     order = order_from_card(card, painting, photos)
     network = read_loss_network(card.training.loss_network, loss_weights)
-    studio = Studio(order, network, arithmetic=Arithmetic.of(network.device, fast=fast))
+    context = TrainingContext(order, network, arithmetic=Arithmetic.of(network.device, fast=fast))
     if record:
-        record_elsewhere(studio, style)
-    outcome = repeat_stage(studio, style, stage)
+        record_elsewhere(context, style)
+    outcome = repeat_stage(context, style, stage)
     console.print(
         f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
         f"weights {'equal' if outcome.equal_weights else 'different'}."
     )
-    if not outcome.repeats and studio.corpus.sha256() != card.training.corpus_sha256:
+    if not outcome.repeats and context.corpus.sha256() != card.training.corpus_sha256:
         raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
     if not outcome.exact and not outcome.same_arithmetic:
         console.print(
-            f"The card knows nothing of {studio.machine}, which rounds otherwise: the "
+            f"The card knows nothing of {context.machine}, which rounds otherwise: the "
             f"first losses differ by {outcome.early_difference:.1e} at most. --record adds it."
         )
     raise typer.Exit(0 if outcome.repeats else 1)

@@ -19,9 +19,9 @@ from trainer.loss.distances import StyleTarget, style_target
 from trainer.loss.measure import Measured, measure
 from trainer.loss.objective import Objective, Recipe, StepLoss
 from trainer.schedule.stages import Stage, learning_rate
+from trainer.training.context import TrainingContext, to_tensor
 from trainer.training.loop import StageTrainer
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
-from trainer.training.studio import Studio, to_tensor
 from worker.net import TransformNet
 from worker.net.affine import Affine, AffineCard, apply, pack_affine, take_affine
 from worker.net.netfile import NetCard, pack
@@ -40,14 +40,14 @@ class Lesson:
     target: StyleTarget
 
 
-def read_lessons(studio: Studio, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
-    """Look at paintings, by name, as the studio looks at its own; raises CorpusRejected."""
+def read_lessons(context: TrainingContext, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
+    """Look at paintings, by name, as the context looks at its own; raises CorpusRejected."""
     pictures = {
-        name: to_tensor(read_painting(path, studio.order.painting_side))
+        name: to_tensor(read_painting(path, context.order.painting_side))
         for name, path in paintings.items()
     }
     return {
-        name: Lesson(picture, style_target(studio.loss_network, picture))
+        name: Lesson(picture, style_target(context.loss_network, picture))
         for name, picture in pictures.items()
     }
 
@@ -58,29 +58,29 @@ class BackboneTrainer:
     def __init__(
         self,
         *,
-        studio: Studio,
+        context: TrainingContext,
         nets: Mapping[str, TransformNet],
         lessons: Mapping[str, Lesson],
         stage: int,
     ) -> None:
-        schedule = studio.order.schedule
+        schedule = context.order.schedule
         self._nets = [nets[name].train() for name in lessons]
         self._lessons = list(lessons.values())
         self._stage: Stage = schedule.stages[stage]
-        self._recipe: Recipe = studio.order.recipe
+        self._recipe: Recipe = context.order.recipe
         # Shared weights are one and the same in all nets, and belong to the optimiser once.
         weights = dict.fromkeys(weight for net in self._nets for weight in net.parameters())
         self._optimizer = torch.optim.Adam(list(weights), lr=self._recipe.peak_rate, fused=True)
         before = sum(s.iterations for s in schedule.stages[:stage])
         first_photo = before * self._recipe.batch
         self._objective = Objective(
-            studio.loss_network,
+            context.loss_network,
             self._recipe,
             self._stage,
             lowest_ratio=schedule.stages[0].ratio,
             first_photo=first_photo,
         )
-        self._batches = studio.sampler.batches(first_photo, self._recipe.batch)
+        self._batches = context.sampler.batches(first_photo, self._recipe.batch)
         self.iteration = 0
 
     @property
@@ -133,7 +133,7 @@ class Trained:
 
 
 def train_backbone(
-    studio: Studio,
+    context: TrainingContext,
     lessons: Mapping[str, Lesson],
     base: TransformNet,
     *,
@@ -143,14 +143,14 @@ def train_backbone(
     """Train the paintings of `lessons` at once, from a base net, through the order's stages."""
     neutral = take_affine(base, _UNNAMED)
     nets = {name: apply(base, neutral) for name in lessons}
-    for number, stage in enumerate(studio.order.schedule.stages):
-        trainer = BackboneTrainer(studio=studio, nets=nets, lessons=lessons, stage=number)
+    for number, stage in enumerate(context.order.schedule.stages):
+        trainer = BackboneTrainer(context=context, nets=nets, lessons=lessons, stage=number)
         for loss in _steps(trainer):
             now = trainer.iteration
             on_progress(Progress(number, stage.ratio, now, stage.iterations, loss))
         for net in nets.values():
             round_weights(net)
-    return _finish(studio, lessons, nets, neutral, neutral_iterations)
+    return _finish(context, lessons, nets, neutral, neutral_iterations)
 
 
 def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
@@ -162,18 +162,18 @@ def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
 
 
 def _finish(
-    studio: Studio,
+    context: TrainingContext,
     lessons: Mapping[str, Lesson],
     nets: Mapping[str, TransformNet],
     neutral: Affine,
     iterations: int,
 ) -> Trained:
-    keeper = train_neutral(studio, apply(next(iter(nets.values())), neutral), iterations)
-    order = studio.order
+    keeper = train_neutral(context, apply(next(iter(nets.values())), neutral), iterations)
+    order = context.order
     provenance = {
         "paintings": list(lessons),
         "schedule": str(order.schedule),
-        "loss_network": studio.loss_network.name,
+        "loss_network": context.loss_network.name,
         "code_version": order.code_version,
     }
     lowest = order.schedule.stages[0].ratio
@@ -183,8 +183,8 @@ def _finish(
     held_out = {
         name: measure(
             apply(backbone.net, affine),
-            studio.held_out,
-            studio.loss_network,
+            context.held_out,
+            context.loss_network,
             lessons[name].target,
         )
         for name, affine in affines.items()
@@ -192,18 +192,18 @@ def _finish(
     return Trained(file, affines, held_out)
 
 
-def train_neutral(studio: Studio, net: TransformNet, iterations: int) -> TransformNet:
+def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) -> TransformNet:
     """Teach a net's norms to keep the photo, at the schedule's lowest ratio; returns the net.
 
-    At that ratio the painting hardly matters, so the studio's own stands for all.
+    At that ratio the painting hardly matters, so the context's own stands for all.
     """
-    recipe = studio.order.recipe
-    lowest = studio.order.schedule.stages[0].ratio
+    recipe = context.order.recipe
+    lowest = context.order.schedule.stages[0].ratio
     trainer = StageTrainer(
         net=frozen_but_norms(net),
-        loss_network=studio.loss_network,
-        target=studio.target,
-        sampler=studio.sampler,
+        loss_network=context.loss_network,
+        target=context.target,
+        sampler=context.sampler,
         stage=Stage(lowest, iterations),
         recipe=Recipe(
             recipe.batch,
@@ -215,7 +215,7 @@ def train_neutral(studio: Studio, net: TransformNet, iterations: int) -> Transfo
             recipe.seed,
         ),
         lowest_ratio=lowest,
-        first_photo=studio.order.schedule.iterations * recipe.batch,
+        first_photo=context.order.schedule.iterations * recipe.batch,
     )
     for _ in _steps(trainer):
         pass

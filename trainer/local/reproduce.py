@@ -10,7 +10,7 @@ from typing import Final
 
 from infra.errors import ImpastoError
 from trainer.card import FirstIterations, StageCard, StyleCard, weights_sha256
-from trainer.local.train import Studio, first_iterations, starting_net
+from trainer.local.train import TrainingContext, first_iterations, starting_net
 
 #: Iterations in which rounding has not grown yet, and the largest relative difference of their
 #: losses on another kind of processor. Seen: 1.5e-5 in the first five, and up to 5e-2 in twenty.
@@ -49,16 +49,16 @@ class Repetition:
         return self.exact or (not self.same_arithmetic and self.early_difference <= TOLERANCE)
 
 
-def repeat_stage(studio: Studio, folder: Path, stage: int) -> Repetition:
+def repeat_stage(context: TrainingContext, folder: Path, stage: int) -> Repetition:
     """Train a stage's first iterations again from the files in `folder`.
 
     Raises KeyError for a stage that the card does not hold.
     """
     card = StyleCard.read(folder)
     published = {done.stage: done for done in card.stages}[stage]
-    known = published.first_on(studio.machine)
+    known = published.first_on(context.machine)
     expected = known or published.first
-    found = run_first_iterations(studio, folder, published)
+    found = run_first_iterations(context, folder, published)
     return Repetition(
         iterations=len(expected.losses),
         equal_losses=sum(a == b for a, b in zip(found.losses, expected.losses, strict=True)),
@@ -73,32 +73,34 @@ def _early_difference(found: FirstIterations, expected: FirstIterations) -> floa
     return max(abs(a - b) / abs(b) for both in early for a, b in zip(*both, strict=True))
 
 
-def record_elsewhere(studio: Studio, folder: Path) -> StyleCard:
+def record_elsewhere(context: TrainingContext, folder: Path) -> StyleCard:
     """Add to a card what every stage's first iterations come out as on this processor.
 
     Raises NotReproduced, and adds nothing, where they differ by more than rounding.
     """
     card = StyleCard.read(folder)
-    stages = [_recorded(studio, folder, stage) for stage in card.stages]
+    stages = [_recorded(context, folder, stage) for stage in card.stages]
     card = card.model_copy(update={"stages": stages})
     card.write(folder)
     return card
 
 
-def run_first_iterations(studio: Studio, folder: Path, stage: StageCard) -> FirstIterations:
+def run_first_iterations(
+    context: TrainingContext, folder: Path, stage: StageCard
+) -> FirstIterations:
     """Train a stage's first iterations and return what came out."""
-    net = starting_net(studio, folder, stage.stage)
-    trainer = studio.stage_trainer(stage.stage, net, rate_scale=stage.rate_scale)
+    net = starting_net(context, folder, stage.stage)
+    trainer = context.stage_trainer(stage.stage, net, rate_scale=stage.rate_scale)
     losses = [(loss.content, loss.style) for loss in first_iterations(trainer)]
     return FirstIterations(
-        losses=losses, weights_sha256=weights_sha256(net), machine=studio.machine
+        losses=losses, weights_sha256=weights_sha256(net), machine=context.machine
     )
 
 
-def _recorded(studio: Studio, folder: Path, stage: StageCard) -> StageCard:
-    if not stage.iterations or stage.first_on(studio.machine):
+def _recorded(context: TrainingContext, folder: Path, stage: StageCard) -> StageCard:
+    if not stage.iterations or stage.first_on(context.machine):
         return stage  # A base was not trained here at all.
-    found = run_first_iterations(studio, folder, stage)
+    found = run_first_iterations(context, folder, stage)
     difference = _early_difference(found, stage.first)
     if not difference <= TOLERANCE:
         raise NotReproduced(

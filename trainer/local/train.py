@@ -10,9 +10,16 @@ from trainer.card import FIRST_ITERATIONS, StyleCard, order_digest, stage_file
 from trainer.loss.objective import StepLoss
 from trainer.publish.folder import SHEET_PHOTOS, StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
+from trainer.training.context import (
+    CORPUS_SIDE,
+    HELD_OUT,
+    Order,
+    TrainingContext,
+    file_sha256,
+    to_tensor,
+)
 from trainer.training.loop import StageTrainer
 from trainer.training.run import TrainingRun
-from trainer.training.studio import CORPUS_SIDE, HELD_OUT, Order, Studio, file_sha256, to_tensor
 from worker.net import TransformNet
 
 __all__ = [
@@ -21,7 +28,7 @@ __all__ = [
     "SHEET_PHOTOS",
     "Order",
     "Progress",
-    "Studio",
+    "TrainingContext",
     "file_sha256",
     "first_iterations",
     "stage_file",
@@ -50,7 +57,7 @@ class Progress:
 
 
 def train(
-    studio: Studio,
+    context: TrainingContext,
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda _: None,
     *,
@@ -66,11 +73,11 @@ def train(
     Raises TrainingDiverged when the guard gave up; the stages before that and the card are there
     then.
     """
-    run = TrainingRun(studio, base=base, rules=rules, clock=clock)
-    files = StyleFolder(folder, studio)
+    run = TrainingRun(context, base=base, rules=rules, clock=clock)
+    files = StyleFolder(folder, context)
     try:
         _resume(run, files)
-        _train(studio, run, files, on_progress)
+        _train(context, run, files, on_progress)
     except TrainingDiverged:
         run.card.write(folder)
         raise
@@ -80,14 +87,17 @@ def train(
 
 
 def _train(
-    studio: Studio, run: TrainingRun, files: StyleFolder, on_progress: Callable[[Progress], None]
+    context: TrainingContext,
+    run: TrainingRun,
+    files: StyleFolder,
+    on_progress: Callable[[Progress], None],
 ) -> None:
     while not run.done:
         if run.stage_ready:
             if end := run.end_stage():
                 files.write(run, end)
             continue
-        plan = studio.order.schedule.stages[run.stage]
+        plan = context.order.schedule.stages[run.stage]
         loss = run.step()
         on_progress(Progress(run.stage, plan.ratio, run.iteration, plan.iterations, loss))
 
@@ -114,12 +124,12 @@ def _same_training(found: StyleCard, mine: StyleCard) -> bool:
     return same_photos and order_digest(found) == order_digest(mine)
 
 
-def starting_net(studio: Studio, folder: Path, stage: int) -> TransformNet:
+def starting_net(context: TrainingContext, folder: Path, stage: int) -> TransformNet:
     """Return the net that a stage starts from: the last published one's file, or the seed's."""
     for before in reversed(range(stage)):
         if (path := folder / stage_file(before)).exists():
-            return studio.unpack(path.read_bytes())
-    return studio.first_net()
+            return context.unpack(path.read_bytes())
+    return context.first_net()
 
 
 def first_iterations(trainer: StageTrainer) -> Iterator[StepLoss]:

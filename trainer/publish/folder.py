@@ -14,8 +14,8 @@ from trainer.loss.objective import StepLoss
 from trainer.publish.charts import loss_charts
 from trainer.publish.previews import draw_previews
 from trainer.publish.sheet import contact_sheet, save_sheet
+from trainer.training.context import TrainingContext
 from trainer.training.run import StageEnd, TrainingRun
-from trainer.training.studio import Studio
 
 #: Photos on the contact sheet.
 SHEET_PHOTOS = 6
@@ -29,10 +29,10 @@ class StyleFolder:
     """
 
     def __init__(
-        self, folder: Path, studio: Studio, previews: Mapping[int, Tensor] | None = None
+        self, folder: Path, context: TrainingContext, previews: Mapping[int, Tensor] | None = None
     ) -> None:
         self.path = folder
-        self._studio = studio
+        self._context = context
         self._previews = previews or {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -70,17 +70,17 @@ class StyleFolder:
             return
         folder = self.path / "previews" / f"stage-{stage}"
         folder.mkdir(parents=True, exist_ok=True)
-        pictures = draw_previews(self._studio.unpack(data), self._previews)
+        pictures = draw_previews(self._context.unpack(data), self._previews)
         for number, picture in pictures.items():
             (folder / f"{number}.jpg").write_bytes(picture)
 
     def _draw_sheet(self, card: StyleCard) -> None:
         if not card.stages:
             return
-        nets = [self._studio.unpack((self.path / s.file).read_bytes()) for s in card.stages]
+        nets = [self._context.unpack((self.path / s.file).read_bytes()) for s in card.stages]
         captions = [f"stage {stage.stage}, ratio {stage.ratio:g}" for stage in card.stages]
-        photos = self._studio.held_out[:SHEET_PHOTOS]
-        sheet = contact_sheet(photos, nets, captions, self._studio.painting)
+        photos = self._context.held_out[:SHEET_PHOTOS]
+        sheet = contact_sheet(photos, nets, captions, self._context.painting)
         save_sheet(sheet, self.path / "contact-sheet.jpg")
 
 

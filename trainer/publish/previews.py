@@ -12,7 +12,7 @@ from infra.storage.port import ObjectStore
 from trainer.data.corpus import resized
 from trainer.data.painting import Decode
 from trainer.data.proportions import check_proportions
-from trainer.training.studio import to_tensor
+from trainer.training.context import to_tensor
 from worker.fetch.photo import fetch_photo
 from worker.net import TransformNet
 from worker.pixels import PhotoRejected

@@ -14,7 +14,7 @@ from infra.errors import ImpastoError
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem, TrainingProgress
 from trainer.slices.hold import Hold
-from trainer.slices.workshop import Bench
+from trainer.slices.session import TrainingSession
 from worker.engines.memory import is_out_of_memory
 
 #: Steps over which pace and losses are averaged for whoever watches.
@@ -35,8 +35,8 @@ class Left(Enum):
 class Slice:
     """What a slice has at hand: the training, the hold on it, and its pace."""
 
-    def __init__(self, bench: Bench, hold: Hold, clock: Callable[[], float]) -> None:
-        self.bench = bench
+    def __init__(self, session: TrainingSession, hold: Hold, clock: Callable[[], float]) -> None:
+        self.session = session
         self.hold = hold
         self._clock = clock
         #: When each of the last steps ended.
@@ -45,26 +45,26 @@ class Slice:
 
     def step(self) -> None:
         """Train one iteration and tell about it."""
-        self.bench.run.step()
+        self.session.run.step()
         self._ticks.append(self._clock())
         self.tell()
 
     def save(self) -> None:
         """Write a checkpoint, if the training is still ours."""
         self.hold.confirm()
-        state, token = self.bench.run.state(), self.hold.claim.token
-        self.hold.persist(lambda: self.bench.checkpoints.save(state, token))
+        state, token = self.session.run.state(), self.hold.claim.token
+        self.hold.persist(lambda: self.session.checkpoints.save(state, token))
 
     def tell(self) -> None:
         """Say how far the training is; the next heartbeat carries it."""
-        run, stages = self.bench.run, self.bench.order.stages
+        run, stages = self.session.run, self.session.order.stages
         before = sum(iterations for _, iterations in stages[: run.stage])
         recent = next((losses for losses in reversed(run.history) if losses), [])[-WATCHED:]
         steps = run.card.interventions
         self.hold.progress = TrainingProgress(
             stage=run.stage,
             iteration=before + (0 if run.done else run.iteration),
-            iteration_total=self.bench.order.iterations,
+            iteration_total=self.session.order.iterations,
             images_per_second=self._pace(),
             content=fmean(loss.content for loss in recent) if recent else None,
             style=fmean(loss.style for loss in recent) if recent else None,
@@ -73,7 +73,7 @@ class Slice:
 
     def _pace(self) -> float | None:
         seconds = self._ticks[-1] - self._ticks[0]
-        return (len(self._ticks) - 1) * self.bench.order.batch / seconds if seconds > 0 else None
+        return (len(self._ticks) - 1) * self.session.order.batch / seconds if seconds > 0 else None
 
 
 def style_files(folder: Path) -> dict[str, bytes]:

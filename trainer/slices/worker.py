@@ -22,9 +22,10 @@ from infra.jobs.domain.model import Problem
 from infra.storage.port import ObjectStore
 from trainer.schedule.guard import TrainingDiverged
 from trainer.slices.hold import Halted, Hold, TrainingService
+from trainer.slices.opener import SessionOpener
+from trainer.slices.session import TrainingSession
 from trainer.slices.slice import Left, Slice, problem, style_files
 from trainer.slices.unreachable import ObjectKeptBack, kept_back
-from trainer.slices.workshop import Bench, Workshop
 from trainer.training.run import StageEnd
 from worker.process.survival import tell_survival
 
@@ -70,7 +71,7 @@ class SliceWorker:
         jobs: TrainingService,
         objects: ObjectStore,
         catalogue: Catalogue,
-        workshop: Workshop,
+        opener: SessionOpener,
         stop: threading.Event,
         slice_seconds: float,
         checkpoint_seconds: float,
@@ -82,7 +83,7 @@ class SliceWorker:
         self._jobs = jobs
         self._objects = objects
         self._catalogue = catalogue
-        self._workshop = workshop
+        self._opener = opener
         self._stop = stop
         self._slice_seconds = slice_seconds
         self._checkpoint_seconds = checkpoint_seconds
@@ -161,28 +162,28 @@ class SliceWorker:
         else:
             self._jobs.end_slice(claim, hold.progress, notify=left is Left.UNFINISHED)
             return
-        shutil.rmtree(self._workshop.folder(claim.spec), ignore_errors=True)
+        shutil.rmtree(self._opener.folder(claim.spec), ignore_errors=True)
 
     def _slice(self, claim: ClaimedTraining, hold: Hold) -> Left:
         begun = self._clock()
-        bench = hold.persist(lambda: self._workshop.open(claim))
+        session = hold.persist(lambda: self._opener.open(claim))
         try:
-            slice_ = Slice(bench, hold, self._clock)
-            _log_begin(claim, bench)
-            for stage in bench.run.card.stages:
+            slice_ = Slice(session, hold, self._clock)
+            _log_begin(claim, session)
+            for stage in session.run.card.stages:
                 if stage.stage not in claim.published:
                     hold.persist(
                         lambda number=stage.stage: self._jobs.stage_published(claim, number)
                     )
             return self._train(slice_, begun)
         except TrainingDiverged:
-            self._write_files(bench, hold)
+            self._write_files(session, hold)
             raise
         finally:
-            bench.run.close()
+            session.run.close()
 
     def _train(self, work: Slice, begun: float) -> Left:
-        run, hold = work.bench.run, work.hold
+        run, hold = work.session.run, work.hold
         saved = self._clock()
         while not run.done:
             hold.check()
@@ -211,27 +212,29 @@ class SliceWorker:
     def _end_stage(self, work: Slice) -> None:
         """Decide a stage, and publish it; the checkpoint before spares the stage's own work."""
         work.save()
-        end = work.bench.run.end_stage()
+        end = work.session.run.end_stage()
         if end is not None:
-            self._publish(work.bench, work.hold, end)
+            self._publish(work.session, work.hold, end)
         work.save()
         work.tell()
 
-    def _publish(self, bench: Bench, hold: Hold, end: StageEnd) -> None:
-        self._fetch_stages(bench, hold, end.stage)
-        bench.files.write(bench.run, end)
+    def _publish(self, session: TrainingSession, hold: Hold, end: StageEnd) -> None:
+        self._fetch_stages(session, hold, end.stage)
+        session.files.write(session.run, end)
         data = end.data
         if data is None:
-            self._write_files(bench, hold)
+            self._write_files(session, hold)
             return
         hold.confirm()
         if end.stage == 0:
-            hold.persist(lambda: self._workshop.keep_as_base(bench, data))
-        hold.persist(lambda: self._publish_counted(bench, hold, end.stage, data))
+            hold.persist(lambda: self._opener.keep_as_base(session, data))
+        hold.persist(lambda: self._publish_counted(session, hold, end.stage, data))
 
-    def _publish_counted(self, bench: Bench, hold: Hold, stage: int, data: bytes) -> None:
+    def _publish_counted(
+        self, session: TrainingSession, hold: Hold, stage: int, data: bytes
+    ) -> None:
         """Publish and count in one go: what can be used is told, also of a job being cancelled."""
-        card = bench.run.card
+        card = session.run.card
         self._catalogue.publish_stage(
             card.name,
             title=card.title,
@@ -239,37 +242,37 @@ class SliceWorker:
             stage=stage,
             ratio=card.stages[-1].ratio,
             net=data,
-            files=style_files(bench.files.path),
-            backbone=bench.backbone,
+            files=style_files(session.files.path),
+            backbone=session.backbone,
             check=hold.check,
         )
         self._jobs.stage_published(hold.claim, stage)
 
-    def _write_files(self, bench: Bench, hold: Hold) -> None:
+    def _write_files(self, session: TrainingSession, hold: Hold) -> None:
         """Write the card and the charts beside the stages; a style without any has no files."""
-        card = bench.run.card
+        card = session.run.card
         if card.stages:
-            bench.files.write_history(bench.run.history, card)
-            card.write(bench.files.path)
+            session.files.write_history(session.run.history, card)
+            card.write(session.files.path)
             hold.confirm()
             hold.persist(
                 lambda: self._catalogue.write_files(
-                    card.name, style_files(bench.files.path), hold.check
+                    card.name, style_files(session.files.path), hold.check
                 )
             )
 
-    def _fetch_stages(self, bench: Bench, hold: Hold, ended: int) -> None:
+    def _fetch_stages(self, session: TrainingSession, hold: Hold, ended: int) -> None:
         """Bring the stages that another process has published, for the contact sheet.
 
         The stage that has just ended is here, or was refused and is none.
         """
-        for stage in bench.run.card.stages:
-            path = bench.files.path / stage.file
+        for stage in session.run.card.stages:
+            path = session.files.path / stage.file
             if stage.stage == ended:
                 continue
             if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
                 continue
-            key = layout.style_net(bench.run.card.name, stage.sha256)
+            key = layout.style_net(session.run.card.name, stage.sha256)
             path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))
 
 
@@ -288,12 +291,12 @@ def _put_off(claim: ClaimedTraining, hold: Hold, error: ObjectKeptBack) -> Left 
     return Left.PUT_OFF
 
 
-def _log_begin(claim: ClaimedTraining, bench: Bench) -> None:
+def _log_begin(claim: ClaimedTraining, session: TrainingSession) -> None:
     """Say who goes on with a training, and from where: what lies behind it is not repeated."""
     log.info(
         "slice begun",
         job_id=claim.spec.id,
         worker=claim.worker,
-        stage=bench.run.stage,
-        iteration=bench.run.iteration,
+        stage=session.run.stage,
+        iteration=session.run.iteration,
     )

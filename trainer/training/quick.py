@@ -12,7 +12,7 @@ from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import Photos
 from trainer.data.painting import Decode, decode_here
 from trainer.loss.network import LossNetwork
-from trainer.training.studio import Order, Studio
+from trainer.training.context import Order, TrainingContext
 from worker.net import TransformNet
 from worker.net.affine import (
     Affine,
@@ -49,8 +49,8 @@ class Backbone:
         return take_affine(self.net, self.sha256)
 
 
-class QuickStudio(Studio):
-    """A studio whose stages' files are affines over a backbone, and whose nets learn no more.
+class QuickContext(TrainingContext):
+    """Context of a quick style: stage files are affines over a backbone, nets learn norms alone.
 
     Raises ValueError for an order of another shape than the backbone's.
     """

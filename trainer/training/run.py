@@ -1,7 +1,7 @@
 """One training as a state machine over (stage, iteration): step, end a stage, or go back.
 
 Whoever drives it decides when to stop, where a state is kept and where stages are published.
-What it does depends on its studio and its state alone, so that a run restored from a checkpoint
+What it does depends on its context and its state alone, so that a run restored from a checkpoint
 goes on bit for bit as the one that was stopped would have.
 """
 
@@ -30,8 +30,8 @@ from trainer.loss.objective import StepLoss
 from trainer.schedule.gate import refusal
 from trainer.schedule.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
 from trainer.training.checkpoint import Checkpoint
+from trainer.training.context import TrainingContext
 from trainer.training.loop import StageTrainer
-from trainer.training.studio import Studio
 from worker.net import TransformNet
 from worker.net.netfile import NetFileRejected
 
@@ -45,25 +45,25 @@ class StageEnd:
 
 
 class TrainingRun:
-    """The training of a studio's order. `base` is the file of a net that serves as stage 0.
+    """The training of a context's order. `base` is the file of a net that serves as stage 0.
 
     Until it is `done`: `end_stage` while `stage_ready`, else `step`.
     """
 
     def __init__(
         self,
-        studio: Studio,
+        context: TrainingContext,
         *,
         base: bytes | None = None,
         rules: GuardRules = GuardRules(),  # noqa: B008 - immutable
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._studio = studio
+        self._context = context
         self._base = base
         self._rules = rules
         self._clock = clock
         self._card: StyleCard | None = None
-        self._blank = _blank_card(studio, base)
+        self._blank = _blank_card(context, base)
         self.order = order_digest(self._blank)
         #: Losses of every stage so far by iteration, the running one's last.
         self.history: list[list[StepLoss]] = [[]]
@@ -78,14 +78,14 @@ class TrainingRun:
         """The style's card as it stands."""
         if self._card is None:
             # Only now: a run that is restored has measured the photos long ago.
-            measured = {"photos_before_training": self._studio.photos_themselves}
+            measured = {"photos_before_training": self._context.photos_themselves}
             self._card = self._blank.model_copy(update=measured)
         return self._card
 
     @property
     def done(self) -> bool:
         """Whether every stage has been decided."""
-        return self.stage >= len(self._studio.order.schedule.stages)
+        return self.stage >= len(self._context.order.schedule.stages)
 
     @property
     def stage_ready(self) -> bool:
@@ -99,7 +99,7 @@ class TrainingRun:
 
     @property
     def _ratio(self) -> float:
-        return self._studio.order.schedule.stages[self.stage].ratio
+        return self._context.order.schedule.stages[self.stage].ratio
 
     def step(self) -> StepLoss:
         """Train one iteration; the guard may take the stage back to its start.
@@ -126,10 +126,10 @@ class TrainingRun:
         """
         try:
             data = self._file()
-            net = self._studio.unpack(data)
+            net = self._context.unpack(data)
         except NetFileRejected as error:
             return self._go_back(f"the weights went out of range ({error.detail})")
-        held_out = Losses(**asdict(self._studio.measure(net)))
+        held_out = Losses(**asdict(self._context.measure(net)))
         before = self.card.stages[-1].held_out if self.card.stages else None
         if alarm := stage_alarm(before, held_out, self._ratio, self._rules):
             return self._go_back(alarm)
@@ -202,14 +202,16 @@ class TrainingRun:
         self._trainer = None
         if self.done or (stage == 0 and self._base is not None):
             return
-        self._net: TransformNet = self._studio.unpack(start) if start else self._studio.first_net()
-        self._trainer = self._studio.stage_trainer(stage, self._net, rate_scale=self._rate_scale)
+        self._net: TransformNet = (
+            self._context.unpack(start) if start else self._context.first_net()
+        )
+        self._trainer = self._context.stage_trainer(stage, self._net, rate_scale=self._rate_scale)
 
     def _file(self) -> bytes:
         if self._trainer is None:
             assert self._base is not None
             return self._base
-        return self._studio.pack(self._net, self.stage)
+        return self._context.pack(self._net, self.stage)
 
     def _accept(self, data: bytes, held_out: Losses) -> StageEnd:
         done = StageCard(
@@ -229,11 +231,11 @@ class TrainingRun:
     def _first(self, data: bytes) -> FirstIterations:
         """Return the stage's first steps; a stage of fewer, or of none, has fewer."""
         losses = [(loss.content, loss.style) for loss in self.history[-1][:FIRST_ITERATIONS]]
-        net = self._studio.unpack(data) if self._trainer is None else self._net
+        net = self._context.unpack(data) if self._trainer is None else self._net
         return FirstIterations(
             losses=losses,
             weights_sha256=self._first_weights or weights_sha256(net),
-            machine=self._studio.machine,
+            machine=self._context.machine,
         )
 
     def _refuse(self, held_out: Losses, reason: str) -> StageEnd:
@@ -291,11 +293,11 @@ class TrainingRun:
             )
 
 
-def _blank_card(studio: Studio, base: bytes | None) -> StyleCard:
-    card = studio.blank_card(Losses(content=0.0, style=0.0, ssim=1.0, lost=0.0))
+def _blank_card(context: TrainingContext, base: bytes | None) -> StyleCard:
+    card = context.blank_card(Losses(content=0.0, style=0.0, ssim=1.0, lost=0.0))
     if base is None:
         return card
-    studio.unpack(base)  # raises here, and not at the end of the first stage
+    context.unpack(base)  # raises here, and not at the end of the first stage
     return card.model_copy(update={"base_sha256": hashlib.sha256(base).hexdigest()})
 
 

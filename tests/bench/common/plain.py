@@ -16,7 +16,7 @@ from trainer.data.corpus import read_picture
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import Features, LossNetwork
 from trainer.schedule.stages import learning_rate
-from trainer.training.studio import CORPUS_SIDE, Studio
+from trainer.training.context import CORPUS_SIDE, TrainingContext
 from worker.net import TransformNet
 
 #: Photos whose features set the scale between the two plain losses.
@@ -59,17 +59,17 @@ def plain_scale(network: LossNetwork, photos: list[Tensor], target: StyleTarget)
 class PlainTrainer:
     """A stage with plain losses: content + ratio * scale * style, Adam, no jitter, no extras."""
 
-    def __init__(self, *, studio: Studio, stage: int, net: TransformNet) -> None:
-        schedule, recipe = studio.order.schedule, studio.order.recipe
-        self._net, self._network = net.train(), studio.loss_network
-        self._target, self._recipe = studio.target, recipe
+    def __init__(self, *, context: TrainingContext, stage: int, net: TransformNet) -> None:
+        schedule, recipe = context.order.schedule, context.order.recipe
+        self._net, self._network = net.train(), context.loss_network
+        self._target, self._recipe = context.target, recipe
         self._stage = schedule.stages[stage]
         self._peak = recipe.peak(stage)
-        scale = plain_scale(studio.loss_network, studio.held_out, studio.target)
+        scale = plain_scale(context.loss_network, context.held_out, context.target)
         self._weight = self._stage.ratio * scale
         self._optimizer = torch.optim.Adam(net.parameters(), lr=self._peak)
         before = sum(s.iterations for s in schedule.stages[:stage])
-        self._batches = studio.sampler.batches(before * recipe.batch, recipe.batch)
+        self._batches = context.sampler.batches(before * recipe.batch, recipe.batch)
         self.iteration = 0
 
     @property

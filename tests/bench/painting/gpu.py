@@ -34,7 +34,7 @@ from tests.bench.common.tables import table
 from tests.bench.painting.common.difference import differences
 from tests.bench.painting.common.mixed import mixed_photos
 from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
-from tests.fakes.studio import Studio
+from tests.fakes.album import AlbumHarness
 from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.stages import gpu_limits
 from worker.engines.port import Pixels
@@ -251,14 +251,14 @@ def album_speeds(net: TransformNet, device: torch.device, scale: str) -> dict[st
 
 def album_seconds(engine: TorchEngine, files: dict[str, bytes]) -> float:
     """Send an album through the pipeline; seconds."""
-    studio = Studio(limits=gpu_limits(), engine=engine, max_photo_bytes=1 << 30)
-    job = studio.submit(files)
-    runner = ChunkOverlapRunner(pipeline=studio.pipeline, stop=studio.stop)
+    harness = AlbumHarness(limits=gpu_limits(), engine=engine, max_photo_bytes=1 << 30)
+    job = harness.submit(files)
+    runner = ChunkOverlapRunner(pipeline=harness.pipeline, stop=harness.stop)
     begun = time.perf_counter()
-    for chunk in range(studio.record(job).spec.chunks):
-        runner.run(studio.claim(job, chunk))
+    for chunk in range(harness.record(job).spec.chunks):
+        runner.run(harness.claim(job, chunk))
     runner.finish()
-    assert studio.jobs.get(job, "default").done == len(files)
+    assert harness.jobs.get(job, "default").done == len(files)
     return time.perf_counter() - begun
 
 

@@ -23,8 +23,8 @@ from infra.settings import Settings
 from tests.bench.common.nets import light_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
+from tests.fakes.album import AlbumHarness, decoded_by
 from tests.fakes.storage import MemoryStore
-from tests.fakes.studio import Studio, decoded_by
 from tests.hostile import hostile_photos
 from tests.memory_use import most_bytes
 from tests.photos import encoded, scene
@@ -112,10 +112,10 @@ def album_seconds(photos: int, rounds: int) -> tuple[float, float]:
 
 
 def _paint(engine: Engine, decoded: Callable[[bytes], Photo], photos: int) -> float:
-    studio = Studio(chunk_photos=photos, engine=engine)
-    pipeline = replace(studio.pipeline, decode=decoded_by(decoded))
+    harness = AlbumHarness(chunk_photos=photos, engine=engine)
+    pipeline = replace(harness.pipeline, decode=decoded_by(decoded))
     album = {f"{n}.jpg": encoded(scene(640 + n, 480), "JPEG") for n in range(photos)}
-    claim = studio.claim(studio.submit(dict(album)))
+    claim = harness.claim(harness.submit(dict(album)))
     began = time.perf_counter()
     pipeline.run(claim)
     return time.perf_counter() - began

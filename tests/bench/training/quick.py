@@ -30,7 +30,7 @@ from trainer.local.backbone import read_lessons, train_backbone
 from trainer.local.train import train
 from trainer.loss.measure import Measured
 from trainer.loss.objective import Recipe
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.engines.net_cache import NetCache
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
@@ -95,9 +95,9 @@ def main() -> None:
         both, nets = teach(laboratory, learner, name, over, seen, out)
         trials += both
         save(out, "quick", [asdict(trial) for trial in trials])
-        studio = laboratory.studio(learner)
-        photo = studio.held_out[len(rows)]
-        pictures = [studio.painting, photo, *(paint(net, photo) for net in nets)]
+        context = laboratory.context(learner)
+        photo = context.held_out[len(rows)]
+        pictures = [context.painting, photo, *(paint(net, photo) for net in nets)]
         rows.append((f"{name} ({'seen' if seen else 'new'})", pictures))
         draw_grid(out / "quick.jpg", ("painting", "photo", "quick", "light"), rows)
     print(f"\n### Quick against light: {options.schedule or STYLES[options.scale]}\n")
@@ -112,14 +112,14 @@ def _make_backbone(
     if not (folder / "backbone.safetensors").exists():
         known = assets.paintings()
         arm = Arm(arm.painting, BACKBONES[scale], config=arm.config, recipe=arm.recipe)
-        studio = laboratory.studio(arm)
-        lessons = read_lessons(studio, {name: known[name] for name in TAUGHT})
+        context = laboratory.context(arm)
+        lessons = read_lessons(context, {name: known[name] for name in TAUGHT})
         begun = time.monotonic()
-        iterations = studio.order.schedule.iterations // 10 + 1
+        iterations = context.order.schedule.iterations // 10 + 1
         trained = train_backbone(
-            studio, lessons, unpack(base.read_bytes())[0], neutral_iterations=iterations
+            context, lessons, unpack(base.read_bytes())[0], neutral_iterations=iterations
         )
-        trained.write(folder, ratio=studio.order.schedule.stages[-1].ratio)
+        trained.write(folder, ratio=context.order.schedule.stages[-1].ratio)
         print(f"Backbone of {', '.join(TAUGHT)}: {time.monotonic() - begun:.0f} s")
         for name, seen in trained.held_out.items():
             print(f"  {name}: style {seen.style:.3f}, content {seen.content:.3f}")
@@ -139,11 +139,11 @@ def teach(
         schedule=schedule,
         recipe=replace(recipe, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE),
     )
-    studio = QuickStudio(laboratory.studio(quick).order, laboratory.network, over)
+    context = QuickContext(laboratory.context(quick).order, laboratory.network, over)
     # One of its own for each way to train it: a folder is not trained into otherwise.
     ways = hashlib.sha256(f"{quick} {over.sha256}".encode()).hexdigest()[:8]
     folder = out / f"quick-{name}-{ways}"
-    card = train(studio, folder, base=studio.stage_zero(), clock=time.process_time)
+    card = train(context, folder, base=context.stage_zero(), clock=time.process_time)
     last, seconds = card.stages[-1], sum(stage.seconds for stage in card.stages)
     measured = Measured(**last.held_out.model_dump())
     print(f"  {name} quick: {measured}, {seconds:.0f} s", flush=True)
@@ -151,7 +151,7 @@ def teach(
         Trial(name, seen, "quick", measured, seconds),
         Trial(name, seen, "light", light.measured, light.seconds),
     ]
-    return trials, [studio.unpack((folder / last.file).read_bytes()), light.load()]
+    return trials, [context.unpack((folder / last.file).read_bytes()), light.load()]
 
 
 def trials_table(trials: list[Trial]) -> str:

@@ -231,13 +231,13 @@ def _draw(
         *(f"{r:g} {a}" for r in options.ratios for a in ("staged", "direct")),
     ]
     for name, losses in _unique((c.painting, c.losses) for c in cells):
-        studio = laboratory.studio(Arm(paintings[name], "1:1", recipe=Recipe()))
-        photo = studio.held_out[len(rows) % len(studio.held_out)]
+        context = laboratory.context(Arm(paintings[name], "1:1", recipe=Recipe()))
+        photo = context.held_out[len(rows) % len(context.held_out)]
         mine = [
             c for c in cells if (c.painting, c.losses, c.seed) == (name, losses, options.seeds[0])
         ]
         pictures = [paint(c.outcome.load(), photo) for c in mine]
-        rows.append((f"{name}, {losses}", [studio.painting, photo, *pictures]))
+        rows.append((f"{name}, {losses}", [context.painting, photo, *pictures]))
     draw_grid(path, columns, rows)
 
 

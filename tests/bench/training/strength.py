@@ -20,7 +20,7 @@ from trainer.card import StyleCard
 from trainer.cli.train import order_from_card
 from trainer.data.corpus import CorpusRejected
 from trainer.loss.measure import Measured
-from trainer.training.studio import Studio
+from trainer.training.context import TrainingContext
 from worker.net import TransformNet
 from worker.net.netfile import blend, unpack
 
@@ -53,25 +53,27 @@ def main() -> None:
     folders = chosen.style or sorted(path.parent for path in BUNDLED.glob("*/card.json"))
     for folder in folders:
         card = StyleCard.read(folder)
-        studio = _studio(assets, card, chosen.painting)
-        studio.held_out = studio.held_out[: PHOTOS[chosen.scale]]
-        points = measure_style(studio, folder, card, out)
+        context = _context(assets, card, chosen.painting)
+        context.held_out = context.held_out[: PHOTOS[chosen.scale]]
+        points = measure_style(context, folder, card, out)
         save(out, f"strength-{card.name}", [asdict(point) for point in points])
-        print(f"\n### Strength of {card.name}: {len(studio.held_out)} held-out photos\n")
+        print(f"\n### Strength of {card.name}: {len(context.held_out)} held-out photos\n")
         print(points_table(points), f"\n\n{verdict(points)}")
 
 
-def _studio(assets: Assets, card: StyleCard, painting: Path | None) -> Studio:
+def _context(assets: Assets, card: StyleCard, painting: Path | None) -> TrainingContext:
     network = assets.loss_network(card.training.loss_network)
     for path in [painting] if painting else assets.paintings().values():
         try:
-            return Studio(order_from_card(card, path, assets.photos), network)
+            return TrainingContext(order_from_card(card, path, assets.photos), network)
         except CorpusRejected:
             continue
     sys.exit(f"None of the paintings is that of {card.name}; name it with --painting.")
 
 
-def measure_style(studio: Studio, folder: Path, card: StyleCard, out: Path) -> list[Point]:
+def measure_style(
+    context: TrainingContext, folder: Path, card: StyleCard, out: Path
+) -> list[Point]:
     """Measure ten strengths of a style and draw their sheet into `out`."""
     style = _as_published(card)
     nets = {s.sha256: unpack((folder / s.file).read_bytes())[0] for s in card.stages}
@@ -83,9 +85,9 @@ def measure_style(studio: Studio, folder: Path, card: StyleCard, out: Path) -> l
         parts = style.blend(strength)
         net = blend([(nets[part.sha256], part.weight) for part in parts])
         text = " + ".join(f"{part.weight:.2f} of stage {stage_of[part.sha256]}" for part in parts)
-        points.append(Point(strength, text, studio.measure(net)))
+        points.append(Point(strength, text, context.measure(net)))
         pictures.append(net)
-    photos = studio.held_out[:SHEET_PHOTOS]
+    photos = context.held_out[:SHEET_PHOTOS]
     columns = ["photo", *(f"strength {point.strength:.2f}" for point in points)]
     rows = [("", [photo, *(paint(net, photo) for net in pictures)]) for photo in photos]
     draw_grid(out / f"strength-{card.name}.jpg", columns, rows)

@@ -28,8 +28,8 @@ from tests.bench.training.common.assets import find_assets
 from trainer.compute.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
 from trainer.loss.objective import Recipe
 from trainer.schedule.stages import Stage
+from trainer.training.context import TrainingContext
 from trainer.training.loop import StageTrainer
-from trainer.training.studio import Studio
 from worker.net import NetConfig, TransformNet
 
 PROFILES = {"light": NetConfig(width=16), "standard": NetConfig(width=32)}
@@ -74,10 +74,10 @@ def main() -> None:
     peak = 0.0
     for profile in chosen.profile or PROFILES:
         arm = Arm(painting, "1:1000000", config=PROFILES[profile])
-        studio = laboratory.studio(arm)
+        context = laboratory.context(arm)
         # As often as the steps, or a busy moment would pass for the machine's best.
         peak = max(peak, convolution_peak())
-        steps = measure_profile(studio, profile, TURNS[chosen.scale])
+        steps = measure_profile(context, profile, TURNS[chosen.scale])
         peak = max(peak, convolution_peak())
         rates += [replace(rate, peak_share=rate.peak_share / peak) for rate in steps]
         print(rates_table(rates), flush=True)
@@ -87,14 +87,14 @@ def main() -> None:
     print(f"\nConvolution peak: {peak / 1e9:.0f} GFLOP/s on {chosen.threads} threads.")
 
 
-def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> list[Rate]:
+def measure_profile(context: TrainingContext, profile: str, turns: tuple[int, int]) -> list[Rate]:
     """Run all variants of one profile in turns; their share is still the rate itself, FLOP/s."""
     config = PROFILES[profile]
-    steps: dict[str, Callable[[], object]] = {"plain": plain(studio, config)}
+    steps: dict[str, Callable[[], object]] = {"plain": plain(context, config)}
     for arithmetic in VARIANTS:
         if arithmetic.half and not calculates_in_bfloat16():
             continue
-        steps[f"Impasto, {arithmetic}"] = ours(studio, config, arithmetic)
+        steps[f"Impasto, {arithmetic}"] = ours(context, config, arithmetic)
     flops = count_flops(steps["plain"])
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
@@ -106,7 +106,7 @@ def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> lis
             for _ in range(turns[0]):
                 step()
             seconds[name].append((time.perf_counter() - begun) / turns[0])
-    batch = studio.order.recipe.batch
+    batch = context.order.recipe.batch
     return [
         Rate(
             profile,
@@ -120,29 +120,31 @@ def measure_profile(studio: Studio, profile: str, turns: tuple[int, int]) -> lis
     ]
 
 
-def plain(studio: Studio, config: NetConfig) -> Callable[[], object]:
+def plain(context: TrainingContext, config: NetConfig) -> Callable[[], object]:
     """Return the plain step."""
     torch.manual_seed(0)
-    net, recipe = plain_net(config), studio.order.recipe
-    paths = sorted(studio.order.photos.rglob("*.jpg"))
+    net, recipe = plain_net(config), context.order.recipe
+    paths = sorted(context.order.photos.rglob("*.jpg"))
     loader = PlainLoader(paths, crop=recipe.crop)
-    weight = plain_scale(studio.loss_network, studio.held_out, studio.target)
+    weight = plain_scale(context.loss_network, context.held_out, context.target)
     optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
     return lambda: plain_step(
-        net, studio.loss_network, studio.target, loader.batch(recipe.batch), weight, optimizer
+        net, context.loss_network, context.target, loader.batch(recipe.batch), weight, optimizer
     )
 
 
-def ours(studio: Studio, config: NetConfig, arithmetic: Arithmetic) -> Callable[[], object]:
+def ours(
+    context: TrainingContext, config: NetConfig, arithmetic: Arithmetic
+) -> Callable[[], object]:
     """Return the trainer's own step in some arithmetic."""
     torch.manual_seed(0)
     trainer = StageTrainer(
         net=TransformNet(config),
-        loss_network=studio.loss_network,
-        target=studio.target,
-        sampler=studio.sampler,
+        loss_network=context.loss_network,
+        target=context.target,
+        sampler=context.sampler,
         stage=Stage(1.0, 1_000_000),
-        recipe=studio.order.recipe,
+        recipe=context.order.recipe,
         lowest_ratio=1.0,
         first_photo=0,
         arithmetic=arithmetic,

@@ -172,10 +172,10 @@ def _draw(laboratory: Laboratory, runs: list[Run], paintings: dict[str, Path], p
     for name in dict.fromkeys(run.painting for run in runs):
         mine = [run for run in runs if run.painting == name]
         columns = ["painting", "photo", *(f"{run.start} {run.share:.0%}" for run in mine)]
-        studio = laboratory.studio(Arm(paintings[name], "1:1"))
-        photo = studio.held_out[len(rows)]
+        context = laboratory.context(Arm(paintings[name], "1:1"))
+        photo = context.held_out[len(rows)]
         pictures = [paint(run.outcome.load(), photo) for run in mine]
-        rows.append((name, [studio.painting, photo, *pictures]))
+        rows.append((name, [context.painting, photo, *pictures]))
     draw_grid(path, columns, rows)
 
 

@@ -12,8 +12,8 @@ from trainer.loss.measure import Measured
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Recipe
 from trainer.schedule.stages import Schedule
+from trainer.training.context import Order, TrainingContext
 from trainer.training.loop import StageTrainer
-from trainer.training.studio import Order, Studio
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import NetCard, pack, unpack
 
@@ -68,7 +68,7 @@ class Laboratory:
         self.network = loss_network
         self._nets = out / "nets"
         self._nets.mkdir(parents=True, exist_ok=True)
-        self._studios: dict[tuple[Path, Recipe], Studio] = {}
+        self._contexts: dict[tuple[Path, Recipe], TrainingContext] = {}
 
     def run(self, arm: Arm, on_stage: Callable[[str], None] = print) -> Outcome:
         """Train an arm, or find it trained."""
@@ -76,12 +76,12 @@ class Laboratory:
         if record.exists():
             found = json.loads(record.read_text())
             return Outcome(Measured(**found["measured"]), found["seconds"], found["net"])
-        studio = self.studio(arm)
-        net, seconds, path = self._start(arm, studio), 0.0, Path()
-        for stage in range(len(studio.order.schedule.stages)):
-            path, spent = self._stage(arm, studio, stage, net)
+        context = self.context(arm)
+        net, seconds, path = self._start(arm, context), 0.0, Path()
+        for stage in range(len(context.order.schedule.stages)):
+            path, spent = self._stage(arm, context, stage, net)
             net, seconds = unpack(path.read_bytes())[0], seconds + spent
-        measured = self._measured(arm, len(studio.order.schedule.stages) - 1, studio)
+        measured = self._measured(arm, len(context.order.schedule.stages) - 1, context)
         outcome = Outcome(measured, round(seconds, 1), str(path))
         record.write_text(json.dumps(asdict(outcome)))
         on_stage(
@@ -91,25 +91,25 @@ class Laboratory:
 
     def along(self, arm: Arm) -> list[Measured]:
         """Measure the nets of all stages of an arm, which must have been run."""
-        studio = self.studio(arm)
-        return [self._measured(arm, stage, studio) for stage in range(arm.schedule.count(",") + 1)]
+        context = self.context(arm)
+        return [self._measured(arm, stage, context) for stage in range(arm.schedule.count(",") + 1)]
 
-    def _measured(self, arm: Arm, stage: int, studio: Studio) -> Measured:
+    def _measured(self, arm: Arm, stage: int, context: TrainingContext) -> Measured:
         path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
         record = path.with_suffix(".measured")
         if not record.exists():
-            record.write_text(json.dumps(asdict(studio.measure(unpack(path.read_bytes())[0]))))
+            record.write_text(json.dumps(asdict(context.measure(unpack(path.read_bytes())[0]))))
         return Measured(**json.loads(record.read_text()))
 
-    def studio(self, arm: Arm) -> Studio:
-        """Return the studio of an arm's painting, corpus and recipe."""
+    def context(self, arm: Arm) -> TrainingContext:
+        """Return the context of an arm's painting, corpus and recipe."""
         key = (arm.painting, recipe := replace(arm.recipe, seed=arm.seed))
-        if key not in self._studios:
+        if key not in self._contexts:
             # One at a time: each keeps its decoded photos.
-            self._studios = {key: Studio(self._order(arm, recipe), self.network)}
-        studio = self._studios[key]
-        studio.order = self._order(arm, recipe)
-        return studio
+            self._contexts = {key: TrainingContext(self._order(arm, recipe), self.network)}
+        context = self._contexts[key]
+        context.order = self._order(arm, recipe)
+        return context
 
     def _order(self, arm: Arm, recipe: Recipe) -> Order:
         return Order(
@@ -127,29 +127,31 @@ class Laboratory:
             reproduce="",
         )
 
-    def _start(self, arm: Arm, studio: Studio) -> TransformNet:
-        return unpack(arm.base.read_bytes())[0] if arm.base else studio.first_net()
+    def _start(self, arm: Arm, context: TrainingContext) -> TransformNet:
+        return unpack(arm.base.read_bytes())[0] if arm.base else context.first_net()
 
-    def _stage(self, arm: Arm, studio: Studio, stage: int, net: TransformNet) -> tuple[Path, float]:
+    def _stage(
+        self, arm: Arm, context: TrainingContext, stage: int, net: TransformNet
+    ) -> tuple[Path, float]:
         path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
         if not path.exists():
             begun = time.process_time()
-            trainer = self._trainer(arm, studio, stage, net)
+            trainer = self._trainer(arm, context, stage, net)
             while not trainer.done:
                 trainer.step()
             trainer.close()
             seconds = time.process_time() - begun
-            ratio = studio.order.schedule.stages[stage].ratio
+            ratio = context.order.schedule.stages[stage].ratio
             card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})
             path.write_bytes(pack(net, card))
         return path, unpack(path.read_bytes())[1].provenance["seconds"]
 
     def _trainer(
-        self, arm: Arm, studio: Studio, stage: int, net: TransformNet
+        self, arm: Arm, context: TrainingContext, stage: int, net: TransformNet
     ) -> StageTrainer | PlainTrainer:
         if arm.losses == "dimensionless":
-            return studio.stage_trainer(stage, net)
-        return PlainTrainer(studio=studio, stage=stage, net=net)
+            return context.stage_trainer(stage, net)
+        return PlainTrainer(context=context, stage=stage, net=net)
 
 
 def _say(outcome: Outcome) -> str:

@@ -21,19 +21,19 @@ from trainer.local.train import train
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Recipe
 from trainer.schedule.stages import Schedule
-from trainer.training.quick import Backbone, QuickStudio
-from trainer.training.studio import Order, Studio
+from trainer.training.context import Order, TrainingContext
+from trainer.training.quick import Backbone, QuickContext
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import apply, is_norm_weight, take_affine, unpack_affine
 from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
-MakeStudio = Callable[..., Studio]
+MakeContext = Callable[..., TrainingContext]
 
 
 @pytest.fixture
-def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeStudio:
-    def make(schedule: str = "0.02:3,1:3", rate: float = 1e-3) -> Studio:
+def context(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeContext:
+    def make(schedule: str = "0.02:3,1:3", rate: float = 1e-3) -> TrainingContext:
         order = Order(
             name="stripes",
             title="Stripes",
@@ -48,7 +48,7 @@ def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeStudi
             command="train",
             reproduce="reproduce",
         )
-        return Studio(order, loss_network)
+        return TrainingContext(order, loss_network)
 
     return make
 
@@ -79,19 +79,21 @@ def changed(before: dict[str, torch.Tensor], net: TransformNet) -> set[str]:
     return {n for n, weight in weights(net).items() if not torch.equal(weight, before[n])}
 
 
-def pair(studio: Studio, paintings: dict[str, Path]) -> tuple[dict[str, TransformNet], object]:
-    lessons = read_lessons(studio, paintings)
+def pair(
+    context: TrainingContext, paintings: dict[str, Path]
+) -> tuple[dict[str, TransformNet], object]:
+    lessons = read_lessons(context, paintings)
     neutral = take_affine(start := base(), "0" * 64)
     return {name: apply(start, neutral) for name in lessons}, lessons
 
 
 def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
-    studio: MakeStudio, paintings: dict[str, Path]
+    context: MakeContext, paintings: dict[str, Path]
 ) -> None:
-    nets, lessons = pair(shared := studio(), paintings)
+    nets, lessons = pair(shared := context(), paintings)
     before = {name: weights(net) for name, net in nets.items()}
     assert isinstance(lessons, dict)
-    trainer = BackboneTrainer(studio=shared, nets=nets, lessons=lessons, stage=0)
+    trainer = BackboneTrainer(context=shared, nets=nets, lessons=lessons, stage=0)
     trainer.step()
     first = changed(before["stripes"], nets["stripes"])
     other = changed(before["blotches"], nets["blotches"])
@@ -102,10 +104,10 @@ def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
     assert norms <= changed(before["blotches"], nets["blotches"])
 
 
-def test_turns_go_round_by_the_iteration(studio: MakeStudio, paintings: dict[str, Path]) -> None:
-    nets, lessons = pair(shared := studio(), paintings)
+def test_turns_go_round_by_the_iteration(context: MakeContext, paintings: dict[str, Path]) -> None:
+    nets, lessons = pair(shared := context(), paintings)
     assert isinstance(lessons, dict)
-    trainer = BackboneTrainer(studio=shared, nets=nets, lessons=lessons, stage=1)
+    trainer = BackboneTrainer(context=shared, nets=nets, lessons=lessons, stage=1)
     while not trainer.done:
         trainer.step()
     assert trainer.iteration == 3
@@ -113,9 +115,9 @@ def test_turns_go_round_by_the_iteration(studio: MakeStudio, paintings: dict[str
 
 
 def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
-    studio: MakeStudio, paintings: dict[str, Path], tmp_path: Path
+    context: MakeContext, paintings: dict[str, Path], tmp_path: Path
 ) -> None:
-    shared = studio()
+    shared = context()
     trained = train_backbone(shared, read_lessons(shared, paintings), base(), neutral_iterations=2)
     trained.write(tmp_path, ratio=1)
     made = Backbone.read((tmp_path / "backbone.safetensors").read_bytes())
@@ -127,41 +129,41 @@ def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
         assert not torch.equal(affine.values, made.neutral.values)
 
 
-def test_a_backbone_repeats_bit_for_bit(studio: MakeStudio, paintings: dict[str, Path]) -> None:
+def test_a_backbone_repeats_bit_for_bit(context: MakeContext, paintings: dict[str, Path]) -> None:
     def run() -> bytes:
-        shared = studio("1:3")
+        shared = context("1:3")
         lessons: dict[str, Lesson] = read_lessons(shared, paintings)
         return train_backbone(shared, lessons, base(), neutral_iterations=2).file
 
     assert run() == run()
 
 
-def test_the_neutral_norms_leave_the_convolutions_as_they_are(studio: MakeStudio) -> None:
+def test_the_neutral_norms_leave_the_convolutions_as_they_are(context: MakeContext) -> None:
     net = base()
     before = weights(net)
-    train_neutral(studio(), net, 2)
+    train_neutral(context(), net, 2)
     norms = changed(before, net)
     assert norms
     assert all(is_norm_weight(name) for name in norms)
 
 
-def quick(studio: Studio, over: Backbone) -> QuickStudio:
-    return QuickStudio(studio.order, studio.loss_network, over)
+def quick(context: TrainingContext, over: Backbone) -> QuickContext:
+    return QuickContext(context.order, context.loss_network, over)
 
 
-def test_a_quick_style_changes_only_norms_and_learns(studio: MakeStudio, tmp_path: Path) -> None:
+def test_a_quick_style_changes_only_norms_and_learns(context: MakeContext, tmp_path: Path) -> None:
     over = backbone()
     kept = weights(over.net)
-    card = train(quick(studio("0.02:1,0.03:20", rate=3e-2), over), tmp_path)
+    card = train(quick(context("0.02:1,0.03:20", rate=3e-2), over), tmp_path)
     assert not changed(kept, over.net)
     assert card.stages[1].held_out.content < 0.9 * card.stages[0].held_out.content
 
 
 def test_a_quick_styles_folder_holds_affines_over_its_backbone(
-    studio: MakeStudio, tmp_path: Path
+    context: MakeContext, tmp_path: Path
 ) -> None:
     over = backbone()
-    made = quick(studio("0.02:1,1:2"), over)
+    made = quick(context("0.02:1,1:2"), over)
     card = train(made, tmp_path, base=made.stage_zero())
     files = [unpack_affine((tmp_path / stage.file).read_bytes()) for stage in card.stages]
     assert [(about.stage, about.ratio) for _, about in files] == [(0, 0.02), (1, 1.0)]
@@ -172,11 +174,11 @@ def test_a_quick_styles_folder_holds_affines_over_its_backbone(
 
 @pytest.mark.parametrize("schedule", ["10:3", "0.4:2,1:2"])
 def test_a_quick_style_that_begins_strong_trains_its_first_stage(
-    studio: MakeStudio, tmp_path: Path, schedule: str
+    context: MakeContext, tmp_path: Path, schedule: str
 ) -> None:
     """The backbone's own norms leave photos as they are: no stage of such a ratio."""
     over = backbone()
-    made = quick(studio(schedule), over)
+    made = quick(context(schedule), over)
     assert made.stage_zero() is None
     card = train(made, tmp_path, base=made.stage_zero())
     assert card.stages[0].iterations == made.order.schedule.stages[0].iterations
@@ -184,28 +186,28 @@ def test_a_quick_style_that_begins_strong_trains_its_first_stage(
     assert not torch.equal(affine.values, over.neutral.values)
 
 
-def test_a_quick_styles_nets_are_where_its_loss_network_is(studio: MakeStudio) -> None:
+def test_a_quick_styles_nets_are_where_its_loss_network_is(context: MakeContext) -> None:
     """A device that is everywhere, and has no memory, stands for a graphics card."""
-    here = quick(studio(), backbone())
+    here = quick(context(), backbone())
     network = copy.deepcopy(here.loss_network).to("meta")
-    there = QuickStudio(here.order, network, backbone())
+    there = QuickContext(here.order, network, backbone())
     for net in (there.first_net(), there.unpack(here.pack(here.first_net(), 0))):
         assert {weight.device.type for weight in net.parameters()} == {"meta"}
         learning = {name for name, weight in net.named_parameters() if weight.requires_grad}
         assert learning == {name for name in weights(net) if is_norm_weight(name)}
 
 
-def test_a_stage_over_another_backbone_is_refused(studio: MakeStudio) -> None:
-    made = quick(studio(), backbone())
-    other = QuickStudio(made.order, made.loss_network, Backbone(base(), "ab" * 32))
+def test_a_stage_over_another_backbone_is_refused(context: MakeContext) -> None:
+    made = quick(context(), backbone())
+    other = QuickContext(made.order, made.loss_network, Backbone(base(), "ab" * 32))
     with pytest.raises(NetFileRejected, match="made for backbone"):
         made.unpack(other.pack(other.first_net(), 0))
 
 
-def test_an_order_of_another_shape_is_refused(studio: MakeStudio) -> None:
-    made = studio()
+def test_an_order_of_another_shape_is_refused(context: MakeContext) -> None:
+    made = context()
     with pytest.raises(ValueError, match="shape"):
-        QuickStudio(
+        QuickContext(
             made.order, made.loss_network, Backbone(TransformNet(NetConfig(3, 1)), "ab" * 32)
         )
 

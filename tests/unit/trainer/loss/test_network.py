@@ -9,7 +9,7 @@ from torch import nn
 from trainer.loss.network import TAPS, LossNetwork, UnknownLossNetwork, load_loss_network
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsMissing, WeightsRejected, WeightsSource
-from trainer.training.studio import file_sha256
+from trainer.training.context import file_sha256
 
 
 def vgg_names(features: nn.Sequential) -> dict[int, str]:

@@ -13,8 +13,8 @@ from trainer.loss.objective import Recipe
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
 from trainer.schedule.stages import Schedule
+from trainer.training.context import Order, TrainingContext
 from trainer.training.run import TrainingRun
-from trainer.training.studio import Order, Studio
 from worker.net import NetConfig
 
 
@@ -82,7 +82,7 @@ def test_a_net_is_trained_under_vgg(
     """From the file to the first stage that can be published."""
     write_weights(tmp_path, name, ".pth")
     network = load_loss_network(name, WeightsSource(folder=tmp_path))
-    run = TrainingRun(small_studio(network, painting, photos))
+    run = TrainingRun(small_context(network, painting, photos))
     while not run.stage_ready:
         run.step()
     end = run.end_stage()
@@ -93,7 +93,7 @@ def test_a_net_is_trained_under_vgg(
     assert run.card.stages[0].held_out.style > 0
 
 
-def small_studio(network: LossNetwork, painting: Path, photos: Path) -> Studio:
+def small_context(network: LossNetwork, painting: Path, photos: Path) -> TrainingContext:
     order = Order(
         name="stripes",
         title="Stripes",
@@ -108,7 +108,7 @@ def small_studio(network: LossNetwork, painting: Path, photos: Path) -> Studio:
         command="train",
         reproduce="reproduce",
     )
-    return Studio(order, network, PhotoFolder(photos, side=32))
+    return TrainingContext(order, network, PhotoFolder(photos, side=32))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

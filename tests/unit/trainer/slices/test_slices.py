@@ -32,8 +32,8 @@ from trainer.data.shards import ShardCache, ShardCorpus
 from trainer.loss.network import LossNetwork, load_loss_network
 from trainer.loss.weights import WeightsSource
 from trainer.schedule.guard import GuardRules
+from trainer.slices.opener import SessionOpener
 from trainer.slices.worker import SliceWorker
-from trainer.slices.workshop import Workshop
 from trainer.training.quick import PEAK_RATE
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import unpack_affine
@@ -102,9 +102,9 @@ class Trainer:
     def open_corpus(self, _tenant: str, _name: str) -> Photos:
         return self._corpus
 
-    def workshop(self) -> Workshop:
+    def opener(self) -> SessionOpener:
         """Return what opens trainings, as a new process has it."""
-        return Workshop(
+        return SessionOpener(
             objects=self.at.objects,
             shared=self.catalogue,
             open_corpus=self.open_corpus,
@@ -127,7 +127,7 @@ class Trainer:
             jobs=self.at.jobs,
             objects=self.at.objects,
             catalogue=self.catalogue,
-            workshop=self.workshop(),
+            opener=self.opener(),
             stop=self.stop,
             slice_seconds=steps,
             checkpoint_seconds=4,

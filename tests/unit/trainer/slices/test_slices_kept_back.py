@@ -10,7 +10,7 @@ from infra.jobs.views import JobView
 from tests.unit.trainer.slices.test_slices import LEASE, MakeTrainer, Trainer, make
 from trainer.data.corpus import Photos, split_held_out
 from trainer.slices.hold import OUTAGE_PATIENCE
-from trainer.training.studio import HELD_OUT
+from trainer.training.context import HELD_OUT
 
 __all__ = ["make"]  # pytest finds the fixture by its name here
 

@@ -85,7 +85,7 @@ def test_no_checkpoint_of_it_is_passed_over(make: MakeTrainer, stored: Stored) -
     trainer, job = upgraded(make, stored), stored.job("half_trained")
     claim = trainer.at.jobs.claim_training(job, "t")
     assert claim is not None
-    run = trainer.workshop().open(claim).run
+    run = trainer.opener().open(claim).run
     newest = max(key for key in stored.objects if "/checkpoints/" in key)
     assert run.tick == int(newest.rpartition("/")[2].partition("-")[0]) == 5
     assert (run.stage, run.iteration) == (1, 1)

@@ -8,13 +8,14 @@ import pytest
 
 from infra.catalogue import StyleCatalogue
 from tests.fakes.storage import MemoryStore
-from trainer.slices.workshop import BASE_CONTENT, NEW_BASE_RATIO, Bench, Workshop
-from trainer.training.studio import HELD_OUT
+from trainer.slices.opener import BASE_CONTENT, NEW_BASE_RATIO, SessionOpener
+from trainer.slices.session import TrainingSession
+from trainer.training.context import HELD_OUT
 
 KEY = "bases/light.safetensors"
 
 
-def bench(**changes: object) -> Bench:
+def session(**changes: object) -> TrainingSession:
     """A training whose first stage is as good as a base must be, but for `changes`."""
     what = {
         "photos": HELD_OUT,
@@ -31,14 +32,14 @@ def bench(**changes: object) -> Bench:
         order=SimpleNamespace(profile=what["profile"]),
         base_key=KEY,
     )
-    return cast("Bench", made)
+    return cast("TrainingSession", made)
 
 
-def kept(made: Bench, folder: Path) -> bytes | None:
+def kept(made: TrainingSession, folder: Path) -> bytes | None:
     """What serves as the base once a first stage has ended."""
     objects = MemoryStore()
     catalogue = StyleCatalogue(objects)
-    workshop = Workshop(
+    opener = SessionOpener(
         objects=objects,
         shared=catalogue,
         open_corpus=lambda _tenant, _name: pytest.fail("nothing is trained here"),
@@ -47,12 +48,12 @@ def kept(made: Bench, folder: Path) -> bytes | None:
         decode=lambda _data: pytest.fail("nothing is trained here"),
         max_photo_bytes=1,
     )
-    workshop.keep_as_base(made, b"a net")
+    opener.keep_as_base(made, b"a net")
     return catalogue.get_base(KEY)
 
 
 def test_a_near_identity_on_photos_that_it_never_saw_serves_as_base(tmp_path: Path) -> None:
-    assert kept(bench(), tmp_path) == b"a net"
+    assert kept(session(), tmp_path) == b"a net"
 
 
 @pytest.mark.parametrize(
@@ -68,4 +69,4 @@ def test_a_near_identity_on_photos_that_it_never_saw_serves_as_base(tmp_path: Pa
 )
 def test_others_do_not(tmp_path: Path, change: dict[str, object]) -> None:
     """A trial on three photos above all: it would be every tenant's, for good."""
-    assert kept(bench(**change), tmp_path) is None
+    assert kept(session(**change), tmp_path) is None

@@ -23,24 +23,24 @@ from trainer.training.checkpoint import (
     pack_checkpoint,
     unpack_checkpoint,
 )
+from trainer.training.context import Order, TrainingContext
 from trainer.training.run import StageEnd, TrainingRun
-from trainer.training.studio import Order, Studio
 from worker.net import NetConfig
 from worker.net.netfile import NetCard, pack
 
 #: Acts on nothing that these short trainings do.
 LENIENT = GuardRules(lost=math.inf)
 
-StudioMaker = Callable[..., Studio]
+ContextMaker = Callable[..., TrainingContext]
 
 
 @pytest.fixture(scope="session")
-def make_studio(painting: Path, photos: Path, loss_network: LossNetwork) -> StudioMaker:
+def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> ContextMaker:
     torch.set_num_threads(1)
 
     def make(
         schedule: str = "0.02:3,1:3", adaptive: Adaptive | None = None, seed: int = 1
-    ) -> Studio:
+    ) -> TrainingContext:
         order = Order(
             name="stripes",
             title="Stripes",
@@ -56,14 +56,14 @@ def make_studio(painting: Path, photos: Path, loss_network: LossNetwork) -> Stud
             reproduce="reproduce",
             adaptive=adaptive,
         )
-        return Studio(order, loss_network, PhotoFolder(photos, side=64))
+        return TrainingContext(order, loss_network, PhotoFolder(photos, side=64))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def studio(make_studio: StudioMaker) -> Studio:
-    return make_studio()
+def context(make_context: ContextMaker) -> TrainingContext:
+    return make_context()
 
 
 def advance(run: TrainingRun) -> StageEnd | None:
@@ -82,9 +82,9 @@ def finish(run: TrainingRun) -> list[StageEnd]:
     return ends
 
 
-def reopened(studio: Studio, run: TrainingRun) -> TrainingRun:
+def reopened(context: TrainingContext, run: TrainingRun) -> TrainingRun:
     """Another process's run, from what the first one would have left in the bucket."""
-    again = TrainingRun(studio, rules=LENIENT)
+    again = TrainingRun(context, rules=LENIENT)
     again.restore(unpack_checkpoint(pack_checkpoint(run.state()), again.order))
     run.close()
     return again
@@ -104,14 +104,14 @@ def same(one: Checkpoint, other: Checkpoint) -> bool:
     return equal and keys and plain[0] == plain[1] and one.tick == other.tick
 
 
-def test_a_run_stopped_at_every_boundary_ends_in_the_same_nets(studio: Studio) -> None:
+def test_a_run_stopped_at_every_boundary_ends_in_the_same_nets(context: TrainingContext) -> None:
     """Every state of the way is saved, read and continued from: bit for bit the same at the end."""
-    whole = TrainingRun(studio, rules=LENIENT)
+    whole = TrainingRun(context, rules=LENIENT)
     finish(whole)
-    run = TrainingRun(studio, rules=LENIENT)
+    run = TrainingRun(context, rules=LENIENT)
     while not run.done:
         advance(run)
-        run = reopened(studio, run)
+        run = reopened(context, run)
     assert same(run.state(), whole.state())
     assert nets(run.card) == nets(whole.card)
     assert len(run.card.stages) == 2
@@ -119,42 +119,42 @@ def test_a_run_stopped_at_every_boundary_ends_in_the_same_nets(studio: Studio) -
     assert [len(stage) for stage in run.history] == [3, 3, 0]
 
 
-def test_a_restored_run_continues_from_any_single_stop(studio: Studio) -> None:
-    whole = TrainingRun(studio, rules=LENIENT)
+def test_a_restored_run_continues_from_any_single_stop(context: TrainingContext) -> None:
+    whole = TrainingRun(context, rules=LENIENT)
     finish(whole)
     for stop in (1, 4, 6):
-        run = TrainingRun(studio, rules=LENIENT)
+        run = TrainingRun(context, rules=LENIENT)
         for _ in range(stop):
             advance(run)
-        again = reopened(studio, run)
+        again = reopened(context, run)
         finish(again)
         assert nets(again.card) == nets(whole.card)
 
 
-def test_an_adaptive_run_decides_the_same_after_a_stop(make_studio: StudioMaker) -> None:
+def test_an_adaptive_run_decides_the_same_after_a_stop(make_context: ContextMaker) -> None:
     """Where a stage ends depends on the losses alone, and these are in the checkpoint."""
     rule = Adaptive(window=3, threshold=0.9, least=0.2, cooling=0.1, every=1)
-    studio = make_studio("0.02:30,1:20", adaptive=rule)
-    whole = TrainingRun(studio, rules=LENIENT)
+    context = make_context("0.02:30,1:20", adaptive=rule)
+    whole = TrainingRun(context, rules=LENIENT)
     finish(whole)
     assert 6 < whole.card.stages[0].iterations < 30
-    run = TrainingRun(studio, rules=LENIENT)
+    run = TrainingRun(context, rules=LENIENT)
     while not run.done:
         for _ in range(4):
             if not run.done:
                 advance(run)
-        run = reopened(studio, run)
+        run = reopened(context, run)
     assert nets(run.card) == nets(whole.card)
     assert [s.iterations for s in run.card.stages] == [s.iterations for s in whole.card.stages]
 
 
-def test_later_stages_keep_their_place_in_the_corpus(make_studio: StudioMaker) -> None:
+def test_later_stages_keep_their_place_in_the_corpus(make_context: ContextMaker) -> None:
     """A base that stands for stage 0 changes no position: the second stage is the same training."""
-    studio = make_studio()
-    whole = TrainingRun(studio, rules=LENIENT)
+    context = make_context()
+    whole = TrainingRun(context, rules=LENIENT)
     ends = finish(whole)
     base = ends[0].data
-    run = TrainingRun(studio, base=base, rules=LENIENT)
+    run = TrainingRun(context, base=base, rules=LENIENT)
     assert run.stage_ready
     based = finish(run)
     assert based[0].data == base
@@ -164,18 +164,18 @@ def test_later_stages_keep_their_place_in_the_corpus(make_studio: StudioMaker) -
     assert run.card.stages[1].first == whole.card.stages[1].first
 
 
-def test_a_base_of_another_shape_is_refused_at_once(studio: Studio) -> None:
-    net = type(studio.first_net())(NetConfig(3, 1))
+def test_a_base_of_another_shape_is_refused_at_once(context: TrainingContext) -> None:
+    net = type(context.first_net())(NetConfig(3, 1))
     base = pack(net, NetCard(NetConfig(3, 1), "other", 0, 0.02))
     with pytest.raises(ValueError, match="shape"):
-        TrainingRun(studio, base=base)
+        TrainingRun(context, base=base)
 
 
-def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioMaker) -> None:
+def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_context: ContextMaker) -> None:
     """Whatever stage 0 is, a stage that may not rise at all is taken back until it is given up."""
-    studio = make_studio("0.02:40,1:2")
+    context = make_context("0.02:40,1:2")
     rules = GuardRules(lost=-1, learned=math.inf, attempts=2)
-    run = TrainingRun(studio, rules=rules)
+    run = TrainingRun(context, rules=rules)
     with pytest.raises(TrainingDiverged, match=r"stage 1 .*2 smaller steps"):
         finish(run)
     assert [stage.stage for stage in run.card.stages] == [0]
@@ -184,8 +184,8 @@ def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_studio: StudioM
     assert "ended in stage 1" in run.card.notes[-1]
 
 
-def test_going_back_starts_from_the_published_net_again(studio: Studio) -> None:
-    run = TrainingRun(studio, rules=replace(LENIENT, lost=-1, learned=math.inf))
+def test_going_back_starts_from_the_published_net_again(context: TrainingContext) -> None:
+    run = TrainingRun(context, rules=replace(LENIENT, lost=-1, learned=math.inf))
     while run.stage == 0 or not run.stage_ready:
         advance(run)
     published = run.card.stages[0].sha256
@@ -198,8 +198,8 @@ def test_going_back_starts_from_the_published_net_again(studio: Studio) -> None:
     run.close()
 
 
-def test_a_loss_that_is_no_number_is_taken_back(studio: Studio) -> None:
-    run = TrainingRun(studio, rules=LENIENT)
+def test_a_loss_that_is_no_number_is_taken_back(context: TrainingContext) -> None:
+    run = TrainingRun(context, rules=LENIENT)
     run.step()
     broken = run.state()
     with torch.no_grad():
@@ -214,20 +214,20 @@ def test_a_loss_that_is_no_number_is_taken_back(studio: Studio) -> None:
     assert run.card.stages[0].rate_scale == 0.5
 
 
-def test_another_corpus_does_not_continue_a_training(studio: Studio) -> None:
-    run = TrainingRun(studio, rules=LENIENT)
+def test_another_corpus_does_not_continue_a_training(context: TrainingContext) -> None:
+    run = TrainingRun(context, rules=LENIENT)
     run.step()
     checkpoint = run.state()
     training = {**checkpoint.facts["card"]["training"], "corpus_sha256": "0" * 64}
     card = {**checkpoint.facts["card"], "training": training}
     other = replace(checkpoint, facts={**checkpoint.facts, "card": card})
     with pytest.raises(CorpusChanged):
-        TrainingRun(studio).restore(other)
+        TrainingRun(context).restore(other)
     run.close()
 
 
-def test_a_checkpoint_cut_at_any_byte_is_refused(studio: Studio) -> None:
-    run = TrainingRun(studio, rules=LENIENT)
+def test_a_checkpoint_cut_at_any_byte_is_refused(context: TrainingContext) -> None:
+    run = TrainingRun(context, rules=LENIENT)
     run.step()
     data = pack_checkpoint(run.state())
     for length in [*range(0, len(data), len(data) // 50), len(data) - 1]:
@@ -237,8 +237,8 @@ def test_a_checkpoint_cut_at_any_byte_is_refused(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.999])
-def test_a_damaged_checkpoint_is_refused(studio: Studio, part: float) -> None:
-    run = TrainingRun(studio, rules=LENIENT)
+def test_a_damaged_checkpoint_is_refused(context: TrainingContext, part: float) -> None:
+    run = TrainingRun(context, rules=LENIENT)
     run.step()
     data = bytearray(pack_checkpoint(run.state()))
     data[int(part * len(data))] ^= 1
@@ -247,18 +247,20 @@ def test_a_damaged_checkpoint_is_refused(studio: Studio, part: float) -> None:
     run.close()
 
 
-def test_a_checkpoint_of_another_order_is_refused(make_studio: StudioMaker) -> None:
-    run = TrainingRun(make_studio())
+def test_a_checkpoint_of_another_order_is_refused(make_context: ContextMaker) -> None:
+    run = TrainingRun(make_context())
     data = pack_checkpoint(run.state())
-    other = TrainingRun(make_studio(seed=2))
+    other = TrainingRun(make_context(seed=2))
     with pytest.raises(CheckpointRejected, match="another order"):
         unpack_checkpoint(data, other.order)
 
 
-def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(studio: Studio) -> None:
+def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
+    context: TrainingContext,
+) -> None:
     objects = MemoryStore()
     store = CheckpointStore(objects=objects, prefix="c/")
-    run = TrainingRun(studio, rules=LENIENT)
+    run = TrainingRun(context, rules=LENIENT)
     for token in (7, 7, 9):
         run.step()
         store.save(run.state(), token)
@@ -272,6 +274,6 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(studio: Stud
     run.close()
 
 
-def test_the_first_net_of_all_is_no_checkpoint(studio: Studio) -> None:
+def test_the_first_net_of_all_is_no_checkpoint(context: TrainingContext) -> None:
     store = CheckpointStore(objects=MemoryStore(), prefix="c/")
-    assert store.newest(TrainingRun(studio).order) is None
+    assert store.newest(TrainingRun(context).order) is None

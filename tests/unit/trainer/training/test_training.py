@@ -13,7 +13,7 @@ from PIL import Image
 from trainer.card import FirstIterations, StyleCard, weights_sha256
 from trainer.data.corpus import CorpusRejected
 from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
-from trainer.local.train import FolderTaken, Order, Progress, Studio, starting_net, train
+from trainer.local.train import FolderTaken, Order, Progress, TrainingContext, starting_net, train
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Recipe, StepLoss
 from trainer.publish.folder import StyleFolder
@@ -31,8 +31,10 @@ def _one_thread() -> None:
 
 
 @pytest.fixture
-def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> Callable[..., Studio]:
-    def make(schedule: str = "0.02:3,1:23", crop: int = 64, seed: int = 1) -> Studio:
+def context(
+    painting: Path, photos: Path, loss_network: LossNetwork
+) -> Callable[..., TrainingContext]:
+    def make(schedule: str = "0.02:3,1:23", crop: int = 64, seed: int = 1) -> TrainingContext:
         order = Order(
             name="stripes",
             title="Stripes",
@@ -47,15 +49,15 @@ def studio(painting: Path, photos: Path, loss_network: LossNetwork) -> Callable[
             command="train",
             reproduce="reproduce",
         )
-        return Studio(order, loss_network)
+        return TrainingContext(order, loss_network)
 
     return make
 
 
 def test_every_stage_is_a_net_file_on_the_card(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    card = train(studio(), tmp_path)
+    card = train(context(), tmp_path)
     assert StyleCard.read(tmp_path) == card
     assert [stage.ratio for stage in card.stages] == [0.02, 1.0]
     for stage in card.stages:
@@ -70,17 +72,17 @@ def test_every_stage_is_a_net_file_on_the_card(
 
 
 def test_a_low_ratio_learns_to_keep_the_photo(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Forty steps of content alone bring results on held-out photos closer to the photos."""
-    card = train(studio("0.02:1,0.03:40"), tmp_path)
+    card = train(context("0.02:1,0.03:40"), tmp_path)
     untrained, trained = (stage.held_out for stage in card.stages)
     assert trained.content < 0.7 * untrained.content
     assert trained.ssim > untrained.ssim
 
 
 def test_a_stopped_training_goes_on_to_the_same_nets(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Stopping anywhere costs the unfinished stage and changes nothing else."""
 
@@ -91,29 +93,29 @@ def test_a_stopped_training_goes_on_to_the_same_nets(
         if now.stage == 1 and now.iteration == 5:
             raise Stopped
 
-    whole = train(studio(), tmp_path / "whole")
+    whole = train(context(), tmp_path / "whole")
     with pytest.raises(Stopped):
-        train(studio(), tmp_path / "stopped", stop_in_the_second_stage)
-    resumed = train(studio(), tmp_path / "stopped")
+        train(context(), tmp_path / "stopped", stop_in_the_second_stage)
+    resumed = train(context(), tmp_path / "stopped")
     assert [s.sha256 for s in resumed.stages] == [s.sha256 for s in whole.stages]
 
 
 def test_another_order_does_not_touch_what_a_folder_holds(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Hours of training may lie there."""
-    train(studio("0.02:2"), tmp_path)
+    train(context("0.02:2"), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(FolderTaken, match="name another folder"):
-        train(studio("0.02:2", seed=2), tmp_path)
+        train(context("0.02:2", seed=2), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_folder_from_another_machine_is_continued(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Other words on the card, or measures that round otherwise, make it no other training."""
-    card = train(studio("0.02:2,1:2"), tmp_path)
+    card = train(context("0.02:2,1:2"), tmp_path)
     moved = card.model_copy(
         update={
             "command": "python -m trainer train --threads 7",
@@ -126,65 +128,65 @@ def test_a_folder_from_another_machine_is_continued(
     )
     moved.write(tmp_path)
     steps: list[Progress] = []
-    train(studio("0.02:2,1:2"), tmp_path, steps.append)
+    train(context("0.02:2,1:2"), tmp_path, steps.append)
     assert {step.stage for step in steps} == {1}
 
 
 @pytest.mark.parametrize("stage", [0, 1])
 def test_a_stage_repeats_bit_for_bit(
-    studio: Callable[..., Studio], tmp_path: Path, stage: int
+    context: Callable[..., TrainingContext], tmp_path: Path, stage: int
 ) -> None:
-    card = train(studio(), tmp_path)
-    repeated = repeat_stage(studio(), tmp_path, stage)
+    card = train(context(), tmp_path)
+    repeated = repeat_stage(context(), tmp_path, stage)
     assert repeated.exact
     assert repeated.iterations == len(card.stages[stage].first.losses) == (3, 20)[stage]
 
 
 def test_what_another_processor_gives_stands_beside_what_was_made(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """A card made elsewhere learns what comes out here, once, and is then held to it."""
-    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
-    assert not repeat_stage(studio(), tmp_path, 1).same_arithmetic
+    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
+    assert not repeat_stage(context(), tmp_path, 1).same_arithmetic
     for _ in range(2):
-        recorded = record_elsewhere(studio(), tmp_path)
+        recorded = record_elsewhere(context(), tmp_path)
         assert [len(stage.first_elsewhere) for stage in recorded.stages] == [1, 1]
-    repeated = repeat_stage(studio(), tmp_path, 1)
+    repeated = repeat_stage(context(), tmp_path, 1)
     assert repeated.exact
     assert repeated.same_arithmetic
-    assert not repeat_stage(studio(seed=9), tmp_path, 1).exact
+    assert not repeat_stage(context(seed=9), tmp_path, 1).exact
 
 
 def test_a_card_does_not_learn_another_training(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Another seed stands for other photos or weights: more than rounding lies between."""
-    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
+    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
     before = (tmp_path / "card.json").read_bytes()
     with pytest.raises(NotReproduced, match="nothing was added"):
-        record_elsewhere(studio(seed=9), tmp_path)
+        record_elsewhere(context(seed=9), tmp_path)
     assert (tmp_path / "card.json").read_bytes() == before
 
 
 def test_losses_that_are_no_numbers_leave_the_history_readable(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     losses = [StepLoss(1.0, 2.0), StepLoss(math.nan, 1.0), StepLoss(1.0, math.inf)]
-    card = train(studio("0.02:2"), tmp_path)
-    StyleFolder(tmp_path, studio()).write_history([losses], card)
+    card = train(context("0.02:2"), tmp_path)
+    StyleFolder(tmp_path, context()).write_history([losses], card)
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [0]
 
 
 def test_a_corpus_of_one_photo_is_noted(
-    studio: Callable[..., Studio], photos: Path, tmp_path: Path
+    context: Callable[..., TrainingContext], photos: Path, tmp_path: Path
 ) -> None:
     one = tmp_path / "one"
     one.mkdir()
     first = min(photos.rglob("*.*"))
     (one / first.name).write_bytes(first.read_bytes())
-    order = replace(studio().order, photos=one, schedule=Schedule.parse("0.02:2"))
-    card = train(Studio(order, studio().loss_network), tmp_path / "style")
+    order = replace(context().order, photos=one, schedule=Schedule.parse("0.02:2"))
+    card = train(TrainingContext(order, context().loss_network), tmp_path / "style")
     assert "cannot be told" in card.notes[0]
 
 
@@ -206,51 +208,51 @@ def made_elsewhere(card: StyleCard) -> StyleCard:
 
 
 def test_on_another_processor_all_but_rounding_must_repeat(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    made_elsewhere(train(studio(), tmp_path)).write(tmp_path)
-    repeated = repeat_stage(studio(), tmp_path, 1)
+    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
+    repeated = repeat_stage(context(), tmp_path, 1)
     assert not repeated.exact
     assert repeated.repeats
     assert 1e-6 < repeated.early_difference < 1e-4
-    assert not repeat_stage(studio(seed=9), tmp_path, 1).repeats
+    assert not repeat_stage(context(seed=9), tmp_path, 1).repeats
 
 
 def test_a_repetition_from_another_seed_is_seen(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    train(studio(), tmp_path)
-    repeated = repeat_stage(studio(seed=9), tmp_path, 0)
+    train(context(), tmp_path)
+    repeated = repeat_stage(context(seed=9), tmp_path, 0)
     assert not repeated.exact
     assert repeated.equal_losses == 0
 
 
 def test_stages_start_from_the_published_file(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """What is published is what later stages build on, rounding included."""
-    train(studio(), tmp_path)
+    train(context(), tmp_path)
     (tmp_path / "card.json").unlink()
     first = unpack((tmp_path / "stage-0.safetensors").read_bytes())[0]
-    assert weights_sha256(starting_net(studio(), tmp_path, 1)) == weights_sha256(first)
+    assert weights_sha256(starting_net(context(), tmp_path, 1)) == weights_sha256(first)
 
 
-def test_a_crop_larger_than_the_photos_is_refused(studio: Callable[..., Studio]) -> None:
+def test_a_crop_larger_than_the_photos_is_refused(context: Callable[..., TrainingContext]) -> None:
     with pytest.raises(CorpusRejected, match="at most 288"):
-        studio(crop=400)
+        context(crop=400)
 
 
 def test_the_history_and_charts_lie_beside_the_stages(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """One line an iteration, also of stages that an earlier run has trained."""
-    train(studio("0.02:2,1:3"), tmp_path)
+    train(context("0.02:2,1:3"), tmp_path)
     (tmp_path / "card.json").write_text(
         StyleCard.read(tmp_path)
         .model_copy(update={"stages": StyleCard.read(tmp_path).stages[:1]})
         .model_dump_json()
     )
-    train(studio("0.02:2,1:3"), tmp_path)
+    train(context("0.02:2,1:3"), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert [(row["stage"], row["iteration"]) for row in rows] == [
         *((0, n) for n in range(2)),
@@ -264,36 +266,36 @@ def test_the_history_and_charts_lie_beside_the_stages(
 
 
 def test_a_corpus_of_three_photos_trains_and_the_card_says_so(
-    studio: Callable[..., Studio], photos: Path, tmp_path: Path
+    context: Callable[..., TrainingContext], photos: Path, tmp_path: Path
 ) -> None:
     few = tmp_path / "few"
     few.mkdir()
     for path in sorted(photos.rglob("*.*"))[:3]:
         (few / path.name).write_bytes(path.read_bytes())
-    order = replace(studio().order, photos=few, schedule=Schedule.parse("0.02:2"))
-    card = train(Studio(order, studio().loss_network), tmp_path / "style")
+    order = replace(context().order, photos=few, schedule=Schedule.parse("0.02:2"))
+    card = train(TrainingContext(order, context().loss_network), tmp_path / "style")
     assert len(card.stages) == 1
     assert "only 3 photos" in card.notes[0]
 
 
 def test_a_base_is_published_as_it_is_and_not_trained(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    train(studio("0.02:3,1:3"), tmp_path / "first")
+    train(context("0.02:3,1:3"), tmp_path / "first")
     base = (tmp_path / "first" / "stage-0.safetensors").read_bytes()
-    card = train(studio("0.02:3,1:3"), tmp_path / "second", base=base)
+    card = train(context("0.02:3,1:3"), tmp_path / "second", base=base)
     assert (tmp_path / "second" / "stage-0.safetensors").read_bytes() == base
     assert card.base_sha256 == card.stages[0].sha256
-    assert repeat_stage(studio("0.02:3,1:3"), tmp_path / "second", 1).exact
+    assert repeat_stage(context("0.02:3,1:3"), tmp_path / "second", 1).exact
 
 
 def test_a_training_that_is_given_up_leaves_its_card_and_what_was_published(
-    studio: Callable[..., Studio], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """A ratio that no net can follow: the guard's steps and the end are on the card."""
     rules = GuardRules(lost=-1, learned=math.inf, attempts=1)
     with pytest.raises(TrainingDiverged, match=r"1e\+09"):
-        train(studio("0.02:2,1000000000:2"), tmp_path, rules=rules)
+        train(context("0.02:2,1000000000:2"), tmp_path, rules=rules)
     card = StyleCard.read(tmp_path)
     assert [stage.stage for stage in card.stages] == [0]
     assert not (tmp_path / "stage-1.safetensors").exists()

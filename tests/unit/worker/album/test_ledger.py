@@ -10,8 +10,8 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobSpec, PhotoOutcome
 from infra.jobs.domain.rules import JobCancelled, StaleLease
+from tests.fakes.album import BLEND
 from tests.fakes.jobs import Clock
-from tests.fakes.studio import BLEND
 from worker.album.ledger import OUTAGE_PATIENCE, Halted, Ledger
 
 #: Seconds after which a test that waits for another thread gives up.

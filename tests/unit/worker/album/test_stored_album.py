@@ -6,7 +6,7 @@ import pytest
 
 from infra.jobs.domain.model import JobRecord, JobState
 from infra.jobs.views import JobView
-from tests.fakes.studio import Studio
+from tests.fakes.album import AlbumHarness
 from tests.stored import VERSIONS, Stored, keeps
 
 PHOTOS = 17
@@ -17,25 +17,25 @@ class Upgraded:
 
     def __init__(self, stored: Stored, *, flushed: bool = False) -> None:
         self.stored = stored
-        self.studio = Studio(chunk_photos=3)
-        self.studio.clock.now = stored.now
+        self.harness = AlbumHarness(chunk_photos=3)
+        self.harness.clock.now = stored.now
         for key, body in stored.objects.items():
-            self.studio.objects.put(key, body)
+            self.harness.objects.put(key, body)
         for document in {} if flushed else stored.records.values():
-            self.studio.records.create(JobRecord.model_validate_json(document))
+            self.harness.records.create(JobRecord.model_validate_json(document))
         if not flushed:
-            self.studio.records.remember()
+            self.harness.records.remember()
 
     def work_off(self, job: str) -> JobView:
         """Let the old leases end, then work what messages name until the job has ended."""
         for _ in range(20):
-            self.studio.clock.advance(self.studio.settings.lease_seconds + 1)
-            self.studio.jobs.sweep()
-            while self.studio.notifier.messages:
-                named = self.studio.notifier.messages.pop(0)
-                if claim := self.studio.jobs.claim(*named, "worker-2"):
-                    self.studio.pipeline.run(claim)
-            view = self.studio.jobs.get(job, "default")
+            self.harness.clock.advance(self.harness.settings.lease_seconds + 1)
+            self.harness.jobs.sweep()
+            while self.harness.notifier.messages:
+                named = self.harness.notifier.messages.pop(0)
+                if claim := self.harness.jobs.claim(*named, "worker-2"):
+                    self.harness.pipeline.run(claim)
+            view = self.harness.jobs.get(job, "default")
             if view.state.terminal:
                 return view
         pytest.fail("the album does not end")
@@ -56,12 +56,12 @@ def committed(stored: Stored, job: str) -> dict[int, dict[str, object]]:
 @pytest.mark.parametrize("flushed", [False, True], ids=["with Redis", "from S3 alone"])
 def test_a_half_painted_album_ends_with_one_result_a_photo(stored: Stored, flushed: bool) -> None:
     upgraded = Upgraded(stored, flushed=flushed)
-    studio, job = upgraded.studio, stored.job("half_painted")
+    harness, job = upgraded.harness, stored.job("half_painted")
     before = committed(stored, job)
     assert len(before) == 7
     view = upgraded.work_off(job)
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, PHOTOS - 2, 2)
-    outcomes = studio.outcomes(job)
+    outcomes = harness.outcomes(job)
     assert len(outcomes) == PHOTOS
     after = {each.index: json.loads(each.model_dump_json()) for each in outcomes.values() if each}
     assert len(after) == PHOTOS
@@ -69,7 +69,7 @@ def test_a_half_painted_album_ends_with_one_result_a_photo(stored: Stored, flush
         assert keeps(outcome, after[index])
     results = [str(outcome["result"]) for outcome in after.values() if outcome["result"]]
     assert len(set(results)) == len(results) == PHOTOS - 2
-    assert all(key in studio.objects.objects for key in results)
+    assert all(key in harness.objects.objects for key in results)
 
 
 def test_nothing_that_was_committed_is_painted_again(stored: Stored) -> None:
@@ -79,7 +79,7 @@ def test_nothing_that_was_committed_is_painted_again(stored: Stored) -> None:
     assert len(results) == 5
     upgraded.work_off(job)
     upgraded.work_off(stored.job("retried"))
-    assert upgraded.studio.engine.photos == PHOTOS - 2 - len(results)
+    assert upgraded.harness.engine.photos == PHOTOS - 2 - len(results)
 
 
 def test_the_retry_of_a_failed_photo_fails_as_before(stored: Stored) -> None:
@@ -90,9 +90,9 @@ def test_the_retry_of_a_failed_photo_fails_as_before(stored: Stored) -> None:
 
 def test_an_album_that_had_ended_is_shown_and_retried(stored: Stored) -> None:
     upgraded = Upgraded(stored, flushed=True)
-    view = upgraded.studio.jobs.get(stored.job("ended"), "default")
+    view = upgraded.harness.jobs.get(stored.job("ended"), "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 1, 1)
-    assert upgraded.studio.jobs.retry(stored.job("ended"), "default").total == 1
+    assert upgraded.harness.jobs.retry(stored.job("ended"), "default").total == 1
 
 
 def test_results_are_found_again_by_what_made_them(stored: Stored) -> None:
@@ -101,14 +101,14 @@ def test_results_are_found_again_by_what_made_them(stored: Stored) -> None:
     The receipts that are written then tell all that those of the earlier version told.
     """
     upgraded = Upgraded(stored)
-    studio = upgraded.studio
+    harness = upgraded.harness
     names = ["a.png", "b.png", "c.png"]
-    job = studio.submit({name: None for name in names})
+    job = harness.submit({name: None for name in names})
     upgraded.work_off(job)
-    assert [outcome.cached for outcome in studio.outcomes(job).values() if outcome] == [True] * 3
+    assert [outcome.cached for outcome in harness.outcomes(job).values() if outcome] == [True] * 3
     receipts = [key for key in stored.objects if "/receipts/" in key]
-    anew = [key for key in receipts if studio.objects.objects[key] != stored.objects[key]]
+    anew = [key for key in receipts if harness.objects.objects[key] != stored.objects[key]]
     assert len(anew) == 3
     for key in receipts:
-        before, after = json.loads(stored.objects[key]), json.loads(studio.objects.objects[key])
+        before, after = json.loads(stored.objects[key]), json.loads(harness.objects.objects[key])
         assert keeps(before, {**after, "key": before["key"]})

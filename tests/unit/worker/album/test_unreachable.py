@@ -6,7 +6,7 @@ import pytest
 
 from infra.jobs.domain.model import JobState
 from infra.jobs.domain.unreachable import ROUNDS
-from tests.fakes.studio import Studio, away
+from tests.fakes.album import AlbumHarness, away
 from tests.photos import encoded, scene
 from worker.album.stages import ConcurrencyLimits
 
@@ -27,122 +27,122 @@ def kept_back(*numbers: int, operation: str = "head") -> Callable[[str, str], No
     return watch
 
 
-def work_rounds(studio: Studio, job: str, rounds: int) -> None:
+def work_rounds(harness: AlbumHarness, job: str, rounds: int) -> None:
     """Work the first chunk in so many rounds, each as soon as a sweep sends its message."""
-    studio.notifier.messages.clear()
+    harness.notifier.messages.clear()
     for _ in range(rounds):
-        studio.work(job)
-        assert studio.notifier.messages == [], "it would come again at once, and for ever"
-        studio.clock.advance(studio.settings.ring_patience_seconds)
-        studio.jobs.sweep()
-        if not studio.jobs.get(job, "default").state.terminal:
-            assert studio.notifier.messages.pop() == (job, 0)
+        harness.work(job)
+        assert harness.notifier.messages == [], "it would come again at once, and for ever"
+        harness.clock.advance(harness.settings.ring_patience_seconds)
+        harness.jobs.sweep()
+        if not harness.jobs.get(job, "default").state.terminal:
+            assert harness.notifier.messages.pop() == (job, 0)
 
 
 @pytest.mark.parametrize("operation", ["head", "get"])
 def test_photo_that_is_never_given_fails_alone_and_its_album_ends(operation: str) -> None:
-    studio = Studio()
-    job = studio.submit(pictures(4))
-    studio.objects.watch = kept_back(2, operation=operation)
-    work_rounds(studio, job, ROUNDS - 1)
-    assert (studio.record(job).done, studio.record(job).failed) == (3, 0)
-    studio.jobs.sweep()
-    studio.work(job)
-    view = studio.jobs.get(job, "default")
+    harness = AlbumHarness()
+    job = harness.submit(pictures(4))
+    harness.objects.watch = kept_back(2, operation=operation)
+    work_rounds(harness, job, ROUNDS - 1)
+    assert (harness.record(job).done, harness.record(job).failed) == (3, 0)
+    harness.jobs.sweep()
+    harness.work(job)
+    view = harness.jobs.get(job, "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 3, 1)
-    outcome = studio.outcomes(job)["photo-2.png"]
+    outcome = harness.outcomes(job)["photo-2.png"]
     assert outcome
     assert outcome.error
     assert outcome.error.type == "photo-refused-by-storage"
     assert "'photos/photo-2.png'. S3 is away (in this test)." in outcome.error.detail
-    assert studio.tally.counts["chunks_total", "put-off"] == ROUNDS - 1
+    assert harness.tally.counts["chunks_total", "put-off"] == ROUNDS - 1
 
 
 def test_album_of_which_nothing_is_given_ends() -> None:
     """A policy may keep back a whole prefix: then the job's own manifest is what is given."""
-    studio = Studio()
-    job = studio.submit(pictures(3))
-    studio.objects.watch = kept_back(0, 1, 2)
-    work_rounds(studio, job, ROUNDS)
-    assert studio.jobs.get(job, "default").state is JobState.FAILED
-    assert studio.jobs.retry(job, "default").total == 3
+    harness = AlbumHarness()
+    job = harness.submit(pictures(3))
+    harness.objects.watch = kept_back(0, 1, 2)
+    work_rounds(harness, job, ROUNDS)
+    assert harness.jobs.get(job, "default").state is JobState.FAILED
+    assert harness.jobs.retry(job, "default").total == 3
 
 
 def test_photo_that_is_given_in_a_later_round_is_painted() -> None:
-    studio = Studio()
-    job = studio.submit(pictures(2))
-    studio.objects.watch = kept_back(1)
-    work_rounds(studio, job, ROUNDS - 1)
-    studio.objects.watch = lambda _operation, _key: None
-    studio.work(job)
-    assert studio.jobs.get(job, "default").done == 2
+    harness = AlbumHarness()
+    job = harness.submit(pictures(2))
+    harness.objects.watch = kept_back(1)
+    work_rounds(harness, job, ROUNDS - 1)
+    harness.objects.watch = lambda _operation, _key: None
+    harness.work(job)
+    assert harness.jobs.get(job, "default").done == 2
 
 
 def test_outage_of_everything_is_no_photos_round() -> None:
     """However often it happens."""
-    studio = Studio()
-    job = studio.submit(pictures(2))
+    harness = AlbumHarness()
+    job = harness.submit(pictures(2))
 
     def watch(operation: str, key: str) -> None:
         if key.startswith("photos/"):
-            studio.clock.advance(studio.settings.lease_seconds)
+            harness.clock.advance(harness.settings.lease_seconds)
         if operation in ("head", "get"):
             raise away()
 
     for _ in range(ROUNDS + 1):
-        claim = studio.claim(job)
-        studio.objects.watch = watch
-        studio.pipeline.run(claim)
-        studio.objects.watch = lambda _operation, _key: None
-        assert studio.record(job).failed == 0
-        studio.lose_lease(job)
-    assert studio.record(job).active[0].fruitless == {}
-    studio.work(job)
-    assert studio.jobs.get(job, "default").done == 2
+        claim = harness.claim(job)
+        harness.objects.watch = watch
+        harness.pipeline.run(claim)
+        harness.objects.watch = lambda _operation, _key: None
+        assert harness.record(job).failed == 0
+        harness.lose_lease(job)
+    assert harness.record(job).active[0].fruitless == {}
+    harness.work(job)
+    assert harness.jobs.get(job, "default").done == 2
 
 
 def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
     """The photos behind it are painted in the same round, and should one of them take the worker
     down, it is not blamed."""
-    studio = Studio(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
-    job = studio.submit(pictures(3))
-    studio.objects.watch = kept_back(0)
+    harness = AlbumHarness(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
+    job = harness.submit(pictures(3))
+    harness.objects.watch = kept_back(0)
     flying: list[tuple[int, ...]] = []
-    studio.engine.watch = lambda _number: flying.append(studio.record(job).active[0].in_flight)
-    studio.work(job)
+    harness.engine.watch = lambda _number: flying.append(harness.record(job).active[0].in_flight)
+    harness.work(job)
     assert flying == [(1,), (2,)]
-    assert studio.record(job).done == 2
+    assert harness.record(job).done == 2
     # Its slot is free for the next album.
-    other = studio.submit({"other.png": encoded(scene(), "PNG")})
-    studio.work(other)
-    assert studio.jobs.get(other, "default").done == 1
+    other = harness.submit({"other.png": encoded(scene(), "PNG")})
+    harness.work(other)
+    assert harness.jobs.get(other, "default").done == 1
 
 
 def test_stop_is_no_round() -> None:
     """A worker that is to end gives back at once what others can go on with."""
-    studio = Studio(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
-    job = studio.submit(pictures(3))
-    studio.objects.watch = kept_back(0)
-    studio.engine.watch = lambda _number: studio.stop.set()
-    studio.notifier.messages.clear()
-    studio.work(job)
-    assert studio.record(job).active[0].fruitless == {}
-    assert studio.notifier.messages == [(job, 0)]
+    harness = AlbumHarness(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
+    job = harness.submit(pictures(3))
+    harness.objects.watch = kept_back(0)
+    harness.engine.watch = lambda _number: harness.stop.set()
+    harness.notifier.messages.clear()
+    harness.work(job)
+    assert harness.record(job).active[0].fruitless == {}
+    assert harness.notifier.messages == [(job, 0)]
 
 
 @pytest.mark.parametrize("part", ["/receipts/", "/results/"])
 def test_an_earlier_result_that_is_kept_back_is_made_anew(part: str) -> None:
     """Waiting for it, an album would never end; an outage is waited for still."""
-    studio = Studio()
-    studio.work(studio.submit(pictures(2)))
-    painted = studio.engine.photos
-    again = studio.submit(pictures(2))
+    harness = AlbumHarness()
+    harness.work(harness.submit(pictures(2)))
+    painted = harness.engine.photos
+    again = harness.submit(pictures(2))
 
     def watch(operation: str, key: str) -> None:
         if operation in ("get", "head", "copy") and part in key:
             raise away()
 
-    studio.objects.watch = watch
-    studio.work(again)
-    assert studio.jobs.get(again, "default").done == 2
-    assert studio.engine.photos == painted + 2
+    harness.objects.watch = watch
+    harness.work(again)
+    assert harness.jobs.get(again, "default").done == 2
+    assert harness.engine.photos == painted + 2

@@ -4,7 +4,7 @@ import pytest
 
 from api.archives.archived_photos import read_archive
 from infra.jobs.domain.model import JobDraft, PhotoEntry, Problem
-from tests.fakes.studio import BLEND, Studio
+from tests.fakes.album import BLEND, AlbumHarness
 from tests.zips import PHOTO, hostile_members, zipped
 
 HOSTILE = hostile_members()
@@ -12,17 +12,17 @@ HOSTILE = hostile_members()
 
 def work(data: bytes) -> list[str | None]:
     """Paint the photos of an archive; why each one failed, in their order."""
-    studio = Studio()
-    studio.objects.put("inbox/a.zip", data)
-    places = read_archive(studio.objects, "inbox/a.zip", studio.settings, name="a.zip")
-    job = studio.jobs.new_job_id()
+    harness = AlbumHarness()
+    harness.objects.put("inbox/a.zip", data)
+    places = read_archive(harness.objects, "inbox/a.zip", harness.settings, name="a.zip")
+    job = harness.jobs.new_job_id()
     entries = (
         PhotoEntry(index=index, name=f"{index}.jpg", key="inbox/a.zip", member=member)
         for index, (_, member) in enumerate(places)
     )
-    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
-    studio.work(job)
-    outcomes = studio.outcomes(job).values()
+    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    harness.work(job)
+    outcomes = harness.outcomes(job).values()
     return [outcome.error.type if outcome and outcome.error else None for outcome in outcomes]
 
 
@@ -44,17 +44,17 @@ def test_photo_that_is_not_what_the_directory_says_fails(name: str) -> None:
 
 
 def test_archive_that_was_found_damaged_fails_alone_and_says_so() -> None:
-    studio = Studio()
-    studio.objects.put("photos/b.jpg", PHOTO)
+    harness = AlbumHarness()
+    harness.objects.put("photos/b.jpg", PHOTO)
     fault = Problem(type="archive-damaged", detail="a.zip: The ZIP file breaks off.")
     entries = [
         PhotoEntry(index=0, name="a.zip", key="photos/a.zip", fault=fault),
         PhotoEntry(index=1, name="b.jpg", key="photos/b.jpg"),
     ]
-    job = studio.jobs.new_job_id()
-    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
-    studio.work(job)
-    archive, photo = studio.outcomes(job).values()
+    job = harness.jobs.new_job_id()
+    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    harness.work(job)
+    archive, photo = harness.outcomes(job).values()
     assert archive is not None
     assert archive.error == fault
     assert photo is not None
@@ -62,15 +62,15 @@ def test_archive_that_was_found_damaged_fails_alone_and_says_so() -> None:
 
 
 def test_archive_that_was_replaced_meanwhile_gives_no_wrong_photo() -> None:
-    studio = Studio()
-    studio.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
-    ((_, member),) = read_archive(studio.objects, "a.zip", studio.settings, name="a.zip")
-    studio.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
-    job = studio.jobs.new_job_id()
+    harness = AlbumHarness()
+    harness.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
+    ((_, member),) = read_archive(harness.objects, "a.zip", harness.settings, name="a.zip")
+    harness.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
+    job = harness.jobs.new_job_id()
     entry = PhotoEntry(index=0, name="a.jpg", key="a.zip", member=member)
-    studio.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), [entry])
-    studio.work(job)
-    (outcome,) = studio.outcomes(job).values()
+    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), [entry])
+    harness.work(job)
+    (outcome,) = harness.outcomes(job).values()
     assert outcome is not None
     assert outcome.error is not None
     assert outcome.error.type == "damaged-in-archive"

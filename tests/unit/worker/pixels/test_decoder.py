@@ -16,8 +16,8 @@ import pytest
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
+from tests.fakes.album import AlbumHarness
 from tests.fakes.mortal_decoder import HOARD, KILL, KILL_DECODING, KILL_ONCE, SPIN
-from tests.fakes.studio import Studio
 from tests.hostile import REASONS
 from tests.hostile import hostile_photos as hostile_suite
 from tests.integration.live_stack import command, lives
@@ -255,15 +255,15 @@ def test_decoder_process_knows_nothing_of_nets() -> None:
 
 
 def test_album_goes_on_without_the_photo_that_kills_its_process(mortal: PhotoDecoder) -> None:
-    studio = Studio()
-    studio.pipeline = replace(studio.pipeline, decode=mortal.admit)
-    job = studio.submit(
+    harness = AlbumHarness()
+    harness.pipeline = replace(harness.pipeline, decode=mortal.admit)
+    job = harness.submit(
         {"a.png": encoded(scene(), "PNG"), "killer.jpg": KILL, "b.png": encoded(scene(9, 9), "PNG")}
     )
-    studio.work(job)
+    harness.work(job)
     reasons = {
         name: outcome.error.type if outcome and outcome.error else None
-        for name, outcome in studio.outcomes(job).items()
+        for name, outcome in harness.outcomes(job).items()
     }
     assert reasons == {"a.png": None, "killer.jpg": "photo-crashes-decoder", "b.png": None}
 

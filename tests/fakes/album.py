@@ -1,4 +1,4 @@
-"""A worker's surroundings in memory: a real job service over fakes, and an engine to watch."""
+"""An album pipeline in memory: a real job service over fakes, and an engine to watch."""
 
 import threading
 import time
@@ -128,7 +128,7 @@ class RecordingTally:
         self.counts[key] = self.counts.get(key, 0) + by
 
 
-class Studio:
+class AlbumHarness:
     """A pipeline, the service it reports to, and everything both keep."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From a claimed training to a run: painting, corpus, loss network, base and previews."""
+"""The session opener: from a claimed training to its painting, corpus, net and run."""
 
 import hashlib
 import json
@@ -29,10 +29,11 @@ from trainer.publish.folder import StyleFolder
 from trainer.publish.previews import PREVIEWS, fetch_previews
 from trainer.schedule.guard import GuardRules
 from trainer.schedule.stages import Adaptive, Schedule, Stage
+from trainer.slices.session import TrainingSession
 from trainer.training.checkpoint import CheckpointStore
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickStudio
+from trainer.training.context import HELD_OUT, Order, TrainingContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from trainer.training.run import TrainingRun
-from trainer.training.studio import HELD_OUT, Order, Studio
 from worker.fetch.photo import fetch_photo
 from worker.net import NetConfig
 from worker.pixels import PhotoRejected
@@ -70,21 +71,6 @@ class SharedNets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """All that a slice works with."""
-
-    order: TrainingOrder
-    studio: Studio
-    run: TrainingRun
-    files: StyleFolder
-    checkpoints: CheckpointStore
-    #: Where a base of this shape lies, or would.
-    base_key: str
-    #: SHA-256 (hex) of the backbone of a quick style; None for whole nets.
-    backbone: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Start:
     """Which shared net a training starts from, decided once; None where it uses none."""
 
@@ -94,8 +80,10 @@ class _Start:
     backbone: str | None
 
 
-class Workshop:
-    """Opens trainings. `open_corpus` and `load_network` are by a corpus's and a network's name.
+class SessionOpener:
+    """Opens training sessions.
+
+    `open_corpus` takes a tenant and a name, `load_network` a name.
 
     Paintings and previews come from strangers: `decode` must outlive whatever their files do.
     """
@@ -125,7 +113,7 @@ class Workshop:
         self._rules = rules
         self._arithmetic = arithmetic
 
-    def open(self, claim: ClaimedTraining) -> Bench:
+    def open(self, claim: ClaimedTraining) -> TrainingSession:
         """Return a training where its newest whole checkpoint left it, else at its start.
 
         Raises an ImpastoError that says why this training can never go on, ServiceUnavailable
@@ -139,10 +127,10 @@ class Workshop:
         painting = self._fetch_painting(order, folder)
         base_key = layout.base(asdict(self._net(order)), order.loss_network)
         start = self._start(claim, base_key)
-        studio = self._studio(spec, painting, start)
-        base = self._base(studio, start)
-        run = TrainingRun(studio, base=base, rules=self._rules)
-        previews, notes = self._previews(order, studio)
+        context = self._context(spec, painting, start)
+        base = self._base(context, start)
+        run = TrainingRun(context, base=base, rules=self._rules)
+        previews, notes = self._previews(order, context)
         checkpoints = CheckpointStore(
             objects=self._objects, prefix=layout.checkpoints_prefix(spec.tenant, spec.id)
         )
@@ -150,8 +138,8 @@ class Workshop:
             run.restore(found)
         else:
             run.note(notes)
-        files = StyleFolder(folder / "style", studio, previews)
-        return Bench(order, studio, run, files, checkpoints, base_key, start.backbone)
+        files = StyleFolder(folder / "style", context, previews)
+        return TrainingSession(order, context, run, files, checkpoints, base_key, start.backbone)
 
     def folder(self, spec: JobSpec) -> Path:
         """Return where a training keeps its files on this machine; nothing there is needed."""
@@ -165,19 +153,19 @@ class Workshop:
                 if folder.is_dir() and folder.stat().st_mtime < old:
                     shutil.rmtree(folder, ignore_errors=True)
 
-    def keep_as_base(self, bench: Bench, data: bytes) -> None:
+    def keep_as_base(self, session: TrainingSession, data: bytes) -> None:
         """Let a first stage serve as the base of later styles, where it is good enough.
 
         Of photos that it was not trained on, as many as are ever held out: every tenant's styles
         will start from it.
         """
-        card = bench.run.card
+        card = session.run.card
         first = card.stages[0]
-        if bench.order.profile == "quick" or card.base_sha256 is not None:
+        if session.order.profile == "quick" or card.base_sha256 is not None:
             return
         measured = card.held_out_photos >= HELD_OUT
         if measured and first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
-            self._shared.put_base(bench.base_key, data)
+            self._shared.put_base(session.base_key, data)
 
     def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
         try:
@@ -228,15 +216,15 @@ class Workshop:
             )
         return Path(keys[-1]).stem
 
-    def _studio(self, spec: JobSpec, painting: Path, start: _Start) -> Studio:
+    def _context(self, spec: JobSpec, painting: Path, start: _Start) -> TrainingContext:
         network = self._load_network(spec.order.loss_network)
         corpus = self._open_corpus(spec.tenant, spec.order.corpus)
         if start.backbone is None:
             order = _order(spec, painting, self._net(spec.order))
-            return Studio(order, network, corpus, self._arithmetic, self._decode)
+            return TrainingContext(order, network, corpus, self._arithmetic, self._decode)
         backbone = self._backbone(start.backbone)
         order = _order(spec, painting, backbone.net.config)
-        return QuickStudio(order, network, backbone, corpus, self._arithmetic, self._decode)
+        return QuickContext(order, network, backbone, corpus, self._arithmetic, self._decode)
 
     def _backbone(self, sha256: str) -> Backbone:
         try:
@@ -246,10 +234,10 @@ class Workshop:
                 f"The backbone {sha256[:12]}… that this training began with is gone."
             ) from error
 
-    def _base(self, studio: Studio, start: _Start) -> bytes | None:
+    def _base(self, context: TrainingContext, start: _Start) -> bytes | None:
         """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
-        if isinstance(studio, QuickStudio):
-            return studio.stage_zero()
+        if isinstance(context, QuickContext):
+            return context.stage_zero()
         return self._objects.get(start.base) if start.base is not None else None
 
     def _net(self, order: TrainingOrder) -> NetConfig:
@@ -257,10 +245,10 @@ class Workshop:
         return NetConfig(self._widths.get(order.profile, self._widths["light"]))
 
     def _previews(
-        self, order: TrainingOrder, studio: Studio
+        self, order: TrainingOrder, context: TrainingContext
     ) -> tuple[dict[int, Tensor], list[str]]:
         if not order.previews:
-            return dict(enumerate(studio.held_out[:PREVIEWS])), []
+            return dict(enumerate(context.held_out[:PREVIEWS])), []
         return fetch_previews(
             self._objects, order.previews, decode=self._decode, max_bytes=self._max_photo_bytes
         )

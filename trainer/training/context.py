@@ -1,4 +1,4 @@
-"""What all stages of one training share: the order, the corpus, the painting and its target."""
+"""The training context: order, corpus, painting and style target, shared by all stages."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -50,7 +50,7 @@ class Order:
     adaptive: Adaptive | None = None
 
 
-class Studio:
+class TrainingContext:
     """Everything that the stages of one training share, measured and decoded once.
 
     `photos` are the corpus where it is not the folder that the order names; `decode` is for the
@@ -85,7 +85,7 @@ class Studio:
 
     @property
     def machine(self) -> str:
-        """What this studio's arithmetic runs on, as cards name it."""
+        """The machine and arithmetic of this training, as cards name them."""
         return machine(self.device, self.arithmetic)
 
     def first_net(self) -> TransformNet:
