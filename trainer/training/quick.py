@@ -71,7 +71,7 @@ class QuickContext(TrainingContext):
 
     def first_net(self) -> TransformNet:
         """Return the backbone with its own norms, which is where a quick style starts."""
-        return self._dress(self.backbone.neutral)
+        return self._with_affine(self.backbone.neutral)
 
     def pack(self, net: TransformNet, stage: int) -> bytes:
         """Return the affine file of a stage."""
@@ -87,7 +87,7 @@ class QuickContext(TrainingContext):
                 f"The affine is made for backbone {affine.backbone[:12]}…, "
                 f"not for {self.backbone.sha256[:12]}…."
             )
-        return self._dress(affine)
+        return self._with_affine(affine)
 
     def stage_zero(self) -> bytes | None:
         """Return the near-identity's file, which serves as stage 0 as it is.
@@ -97,7 +97,7 @@ class QuickContext(TrainingContext):
         near = self.order.schedule.begins_near_identity
         return self.pack(self.first_net(), 0) if near else None
 
-    def _dress(self, affine: Affine) -> TransformNet:
+    def _with_affine(self, affine: Affine) -> TransformNet:
         return frozen_but_norms(apply(self.backbone.net, affine)).to(self.device)
 
 

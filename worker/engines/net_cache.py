@@ -1,7 +1,7 @@
 """Nets that stay loaded: each is fetched, checked and put on the device once a process.
 
-A quick style stays as a vector of some kilobytes; the backbone that it is worn by is loaded once
-for all of them.
+A quick style stays as a vector of some kilobytes. The backbone that it is applied to is loaded once
+for all quick styles.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ class NetCache:
             backbone = self._keep(found.backbone, lambda: self._load_backbone(found))
             assert isinstance(backbone, TransformNet)
             self._make_room(in_use=2)
-            return self._dressed(key, backbone, found)
+            return self._with_affine(key, backbone, found)
         self._make_room(in_use=1)
         assert not isinstance(found, TransformNet)
         return found
@@ -93,7 +93,7 @@ class NetCache:
             if isinstance(gone.thing, TransformNet):
                 self._ready.clear()  # They would keep the backbone's weights alive.
 
-    def _dressed(self, key: BlendKey, backbone: TransformNet, affine: Affine) -> Engine:
+    def _with_affine(self, key: BlendKey, backbone: TransformNet, affine: Affine) -> Engine:
         if key not in self._ready:
             self._ready[key] = self._make_engine(apply(backbone, affine))
         self._ready.move_to_end(key)

@@ -18,21 +18,21 @@ class Kernels:
 
     def conv(self, name: str) -> Tensor:
         """Return a convolution's kernels, (O, I, K, K); a doubling one's phase by phase."""
-        return self._laid(self._weights[f"{name}.conv.weight"])
+        return self._channels_last(self._weights[f"{name}.conv.weight"])
 
     def entry(self) -> Tensor:
         """Return the first convolution's kernels, for a photo of 0..1 and not of bytes."""
-        return self._laid(self._weights["down.0.conv.weight"] * 255)
+        return self._channels_last(self._weights["down.0.conv.weight"] * 255)
 
     def paint(self) -> tuple[Tensor, Tensor]:
         """Return the last convolution's kernels, (12, I, 10, 10), and biases, (12,): to bytes."""
         bias = self._weights["paint.bias"].flatten()
-        return self._laid(self._weights["paint.weight"]), bias.to(self._dtype)
+        return self._channels_last(self._weights["paint.weight"]), bias.to(self._dtype)
 
     def norm(self, name: str) -> tuple[Tensor, Tensor]:
         """Return a norm's scale and shift, (C,)."""
         scale, shift = (self._weights[f"{name}.norm.{part}"] for part in ("scale", "shift"))
         return scale.flatten(), shift.flatten()
 
-    def _laid(self, weight: Tensor) -> Tensor:
+    def _channels_last(self, weight: Tensor) -> Tensor:
         return weight.to(self._dtype, memory_format=torch.channels_last)

@@ -36,8 +36,8 @@ from worker.net import NetConfig
 #: Side of a tile, in pixels of the photo: its activations stay in a processor's cache, and what
 #: neighbouring tiles compute twice is little.
 TILE = 512
-#: Tiles after which planes leave the process's memory for a while.
-REST_EVERY = 32
+#: Tiles after which the planes' pages are dropped from the process's memory.
+UNMAP_EVERY = 32
 
 #: What is done with a tile besides measuring it.
 Keep = Callable[[Window, Tensor], None]
@@ -134,7 +134,7 @@ class _Passes:
         def look(tile: Window) -> Moments:
             if not tile.columns.start:
                 for plane in written:
-                    plane.expect(tile.rows)
+                    plane.prefault(tile.rows)
             part = layer.read(tile)
             if keep:
                 keep(tile, part)
@@ -156,9 +156,9 @@ class _Passes:
     def _each(self, height: int, width: int, side: int, work: Callable[[Window], T]) -> Iterator[T]:
         for number, done in enumerate(self._tiles.each(tiling(height, width, side), work), 1):
             yield done
-            if number % REST_EVERY == 0:
+            if number % UNMAP_EVERY == 0:
                 for plane in self._planes:
-                    plane.rest()
+                    plane.unmap_pages()
 
     def _plane(self, height: int, width: int, widths: int) -> Plane:
         """Make room for a picture of so many times the net's width of channels."""

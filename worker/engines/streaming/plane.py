@@ -1,4 +1,4 @@
-"""A picture of many channels in a file, in half precision: memory holds what is in use."""
+"""A half-precision picture of many channels in a mapped file: only pages in use are in memory."""
 
 import ctypes
 import errno
@@ -22,17 +22,17 @@ _LIBC = ctypes.CDLL(None)
 
 
 class Plane:
-    """(C, height, width), stored channels last; its file has no name and goes with it.
+    """A (C, height, width) picture, stored channels last in an unnamed temporary file.
 
-    Several threads may read and write windows that do not overlap. Raises MemoryError where the
-    disk has no room.
+    Threads may read and write windows that do not overlap. Raises MemoryError when the disk is
+    full.
     """
 
     def __init__(self, folder: Path, height: int, width: int, channels: int) -> None:
         self.height, self.width = height, width
         size = plane_bytes(height, width, channels)
-        with _room_for(size), TemporaryFile(dir=folder) as file:
-            # A mapped file that finds no room on the disk later ends the process.
+        with _full_disk_as_memory_error(size), TemporaryFile(dir=folder) as file:
+            # Allocated now: a mapped file for which the disk is full later kills the process.
             os.posix_fallocate(file.fileno(), 0, size)
             self._mapped = mmap.mmap(file.fileno(), size)
         values = np.frombuffer(self._mapped, np.float16).reshape(height, width, channels)
@@ -46,36 +46,36 @@ class Plane:
         """Set a window to (1, C, rows, columns) of any float type, on any device."""
         self.read(window).copy_(x)
 
-    def expect(self, rows: Span) -> None:
-        """Lay the pages of some rows ready, which are about to be written.
+    def prefault(self, rows: Span) -> None:
+        """Pre-fault the pages of rows about to be written (MADV_POPULATE_WRITE).
 
-        In one visit to the kernel instead of one for each page, which took a tenth of the time.
+        One system call instead of a page fault for each page; those took a tenth of the time.
         """
         stride = self._values.stride(0) * self._values.element_size()
         first = rows.start * stride // mmap.PAGESIZE * mmap.PAGESIZE
         self._advise(_MADV_POPULATE_WRITE, first, rows.stop * stride - first)
 
-    def rest(self) -> None:
-        """Take the pages off this process; the kernel keeps them as long as it likes."""
+    def unmap_pages(self) -> None:
+        """Drop the pages from this process's memory; the kernel may keep them in its cache."""
         self._advise(mmap.MADV_DONTNEED, 0, self._values.nbytes)
 
     def _advise(self, advice: int, first: int, size: int) -> None:
-        """Let the kernel know of some bytes; one that does not know the advice leaves them be.
+        """Advise the kernel about a range of bytes; a kernel that lacks the advice ignores it.
 
-        By madvise(2) itself: Python's own keeps all of its threads waiting meanwhile.
+        By madvise(2) itself: Python's own holds the interpreter lock meanwhile.
         """
         start = ctypes.c_void_p(self._values.data_ptr() + first)
         _LIBC.madvise(start, ctypes.c_size_t(size), ctypes.c_int(advice))
 
 
 def plane_bytes(height: int, width: int, channels: int) -> int:
-    """Return the size of a plane's file."""
+    """Return the size of a plane's file, in bytes."""
     return height * width * channels * 2
 
 
 @contextmanager
-def _room_for(size: int) -> Iterator[None]:
-    """Say in one way that there is none, of the disk or of addresses."""
+def _full_disk_as_memory_error(size: int) -> Iterator[None]:
+    """Raise MemoryError where the disk or the address space is used up."""
     try:
         yield
     except OSError as error:

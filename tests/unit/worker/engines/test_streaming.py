@@ -143,24 +143,24 @@ def test_a_plane_keeps_what_left_memory(tmp_path: Path) -> None:
     window = Window(Span(3, 9), Span(10, 30))
     values = torch.randn(1, 4, 6, 20).half()
     plane.write(window, values)
-    plane.rest()
+    plane.unmap_pages()
     assert torch.equal(plane.read(window), values)
     assert (plane.read(Window(Span(0, 3), Span(0, 30))) == 0).all()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rows_that_are_expected_cost_the_kernel_one_visit(tmp_path: Path) -> None:
+def test_pre_faulted_rows_cost_few_page_faults(tmp_path: Path) -> None:
     plane = Plane(tmp_path, 64, 512, 64)
     values = torch.ones(1, 64, 64, 512)
 
-    def visits(rows: Span) -> int:
+    def page_faults(rows: Span) -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         plane.write(Window(rows, Span(0, 512)), values[:, :, : rows.length])
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    plane.expect(Span(0, 32))
-    expected = visits(Span(0, 32))
-    assert expected < visits(Span(32, 64)) / 4
+    plane.prefault(Span(0, 32))
+    prefaulted = page_faults(Span(0, 32))
+    assert prefaulted < page_faults(Span(32, 64)) / 4
     assert (plane.read(Window(Span(0, 64), Span(0, 512))) == 1).all()
 
 

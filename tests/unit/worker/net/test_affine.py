@@ -82,12 +82,12 @@ def test_what_was_taken_from_a_net_makes_the_same_net_again() -> None:
 def test_an_applied_affine_shares_convolutions_and_leaves_the_backbone_alone() -> None:
     net = backbone()
     before = {name: weight.clone() for name, weight in net.state_dict().items()}
-    dressed = apply(net, affine())
-    for name, weight in dressed.named_parameters():
+    applied = apply(net, affine())
+    for name, weight in applied.named_parameters():
         mine = dict(net.named_parameters())[name]
         assert (weight is mine) != is_norm_weight(name)
         assert torch.equal(mine, before[name])
-    assert torch.equal(take_affine(dressed, BACKBONE).values, affine().values)
+    assert torch.equal(take_affine(applied, BACKBONE).values, affine().values)
 
 
 def test_norm_weights_are_all_that_is_not_a_convolution() -> None:
