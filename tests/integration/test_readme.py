@@ -1,121 +1,104 @@
-"""The README's commands run as they are written."""
+"""The documents' commands run as they are written, in a folder like a fresh clone."""
 
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-import urllib.error
-import urllib.request
+import http.server
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from infra.demo import samples
-from infra.settings import Settings
-from tests.integration.live_stack import wait_until
+from tests.documents import ROOT, Block, blocks, documents, name
+from tests.integration.reader import CommandFailed, answers, is_service, make_clone, read
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
-#: Where the README's curl finds the service.
-URL = "http://127.0.0.1:8000"
+README = ROOT / "README.md"
 
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-#: Commands by what they are for, in the order of the README.
-DEMO, TEST, UP, *USE = blocks("sh")
+#: Commands that are not run here, and why. All others are, whichever document they stand in.
+NOT_RUN = {
+    "python3 infra/dev.py test\n": "it is what runs this; CI runs it, word for word",
+    "python3 infra/dev.py check\n": "CI runs it, word for word, before the tests",
+}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a fresh clone's, with some photos in it."""
-    clone = tmp_path_factory.mktemp("readme")
-    for name in ("infra", "api", "worker", "trainer", "tests", ".venv", "pyproject.toml"):
-        if (ROOT / name).exists():
-            (clone / name).symlink_to(ROOT / name)
-    (clone / "photos").mkdir()
-    for photo in samples():
-        if photo.name in ("chelsea.png", "coffee.png"):
-            shutil.copy(photo, clone / "photos")
-    with Image.open(clone / "photos" / "coffee.png") as painting:
-        painting.convert("RGB").save(clone / "monet.jpg")
-    return clone
+def commands(document: Path) -> list[Block]:
+    return [b for b in blocks(document, "sh", "python") if b.text not in NOT_RUN]
 
 
-def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    return make_clone(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[None]:
-    """The service, started by the README's own words."""
-    assert "impasto up" in UP
-    if answers("/healthz"):
+@pytest.mark.timeout(600)  # a service, albums and whatever else a document shows
+@pytest.mark.parametrize("document", [d for d in documents() if commands(d)], ids=name)
+def test_every_command_works_as_it_is_typed(document: Path, clone: Path) -> None:
+    found = commands(document)
+    if any(map(is_service, found)) and answers("/healthz"):
         pytest.skip("something listens on port 8000 already")
-    process = subprocess.Popen(
-        ["bash", "-c", f"exec 2>&1; {UP}"], cwd=folder, start_new_session=True
-    )
-    try:
-        wait_until(lambda: answers("/readyz"), "impasto up")
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(60)
+    read(found, clone)
+    if document == README:
+        assert files(clone / "impasto-demo") == {path.name for path in samples()}
+        assert files(clone / "paintings") == {"chelsea.png", "coffee.png"}
+        assert files(clone / "paintings-by-client") == {"chelsea.png", "coffee.png"}
+        assert (clone / "painting.png").read_bytes().startswith(b"\x89PNG")
+        assert (clone / "paintings.zip").read_bytes().startswith(b"PK")
 
 
-def answers(path: str) -> bool:
-    try:
-        with urllib.request.urlopen(URL + path) as response:
-            return response.status == 200
-    except urllib.error.HTTPError as refusal:
-        refusal.close()
-        return False
-    except OSError:
-        return False
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
-def test_the_test_command_is_the_one_that_ci_runs() -> None:
-    assert TEST.strip() in (ROOT / ".ci" / "run").read_text()
+def test_what_is_not_run_here_is_what_ci_runs() -> None:
+    """As many blocks as are said not to run, and each is a line of CI's script."""
+    every = [b.text for d in documents() for b in blocks(d, "sh", "python")]
+    assert {text for text in every if text in NOT_RUN} == set(NOT_RUN)
+    script = (ROOT / ".ci" / "run").read_text()
+    assert [text for text in NOT_RUN if text.strip() not in script] == []
 
 
-def test_the_demo_leaves_paintings(folder: Path) -> None:
-    run = shell(DEMO, folder)
-    assert run.returncode == 0, run.stdout + run.stderr
-    painted = {path.name for path in (folder / "impasto-demo").iterdir()}
-    assert painted == {path.name for path in samples()}
+def test_a_command_that_fails_is_found(clone: Path) -> None:
+    failing = [Block("sh", "X=1\n", 1), Block("sh", "test $X = 1\nls no-such-file\n", 4)]
+    with pytest.raises(CommandFailed, match=r"line 4\nls: .*no-such-file"):
+        read(failing, clone)
+    with pytest.raises(CommandFailed, match="ZeroDivisionError"):
+        read([Block("python", "1 / 0\n", 1)], clone)
 
 
-@pytest.mark.usefixtures("service")
-def test_the_rest_runs_from_top_to_bottom(folder: Path) -> None:
-    """One shell, because later commands use variables of earlier ones."""
-    run = shell("\n".join(USE), folder)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert {path.name for path in (folder / "paintings").iterdir()} == {"chelsea.png", "coffee.png"}
-    assert (folder / "painting.png").read_bytes().startswith(b"\x89PNG")
-    assert (folder / "paintings.zip").read_bytes().startswith(b"PK")
+def test_a_reader_has_nothing_of_ours_but_the_clone(clone: Path) -> None:
+    shown = read([Block("sh", "env\nls -A\ncommand -v impasto || echo none\n", 1)], clone)
+    assert "IMPASTO_" not in shown
+    assert shown.splitlines()[-1] == "none"
 
 
-def test_every_setting_that_is_named_exists() -> None:
-    named = set(re.findall(r"\bIMPASTO_[A-Z0-9_]+", README))
-    assert named
-    assert {name.removeprefix("IMPASTO_").lower() for name in named} <= set(Settings.model_fields)
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", None])
+def test_waiting_ends_however_the_job_does(state: str | None, clone: Path) -> None:
+    """Also where the service is gone: None is a server that answers with an error."""
+    (loop,) = (b for b in blocks(README, "sh") if b.text.startswith("while curl"))
+    waiting = loop.text.partition("done\n")[0] + "done\n"
+    with service_whose_job(state) as url:
+        shown = read([Block("sh", f"URL={url} JOB=/v1/jobs/1\n{waiting}echo it ended\n", 1)], clone)
+    assert "it ended" in shown
 
 
-def test_every_link_leads_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@contextmanager
+def service_whose_job(state: str | None) -> Iterator[str]:
+    """A server whose one job runs when it is asked for first, and has ended the second time."""
+    states = ["running", state]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            now = states.pop(0)
+            self.send_response(200 if now else 500)
+            self.end_headers()
+            self.wfile.write(f'{{"id":"1","state":"{now}","counts":{{}}}}'.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
