@@ -1,4 +1,4 @@
-"""Tables of results in Markdown, as the README shows them."""
+"""Tables of results in Markdown, as README.md in tests/bench shows them."""
 
 from collections.abc import Sequence
 from statistics import fmean, stdev

@@ -1,4 +1,4 @@
-"""Draws the README's picture of speeds from what `bench engines` and `bench album` have saved.
+"""Draws the speeds of tests/bench/README.md from what `bench engines` and `bench album` saved.
 
 python3 infra/dev.py bench plot [--results .impasto/bench] [--picture infra/speed.svg]
 """
