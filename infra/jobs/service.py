@@ -239,12 +239,14 @@ class JobService:
         """
         self._claims.finish(claim)
 
-    def release(self, claim: ClaimedChunk) -> None:
+    def release(self, claim: ClaimedChunk, *, notify: bool = True) -> None:
         """Give a chunk back unfinished, without a strike.
 
         One that was lost meanwhile is no error: the strikes that its loss gave are taken back.
+        Without `notify`, the sweep sends the message once it has lain for
+        `ring_patience_seconds`.
         """
-        self._claims.release(claim)
+        self._claims.release(claim, notify)
 
     def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
         """Give a chunk back whose other photos have their outcomes: `photos` are out of reach.

@@ -59,7 +59,7 @@ def test_a_worker_that_is_to_end_gives_its_chunk_back_in_time(
         wait_until(lambda: not running(), "the chunk to be given back", READY_SECONDS)
 
     def given_back() -> list[float]:
-        times = [at for name in WORKERS for at, _ in faulty.events(name, "chunk given back")]
+        times = [at for name in WORKERS for at, _ in faulty.events(name, "work given back")]
         return [at for at in times if at > told]
 
     wait_until(lambda: bool(given_back()), "the worker's word of it", READY_SECONDS)

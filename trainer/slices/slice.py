@@ -13,8 +13,8 @@ import structlog
 from infra.errors import ImpastoError
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem, TrainingProgress
-from trainer.slices.hold import Hold
 from trainer.slices.session import TrainingSession
+from trainer.slices.training_keeper import TrainingKeeper
 from worker.engines.memory import is_out_of_memory
 
 #: Steps over which pace and losses are averaged for whoever watches.
@@ -33,11 +33,13 @@ class Left(Enum):
 
 
 class Slice:
-    """What a slice has at hand: the training, the hold on it, and its pace."""
+    """What a slice has at hand: the training, the keeper of its lease, and its pace."""
 
-    def __init__(self, session: TrainingSession, hold: Hold, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, session: TrainingSession, keeper: TrainingKeeper, clock: Callable[[], float]
+    ) -> None:
         self.session = session
-        self.hold = hold
+        self.keeper = keeper
         self._clock = clock
         #: When each of the last steps ended.
         self._ticks: deque[float] = deque([clock()], maxlen=WATCHED + 1)
@@ -51,9 +53,9 @@ class Slice:
 
     def save(self) -> None:
         """Write a checkpoint, if the training is still ours."""
-        self.hold.confirm()
-        state, token = self.session.run.state(), self.hold.claim.token
-        self.hold.persist(lambda: self.session.checkpoints.save(state, token))
+        self.keeper.confirm()
+        state, token = self.session.run.state(), self.keeper.claim.token
+        self.keeper.persist(lambda: self.session.checkpoints.save(state, token))
 
     def tell(self) -> None:
         """Say how far the training is; the next heartbeat carries it."""
@@ -61,7 +63,7 @@ class Slice:
         before = sum(iterations for _, iterations in stages[: run.stage])
         recent = next((losses for losses in reversed(run.history) if losses), [])[-WATCHED:]
         steps = run.card.interventions
-        self.hold.progress = TrainingProgress(
+        self.keeper.progress = TrainingProgress(
             stage=run.stage,
             iteration=before + (0 if run.done else run.iteration),
             iteration_total=self.session.order.iterations,

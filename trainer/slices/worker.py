@@ -21,13 +21,13 @@ from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem
 from infra.storage.port import ObjectStore
 from trainer.schedule.guard import TrainingDiverged
-from trainer.slices.hold import Halted, Hold, TrainingService
 from trainer.slices.opener import SessionOpener
 from trainer.slices.session import TrainingSession
 from trainer.slices.slice import Left, Slice, problem, style_files
+from trainer.slices.training_keeper import STOP_GRACE, TrainingKeeper, TrainingService
 from trainer.slices.unreachable import ObjectKeptBack, kept_back
 from trainer.training.run import StageEnd
-from worker.process.survival import tell_survival
+from worker.process.lease_keeper import Halted, LeaseTiming
 
 #: Seconds of a slice before which it does not make way for albums: opening a training takes some.
 SHORTEST_SLICE: Final = 30.0
@@ -87,8 +87,12 @@ class SliceWorker:
         self._stop = stop
         self._slice_seconds = slice_seconds
         self._checkpoint_seconds = checkpoint_seconds
-        self._lease_seconds = lease_seconds
-        self._heartbeat_seconds = heartbeat_seconds
+        self._timing = LeaseTiming(
+            lease_seconds=lease_seconds,
+            heartbeat_seconds=heartbeat_seconds,
+            stop_grace=STOP_GRACE,
+            clock=clock,
+        )
         self._yields = yields
         self._clock = clock
 
@@ -103,97 +107,94 @@ class SliceWorker:
             return
         if claim is None:
             return
-        hold = self._hold(claim)
         try:
-            left = self._guarded(claim, hold)
-            how = left.type if isinstance(left, Problem) else left.value
-            log.info("slice ended", job_id=job, worker=claim.worker, left=how)
-            hold.persist(lambda: self._hand_back(claim, hold, left))
+            with self._keeper(claim) as keeper:
+                left = self._guarded(keeper)
+                how = left.type if isinstance(left, Problem) else left.value
+                log.info("slice ended", job_id=job, worker=claim.worker, left=how)
+                keeper.hand_in(lambda: self._hand_back(keeper, left))
         except (Halted, ServiceUnavailable):
             log.info("slice stopped", job_id=job)
-            tell_survival(lambda: self._jobs.end_slice(claim, notify=False), self._stop)
 
-    def _hold(self, claim: ClaimedTraining) -> Hold:
-        return Hold(
+    def _keeper(self, claim: ClaimedTraining) -> TrainingKeeper:
+        return TrainingKeeper(
             service=self._jobs,
             claim=claim,
             stop=self._stop,
-            lease_seconds=self._lease_seconds,
-            heartbeat_seconds=self._heartbeat_seconds,
+            timing=self._timing,
             yields=self._yields,
-            clock=self._clock,
         )
 
-    def _guarded(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
-        """Work the slice, and turn what stopped it into what is said about it."""
+    def _guarded(self, keeper: TrainingKeeper) -> Left | Problem:
+        """Work the slice, and turn what stopped it into what is said about it.
+
+        Raises Halted, and ServiceUnavailable in an outage.
+        """
+        claim = keeper.claim
         try:
-            with hold:
-                return self._slice_in_reach(claim, hold)
+            return self._slice(keeper)
         except Halted:
             raise
-        except Exception as error:
-            if is_full_disk(error):
-                hold.remark("The trainer's disk is full; it goes on when there is room.")
-                return _cut_off(claim, str(error))
-            return problem(claim, error)
-
-    def _slice_in_reach(self, claim: ClaimedTraining, hold: Hold) -> Left | Problem:
-        """Work the slice as far as the servers give what it needs.
-
-        Under the hold to its end: it takes minutes to find out what a server does not answer.
-        """
-        try:
-            return self._slice(claim, hold)
         except ServiceUnavailable as error:
-            if key := kept_back(self._objects, claim.spec, error):
-                return _put_off(claim, hold, ObjectKeptBack(key, error))
-            return _cut_off(claim, error.detail)
+            # A process that is to end has not waited long enough to blame an object.
+            blamed = not self._stop.is_set() and kept_back(self._objects, claim.spec, error)
+            if blamed:
+                return _put_off(keeper, ObjectKeptBack(blamed, error))
+            log.warning("slice cut off", job_id=claim.spec.id, reason=error.detail)
+            raise
+        except Exception as error:
+            if not is_full_disk(error):
+                return problem(claim, error)
+            keeper.remark("The trainer's disk is full; it goes on when there is room.")
+            log.warning("slice cut off", job_id=claim.spec.id, reason=str(error))
+            return Left.MAKING_WAY  # no message now: the next try would fail at once
 
-    def _hand_back(self, claim: ClaimedTraining, hold: Hold, left: Left | Problem) -> None:
+    def _hand_back(self, keeper: TrainingKeeper, left: Left | Problem) -> None:
+        claim = keeper.claim
         if isinstance(left, Problem):
             self._jobs.fail_training(claim, left)
             log.warning("training failed", job_id=claim.spec.id, type=left.type)
         elif left is Left.FINISHED:
-            self._jobs.report_training(claim, hold.progress)
+            self._jobs.report_training(claim, keeper.progress)
             self._jobs.finish_training(claim)
         elif left is Left.PUT_OFF:
-            self._jobs.put_off_training(claim, hold.progress)
+            self._jobs.put_off_training(claim, keeper.progress)
             return
         else:
-            self._jobs.end_slice(claim, hold.progress, notify=left is Left.UNFINISHED)
+            self._jobs.end_slice(claim, keeper.progress, notify=left is Left.UNFINISHED)
             return
         shutil.rmtree(self._opener.folder(claim.spec), ignore_errors=True)
 
-    def _slice(self, claim: ClaimedTraining, hold: Hold) -> Left:
-        begun = self._clock()
-        session = hold.persist(lambda: self._opener.open(claim))
+    def _slice(self, keeper: TrainingKeeper) -> Left:
+        begun, claim = self._clock(), keeper.claim
+        session = keeper.persist(lambda: self._opener.open(claim))
         try:
-            slice_ = Slice(session, hold, self._clock)
+            slice_ = Slice(session, keeper, self._clock)
             _log_begin(claim, session)
             for stage in session.run.card.stages:
                 if stage.stage not in claim.published:
-                    hold.persist(
+                    keeper.persist(
                         lambda number=stage.stage: self._jobs.stage_published(claim, number)
                     )
             return self._train(slice_, begun)
         except TrainingDiverged:
-            self._write_files(session, hold)
+            self._write_files(session, keeper)
             raise
         finally:
             session.run.close()
 
     def _train(self, work: Slice, begun: float) -> Left:
-        run, hold = work.session.run, work.hold
+        run, keeper = work.session.run, work.keeper
         saved = self._clock()
         while not run.done:
-            hold.check()
+            keeper.check()
             if run.stage_ready:
                 self._end_stage(work)
                 saved = self._clock()
             else:
                 work.step()
             now = self._clock()
-            if (left := self._over(hold, now - begun)) and not run.done:
+            if (left := self._over(keeper, now - begun)) and not run.done:
                 work.save()
                 return left
             if now - saved >= self._checkpoint_seconds:
@@ -201,11 +202,11 @@ class SliceWorker:
                 saved = now
         return Left.FINISHED
 
-    def _over(self, hold: Hold, seconds: float) -> Left | None:
+    def _over(self, keeper: TrainingKeeper, seconds: float) -> Left | None:
         """Return how to leave when the slice is over; None while it is not."""
         if self._stop.is_set():
             return Left.UNFINISHED
-        if hold.albums_wait and seconds >= min(SHORTEST_SLICE, self._slice_seconds):
+        if keeper.albums_wait and seconds >= min(SHORTEST_SLICE, self._slice_seconds):
             return Left.MAKING_WAY
         return Left.UNFINISHED if seconds >= self._slice_seconds else None
 
@@ -214,54 +215,54 @@ class SliceWorker:
         work.save()
         end = work.session.run.end_stage()
         if end is not None:
-            self._publish(work.session, work.hold, end)
+            self._publish(work.session, work.keeper, end)
         work.save()
         work.tell()
 
-    def _publish(self, session: TrainingSession, hold: Hold, end: StageEnd) -> None:
-        self._fetch_stages(session, hold, end.stage)
+    def _publish(self, session: TrainingSession, keeper: TrainingKeeper, end: StageEnd) -> None:
+        self._fetch_stages(session, keeper, end.stage)
         session.files.write(session.run, end)
         data = end.data
         if data is None:
-            self._write_files(session, hold)
+            self._write_files(session, keeper)
             return
-        hold.confirm()
+        keeper.confirm()
         if end.stage == 0:
-            hold.persist(lambda: self._opener.keep_as_base(session, data))
-        hold.persist(lambda: self._publish_counted(session, hold, end.stage, data))
+            keeper.persist(lambda: self._opener.keep_as_base(session, data))
+        keeper.persist(lambda: self._publish_counted(session, keeper, end.stage, data))
 
     def _publish_counted(
-        self, session: TrainingSession, hold: Hold, stage: int, data: bytes
+        self, session: TrainingSession, keeper: TrainingKeeper, stage: int, data: bytes
     ) -> None:
         """Publish and count in one go: what can be used is told, also of a job being cancelled."""
         card = session.run.card
         self._catalogue.publish_stage(
             card.name,
             title=card.title,
-            job=hold.claim.spec.id,
+            job=keeper.claim.spec.id,
             stage=stage,
             ratio=card.stages[-1].ratio,
             net=data,
             files=style_files(session.files.path),
             backbone=session.backbone,
-            check=hold.check,
+            check=keeper.check,
         )
-        self._jobs.stage_published(hold.claim, stage)
+        self._jobs.stage_published(keeper.claim, stage)
 
-    def _write_files(self, session: TrainingSession, hold: Hold) -> None:
+    def _write_files(self, session: TrainingSession, keeper: TrainingKeeper) -> None:
         """Write the card and the charts beside the stages; a style without any has no files."""
         card = session.run.card
         if card.stages:
             session.files.write_history(session.run.history, card)
             card.write(session.files.path)
-            hold.confirm()
-            hold.persist(
+            keeper.confirm()
+            keeper.persist(
                 lambda: self._catalogue.write_files(
-                    card.name, style_files(session.files.path), hold.check
+                    card.name, style_files(session.files.path), keeper.check
                 )
             )
 
-    def _fetch_stages(self, session: TrainingSession, hold: Hold, ended: int) -> None:
+    def _fetch_stages(self, session: TrainingSession, keeper: TrainingKeeper, ended: int) -> None:
         """Bring the stages that another process has published, for the contact sheet.
 
         The stage that has just ended is here, or was refused and is none.
@@ -273,20 +274,15 @@ class SliceWorker:
             if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
                 continue
             key = layout.style_net(session.run.card.name, stage.sha256)
-            path.write_bytes(hold.persist(lambda key=key: self._objects.get(key)))
+            path.write_bytes(keeper.persist(lambda key=key: self._objects.get(key)))
 
 
-def _cut_off(claim: ClaimedTraining, reason: str) -> Left:
-    """Leave a training to a later slice: what is missing may be back by then."""
-    log.warning("slice cut off", job_id=claim.spec.id, reason=reason)
-    return Left.MAKING_WAY  # no message now: the next try would fail at once
-
-
-def _put_off(claim: ClaimedTraining, hold: Hold, error: ObjectKeptBack) -> Left | Problem:
+def _put_off(keeper: TrainingKeeper, error: ObjectKeptBack) -> Left | Problem:
     """Leave a training to a later round, in which the object may be had; the last round fails."""
+    claim = keeper.claim
     if claim.last_round:
         return problem(claim, error)
-    hold.remark(f"The bucket keeps back {error.key!r}, which is asked for again.")
+    keeper.remark(f"The bucket keeps back {error.key!r}, which is asked for again.")
     log.warning("training out of reach", job_id=claim.spec.id, reason=error.detail)
     return Left.PUT_OFF
 

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing
+from worker.album.chunk_keeper import ChunkKeeper
 from worker.album.failures import StyleUnusable, failed
-from worker.album.ledger import Halted, Ledger
 from worker.album.parts import PipelineParts
 from worker.album.photo_steps import PhotoSteps, PreparedPhoto
 from worker.album.unreachable import LeftForLater, within_reach
@@ -21,6 +21,7 @@ from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
 from worker.pixels.memory_budget import Reservation
 from worker.pixels.photo import Pixels
+from worker.process.lease_keeper import Halted
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class ChunkRun:
         *,
         pipeline: PipelineParts,
         claim: ClaimedChunk,
-        ledger: Ledger,
+        keeper: ChunkKeeper,
         begun: Callable[[], None],
         may_begin: Callable[[], bool],
     ) -> None:
@@ -51,7 +52,7 @@ class ChunkRun:
         self._stages = pipeline.stages
         self._spec = claim.spec
         self._last_round = claim.last_round
-        self._ledger = ledger
+        self._keeper = keeper
         self._begun = begun
         self._may_begin = may_begin
         self._steps = PhotoSteps(
@@ -90,18 +91,18 @@ class ChunkRun:
         finally:
             self._close()
         if self._left > len(self._later):
-            self._ledger.release()
+            self._keeper.release()
             return "released"
         if self._later:
-            self._ledger.put_off(self._later)
+            self._keeper.put_off(self._later)
             return "put-off"
-        self._ledger.finish()
+        self._keeper.finish()
         return "finished"
 
     def _drive(self) -> None:
         """Let photos in until every one is settled or left, or the process is to stop."""
         while self._left > len(self._later) and not self._pipeline.stop.is_set():
-            self._ledger.check()
+            self._keeper.check()
             if self._may_begin():
                 self._admit()
             with suppress(Empty):
@@ -116,7 +117,7 @@ class ChunkRun:
             self._slots += taken
             entries = [self._waiting.popleft() for _ in range(taken)]
         if entries:
-            self._ledger.admit([entry.index for entry in entries])
+            self._keeper.admit([entry.index for entry in entries])
             self._enter(entries)
 
     def _enter(self, entries: Sequence[PhotoEntry]) -> None:
@@ -131,7 +132,7 @@ class ChunkRun:
     @property
     def _over(self) -> bool:
         """Whether no photo may be begun or painted any more."""
-        return self._closed or self._ledger.halted or self._pipeline.stop.is_set()
+        return self._closed or self._keeper.halted or self._pipeline.stop.is_set()
 
     def _close(self) -> None:
         """Let what is being stored be committed, and start nothing more."""
@@ -175,7 +176,7 @@ class ChunkRun:
             lambda: self._steps.prepare(entry), last_round=entry.index in self._last_round
         )
         try:
-            prepared = self._attempt(entry, lambda: self._ledger.persist(ask))
+            prepared = self._attempt(entry, lambda: self._keeper.persist(ask))
         except LeftForLater:
             self._leave(entry)
             return
@@ -189,7 +190,7 @@ class ChunkRun:
 
     def _leave(self, entry: PhotoEntry) -> None:
         """Give up a photo's slot: what waits is not to wait for it."""
-        self._ledger.set_aside(entry.index)
+        self._keeper.set_aside(entry.index)
         with self._lock:
             self._later.append(entry.index)
             self._slots -= 1
@@ -232,7 +233,7 @@ class ChunkRun:
 
     def _stylize(self, photos: Sequence[Pixels]) -> list[tuple[Pixels, float]]:
         """Return the paintings, each with its share of the seconds on the device."""
-        engine = self._ledger.persist(self._engine)
+        engine = self._keeper.persist(self._engine)
         started = self._pipeline.clock()
         paintings = engine.stylize_batch(photos, self._check)
         seconds = (self._pipeline.clock() - started) / len(photos)
@@ -240,7 +241,7 @@ class ChunkRun:
 
     def _check(self) -> None:
         """End the painting of a photo in the middle: raises Halted, and Stopped on a stop."""
-        self._ledger.check()
+        self._keeper.check()
         if self._pipeline.stop.is_set():
             raise Stopped
 
@@ -256,7 +257,7 @@ class ChunkRun:
 
         def store() -> PhotoOutcome:
             painted = self._steps.encode(prepared, painting, seconds)
-            return self._ledger.persist(lambda: self._steps.store(painted))
+            return self._keeper.persist(lambda: self._steps.store(painted))
 
         self._settle(self._attempt(prepared.entry, store))
 
@@ -275,7 +276,7 @@ class ChunkRun:
             return  # an earlier step has taken them
         with self._lock:
             following = [self._waiting.popleft() for _ in outcomes if self._waiting]
-        self._ledger.commit(outcomes, [entry.index for entry in following])
+        self._keeper.commit(outcomes, [entry.index for entry in following])
         with self._lock:
             self._slots -= (freed := len(outcomes) - len(following))
         self._stages.slots.give_back(freed)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from infra.catalogue.style import WeightedNet
 from infra.storage.port import ObjectStore
-from worker.album.ledger import ChunkService
+from worker.album.chunk_keeper import ChunkService
 from worker.album.stages import CPU_LIMITS, Stages
 from worker.engines.port import Check, Engine
 from worker.pixels import Photo

@@ -8,12 +8,14 @@ window has slots, decoded or not. Each is reported as in flight before it is tou
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from infra.jobs.domain.claim import ClaimedChunk
+from worker.album.chunk_keeper import ChunkKeeper
 from worker.album.chunk_run import ChunkRun
-from worker.album.ledger import Halted, Ledger
 from worker.album.parts import PipelineParts
+from worker.process.lease_keeper import Halted, LeaseTiming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +35,22 @@ class AlbumPipeline(PipelineParts):
         Nothing about a photo or an outage raises. Any other error leaves the chunk to its lease,
         so that it comes again later and not at once; an end of the process gives it back.
         """
-        with self._ledger(claim) as ledger:
-            try:
-                run = ChunkRun(
-                    pipeline=self, claim=claim, ledger=ledger, begun=begun, may_begin=may_begin
-                )
-                ended = run.work()
-            except Halted:
-                ended = "lost"
-            except (SystemExit, KeyboardInterrupt):
-                ledger.release()
-                raise
+        ended = "lost"
+        with suppress(Halted), self._keeper(claim) as keeper:
+            run = ChunkRun(
+                pipeline=self, claim=claim, keeper=keeper, begun=begun, may_begin=may_begin
+            )
+            ended = run.work()
         self.tally.increment("chunks_total", outcome=ended)
 
-    def _ledger(self, claim: ClaimedChunk) -> Ledger:
-        return Ledger(
+    def _keeper(self, claim: ClaimedChunk) -> ChunkKeeper:
+        return ChunkKeeper(
             service=self.service,
             claim=claim,
             stop=self.stop,
-            lease_seconds=self.lease_seconds,
-            heartbeat_seconds=self.heartbeat_seconds,
-            clock=self.clock,
+            timing=LeaseTiming(
+                lease_seconds=self.lease_seconds,
+                heartbeat_seconds=self.heartbeat_seconds,
+                clock=self.clock,
+            ),
         )

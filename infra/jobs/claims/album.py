@@ -139,8 +139,11 @@ class Claims:
         self._post_commit.notify(record, fresh)
         self._post_commit.finalize_if_ended(record)
 
-    def release(self, claim: ClaimedChunk) -> None:
-        """Give a chunk back unfinished and notify workers; a lost lease takes its strikes back."""
+    def release(self, claim: ClaimedChunk, notify: bool) -> None:
+        """Give a chunk back unfinished; one that was lost loses its strikes.
+
+        Without `notify` the sweep sends its message after a while.
+        """
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
             record, freed = rules.give_back(record, claim.number, claim.token, self._clock())
@@ -148,7 +151,7 @@ class Claims:
 
         with suppress(rules.StaleLease):
             record, freed = self._change(claim, rule)
-            if not self._post_commit.finalize_if_ended(record):
+            if not self._post_commit.finalize_if_ended(record) and notify:
                 self._post_commit.notify(record, freed)
 
     def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:

@@ -28,7 +28,7 @@ BACK_SECONDS = 300.0
 #: Seconds that are waited for a worker to be in the middle of a chunk.
 AT_WORK_SECONDS = 120.0
 #: What a worker logs when its commit is refused.
-REFUSED = "lease lost, chunk stopped"
+REFUSED = "lease lost, work stopped"
 #: Photos of an album that is sent in the middle of a fault: a number that no other album has.
 PROBE_PHOTOS = 7
 

@@ -9,8 +9,8 @@ from infra.jobs.domain.unreachable import ROUNDS
 from infra.jobs.views import JobView
 from tests.unit.trainer.slices.test_slices import LEASE, MakeTrainer, Trainer, make
 from trainer.data.corpus import Photos, split_held_out
-from trainer.slices.hold import OUTAGE_PATIENCE
 from trainer.training.context import HELD_OUT
+from worker.process.lease_keeper import OUTAGE_PATIENCE
 
 __all__ = ["make"]  # pytest finds the fixture by its name here
 

@@ -3,7 +3,7 @@ import torch
 from structlog.testing import capture_logs
 
 from infra.jobs.domain.model import PhotoEntry, Problem
-from tests.unit.worker.album.test_ledger import SPEC
+from tests.unit.worker.album.test_chunk_keeper import SPEC
 from worker.album.failures import StyleUnusable, failed
 from worker.engines.memory import is_out_of_memory
 from worker.pixels import PhotoRejected

@@ -1,4 +1,5 @@
-"""Commits, heartbeats, outages and stops of one claimed chunk."""
+"""Commits and what is in flight of one claimed chunk; tests/contract/test_lease_keepers.py says
+what holds for every keeper of a lease."""
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -12,7 +13,8 @@ from infra.jobs.domain.model import JobSpec, PhotoOutcome
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from tests.fakes.album import BLEND
 from tests.fakes.jobs import Clock
-from worker.album.ledger import OUTAGE_PATIENCE, Halted, Ledger
+from worker.album.chunk_keeper import ChunkKeeper
+from worker.process.lease_keeper import OUTAGE_PATIENCE, Halted, LeaseTiming
 
 #: Seconds after which a test that waits for another thread gives up.
 PATIENCE = 10
@@ -51,8 +53,8 @@ class Service:
         self.calls.append("finish")
         self.on_call("finish")
 
-    def release(self, claim: ClaimedChunk) -> None:
-        self.calls.append("release")
+    def release(self, claim: ClaimedChunk, *, notify: bool = True) -> None:
+        self.calls.append("release" if notify else "release quietly")
         self.on_call("release")
         self.released.set()
 
@@ -62,7 +64,7 @@ class Service:
 
 
 class Desk:
-    """A ledger over a recording service, with a clock that the test moves."""
+    """A keeper over a recording service, with a clock that the test moves."""
 
     def __init__(self) -> None:
         self.service = Service()
@@ -70,19 +72,17 @@ class Desk:
         self.stop = threading.Event()
 
     @contextmanager
-    def ledger(self, *, beats: bool = False, stop_grace: float = 0) -> Iterator[Ledger]:
-        ledger = Ledger(
-            service=self.service,
-            claim=CLAIM,
-            stop=self.stop,
+    def keeper(self, *, beats: bool = False, stop_grace: float = 0) -> Iterator[ChunkKeeper]:
+        timing = LeaseTiming(
             lease_seconds=20,
             heartbeat_seconds=0.001 if beats else 3600,
-            clock=self.clock,
-            first_pause=0.001,
             stop_grace=stop_grace,
+            first_pause=0.001,
+            clock=self.clock,
         )
-        with ledger:
-            yield ledger
+        keeper = ChunkKeeper(service=self.service, claim=CLAIM, stop=self.stop, timing=timing)
+        with keeper:
+            yield keeper
 
     def down_for(self, times: int, seconds: float) -> None:
         """Let the next so many calls fail, each taking some time."""
@@ -99,12 +99,12 @@ class Desk:
 
 def test_photos_are_named_before_and_with_each_commit() -> None:
     desk = Desk()
-    with desk.ledger() as ledger:
-        ledger.admit([0, 1])
+    with desk.keeper() as keeper:
+        keeper.admit([0, 1])
         assert desk.service.in_flight == [0, 1]
-        ledger.commit([PhotoOutcome(index=0, result="r")], [2])
+        keeper.commit([PhotoOutcome(index=0, result="r")], [2])
         assert desk.service.in_flight == [1, 2]
-        ledger.commit([PhotoOutcome(index=2, result="r")], [])
+        keeper.commit([PhotoOutcome(index=2, result="r")], [])
         assert desk.service.in_flight == [1]
     assert desk.service.calls == ["report []", "report [0]", "report [2]"]
 
@@ -116,7 +116,7 @@ def test_heart_beats_while_a_photo_is_at_work() -> None:
         desk.clock.advance(1)
 
     desk.service.on_call = tick
-    with desk.ledger(beats=True):
+    with desk.keeper(beats=True):
         for _ in range(3):
             desk.clock.advance(1)
             assert desk.service.beaten.wait(PATIENCE)
@@ -125,8 +125,8 @@ def test_heart_beats_while_a_photo_is_at_work() -> None:
 
 def test_heart_stops_with_the_chunk() -> None:
     desk = Desk()
-    with desk.ledger(beats=True) as ledger:
-        ledger.finish()
+    with desk.keeper(beats=True) as keeper:
+        keeper.finish()
     desk.clock.advance(100)
     desk.service.beaten.clear()
     assert not desk.service.beaten.wait(0.05)
@@ -142,11 +142,11 @@ def test_heartbeat_learns_that_the_chunk_is_lost(error: Exception) -> None:
             raise error
 
     desk.service.on_call = on_call
-    with desk.ledger(beats=True) as ledger:
+    with desk.keeper(beats=True) as keeper:
         desk.clock.advance(1)
-        assert wait_until(lambda: ledger.halted)
+        assert wait_until(lambda: keeper.halted)
         with pytest.raises(Halted):
-            ledger.commit([PhotoOutcome(index=0, result="r")], [])
+            keeper.commit([PhotoOutcome(index=0, result="r")], [])
         assert desk.service.calls == []
 
 
@@ -158,14 +158,14 @@ def test_refused_commit_halts_everything_after_it() -> None:
             raise StaleLease("gone")
 
     desk.service.on_call = on_call
-    with desk.ledger() as ledger:
+    with desk.keeper() as keeper:
         with pytest.raises(Halted):
-            ledger.admit([0])
+            keeper.admit([0])
         with pytest.raises(Halted):
-            ledger.persist(lambda: pytest.fail("nothing may be done any more"))
+            keeper.persist(lambda: pytest.fail("nothing may be done any more"))
         with pytest.raises(Halted):
-            ledger.finish()
-        ledger.release()
+            keeper.finish()
+        keeper.release()
         assert desk.service.calls == ["report []"]
 
 
@@ -177,27 +177,28 @@ def test_worker_that_outlived_its_lease_says_so_once_it_is_heard() -> None:
         raise StaleLease("gone") if name == "report" else ServiceUnavailable("away")
 
     desk.service.on_call = on_call
-    with desk.ledger() as ledger:
+    with desk.keeper() as keeper:
         with pytest.raises(Halted):
-            ledger.admit([0])
+            keeper.admit([0])
         desk.down_for(times=3, seconds=5)
     assert desk.service.calls == ["report []"] + ["release"] * 4
 
 
-def test_worker_that_is_to_end_waits_for_no_server_to_hear_that_it_lives() -> None:
+def test_worker_that_is_to_end_waits_for_no_server() -> None:
+    """It gives the chunk back at once, and once more where nobody heard it."""
     desk = Desk()
     desk.down_for(times=100, seconds=6)
     desk.stop.set()
-    with desk.ledger() as ledger, pytest.raises(Halted):
-        ledger.admit([0])
-    assert desk.service.calls == ["report []"] * 4 + ["release"]
+    with desk.keeper() as keeper, pytest.raises(Halted):
+        keeper.admit([0])
+    assert desk.service.calls == ["report []"] + ["release quietly"] * 2
 
 
 def test_commit_is_repeated_through_an_outage() -> None:
     desk = Desk()
     desk.down_for(times=3, seconds=5)
-    with desk.ledger() as ledger:
-        ledger.commit([PhotoOutcome(index=0, result="r")], [1])
+    with desk.keeper() as keeper:
+        keeper.commit([PhotoOutcome(index=0, result="r")], [1])
     assert desk.service.calls == ["report [0]"] * 4
     assert desk.service.in_flight == [1]
 
@@ -205,10 +206,10 @@ def test_commit_is_repeated_through_an_outage() -> None:
 def test_outage_longer_than_the_lease_leaves_the_chunk() -> None:
     desk = Desk()
     desk.down_for(times=100, seconds=6)
-    with desk.ledger() as ledger:
+    with desk.keeper() as keeper:
         with pytest.raises(Halted):
-            ledger.admit([0])
-        assert ledger.halted
+            keeper.admit([0])
+        assert keeper.halted
         assert desk.service.calls == ["report []"] * 4
         desk.down_for(times=0, seconds=0)
     assert desk.service.calls == ["report []"] * 4 + ["release"]
@@ -216,11 +217,11 @@ def test_outage_longer_than_the_lease_leaves_the_chunk() -> None:
 
 def test_each_report_makes_the_lease_live_longer() -> None:
     desk = Desk()
-    with desk.ledger() as ledger:
+    with desk.keeper() as keeper:
         for number in range(5):
             desk.clock.advance(15)
             desk.down_for(times=2, seconds=1)
-            ledger.commit([PhotoOutcome(index=number, result="r")], [])
+            keeper.commit([PhotoOutcome(index=number, result="r")], [])
     assert len(desk.service.calls) == 15
 
 
@@ -230,42 +231,42 @@ def test_photos_out_of_reach_for_long_give_the_chunk_back_although_the_heart_bea
 
     def action() -> None:
         desk.clock.advance(OUTAGE_PATIENCE / 6)
-        ledger.admit([0])  # the lease itself is well
+        keeper.admit([0])  # the lease itself is well
         raise ServiceUnavailable("refused")
 
-    with desk.ledger() as ledger, pytest.raises(Halted):
-        ledger.persist(action)
-    assert desk.service.calls == ["report []"] * 6 + ["release"]
+    with desk.keeper() as keeper, pytest.raises(Halted):
+        keeper.persist(action)
+    assert desk.service.calls == ["report []"] * 7 + ["release quietly"]
 
 
 def test_other_errors_are_the_callers() -> None:
     def action() -> None:
         raise ZeroDivisionError
 
-    with Desk().ledger() as ledger:
+    with Desk().keeper() as keeper:
         with pytest.raises(ZeroDivisionError):
-            ledger.persist(action)
-        assert not ledger.halted
+            keeper.persist(action)
+        assert not keeper.halted
 
 
 def test_stop_gives_the_chunk_back_when_a_photo_takes_too_long() -> None:
     desk = Desk()
-    with desk.ledger(stop_grace=7) as ledger:
+    with desk.keeper(stop_grace=7) as keeper:
         desk.stop.set()
         # The caller's thread is in a photo and sees nothing of this.
         assert not desk.service.released.wait(0.8)
         desk.clock.advance(7)
         assert desk.service.released.wait(PATIENCE)
         with pytest.raises(Halted):
-            ledger.check()
+            keeper.check()
 
 
 def test_chunk_that_nobody_can_be_told_about_is_left_to_its_lease() -> None:
     desk = Desk()
     desk.down_for(times=1, seconds=0)
-    with desk.ledger() as ledger:
-        ledger.release()
-        assert ledger.halted
+    with desk.keeper() as keeper:
+        keeper.release()
+        assert keeper.halted
 
 
 def wait_until(true: Callable[[], bool]) -> bool:

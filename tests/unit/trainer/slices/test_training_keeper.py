@@ -1,4 +1,7 @@
-"""A trainer's hold on a training: outages are endured for as long as the lease can live."""
+"""The progress that a trainer tells while it keeps a training's lease.
+
+See tests/contract/test_lease_keepers.py for what holds for every keeper of a lease.
+"""
 
 import threading
 
@@ -9,7 +12,8 @@ from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobDraft, Painting, Problem, TrainingOrder, TrainingProgress
 from infra.jobs.domain.rules import StaleLease
 from tests.fakes.service import TENANT, FakeDeployment
-from trainer.slices.hold import OUTAGE_PATIENCE, Halted, Hold
+from trainer.slices.training_keeper import TrainingKeeper
+from worker.process.lease_keeper import OUTAGE_PATIENCE, Halted, LeaseTiming
 
 AWAY = ServiceUnavailable("S3 is down (in this test).")
 
@@ -36,19 +40,17 @@ def claim(at: FakeDeployment) -> ClaimedTraining:
     return claim
 
 
-def hold(
+def keeper(
     at: FakeDeployment,
     claim: ClaimedTraining,
     lease_seconds: float = 20,
     stop: threading.Event | None = None,
-) -> Hold:
-    return Hold(
+) -> TrainingKeeper:
+    return TrainingKeeper(
         service=at.jobs,
         claim=claim,
         stop=stop or threading.Event(),
-        lease_seconds=lease_seconds,
-        heartbeat_seconds=1000.0,
-        clock=at.clock,
+        timing=LeaseTiming(lease_seconds=lease_seconds, heartbeat_seconds=1000.0, clock=at.clock),
     )
 
 
@@ -66,29 +68,29 @@ def test_an_outage_is_endured_while_the_lease_lives(
             raise error
         return "done"
 
-    assert hold(at, claim).persist(action) == "done"
+    assert keeper(at, claim).persist(action) == "done"
 
 
 def test_an_outage_that_outlives_the_lease_ends_the_slice(
     at: FakeDeployment, claim: ClaimedTraining
 ) -> None:
-    held = hold(at, claim)
+    kept = keeper(at, claim)
     at.clock.advance(21)
 
     def action() -> None:
         raise AWAY
 
     with pytest.raises(Halted):
-        held.persist(action)
+        kept.persist(action)
     with pytest.raises(Halted):
-        held.check()
+        kept.check()
 
 
 def test_an_outage_that_lasts_ends_the_slice_although_the_lease_is_kept(
     at: FakeDeployment, claim: ClaimedTraining
 ) -> None:
     """What is away may be this training's alone, and others wait; a long action is no outage."""
-    held, tries = hold(at, claim, lease_seconds=1e6), 0
+    kept, tries = keeper(at, claim, lease_seconds=1e6), 0
 
     def action() -> None:
         nonlocal tries
@@ -97,16 +99,16 @@ def test_an_outage_that_lasts_ends_the_slice_although_the_lease_is_kept(
         raise AWAY
 
     with pytest.raises(ServiceUnavailable):
-        held.persist(action)
+        kept.persist(action)
     assert tries == 2
-    held.confirm()
+    kept.confirm()
 
 
 def test_an_outage_is_not_endured_once_the_process_is_to_end(
     at: FakeDeployment, claim: ClaimedTraining
 ) -> None:
     stop = threading.Event()
-    held, tries = hold(at, claim, stop=stop), 0
+    kept, tries = keeper(at, claim, stop=stop), 0
 
     def action() -> None:
         nonlocal tries
@@ -115,23 +117,23 @@ def test_an_outage_is_not_endured_once_the_process_is_to_end(
         raise AWAY
 
     with pytest.raises(ServiceUnavailable):
-        held.persist(action)
+        kept.persist(action)
     assert tries == 1
 
 
 def test_a_lost_lease_halts(at: FakeDeployment, claim: ClaimedTraining) -> None:
-    held = hold(at, claim)
-    held.confirm()
+    kept = keeper(at, claim)
+    kept.confirm()
     at.clock.advance(21)
     at.jobs.sweep()
     with pytest.raises(Halted):
-        held.confirm()
+        kept.confirm()
 
 
 def test_confirming_tells_the_progress(at: FakeDeployment, claim: ClaimedTraining) -> None:
-    held = hold(at, claim)
-    held.progress = progress(3)
-    held.confirm()
+    kept = keeper(at, claim)
+    kept.progress = progress(3)
+    kept.confirm()
     seen = at.jobs.get(claim.spec.id, TENANT).training
     assert seen is not None
     assert seen.iteration == 3
@@ -142,7 +144,7 @@ def test_what_an_action_raises_is_passed_on(at: FakeDeployment, claim: ClaimedTr
         raise KeyError("mine")
 
     with pytest.raises(KeyError):
-        hold(at, claim).persist(action)
+        keeper(at, claim).persist(action)
 
 
 def test_a_failed_training_frees_the_trainer(at: FakeDeployment, claim: ClaimedTraining) -> None:
