@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
+#: The Python client, which is a distribution of its own.
+CLIENT = ROOT / "api" / "client"
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "infra" / "constraints.txt"
 #: Written last: an environment without it was not finished.
@@ -69,10 +71,9 @@ def _install_if_needed() -> bool:
     if not _make_venv():
         return False
     print(f"Installing Impasto and what it needs (a minute or two; log: {INSTALL_LOG}) ...")
-    target = f"{ROOT}[{EXTRAS}]"
-    pip = (str(program("python")), "-m", "pip", "install", "-c", str(CONSTRAINTS), "-e", target)
+    pip = (str(program("python")), "-m", "pip", "install", "-c", str(CONSTRAINTS))
     with INSTALL_LOG.open("w") as log:
-        code = run(pip, output=log.fileno())
+        code = run((*pip, "-e", str(CLIENT), "-e", f"{ROOT}[{EXTRAS}]"), output=log.fileno())
     if code != 0:
         print("\n".join(INSTALL_LOG.read_text().splitlines()[-LOG_LINES:]))
         print(f"The installation failed (pip's exit code: {code}); nothing was marked as done.")
@@ -112,7 +113,9 @@ def _fingerprint() -> str:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     parts = (project["build-system"], project["project"], project["tool"]["setuptools"], str(ROOT))
-    digest = hashlib.sha256(repr(parts).encode() + CONSTRAINTS.read_bytes()).hexdigest()
+    files = (CONSTRAINTS, CLIENT / "pyproject.toml", CLIENT / "VERSION")
+    contents = b"".join(file.read_bytes() for file in files)
+    digest = hashlib.sha256(repr(parts).encode() + contents).hexdigest()
     return f"{_python_line()}\n{digest}\n"
 
 

@@ -7,11 +7,8 @@ from typing import Any
 
 from api.cli.progress import painting, sending
 from api.cli.service import UsageError
-from api.client import Client
-from api.photo_names import UniqueNames, safe_name
-from api.schemas.jobs import Item, Job
-from infra.jobs.domain.model import JobState, Stroke
-from infra.jobs.views import ItemState
+from impasto_client import Client, Item, ItemState, Job, JobState, Stroke, to_json
+from impasto_client.photo_names import UniqueNames, safe_name
 
 #: Photos that are looked at while a job runs.
 LOOK_PHOTOS = 64
@@ -28,7 +25,7 @@ class Painted:
     def document(self) -> dict[str, Any]:
         """Return what scripts are told."""
         path = None if self.path is None else str(self.path)
-        return {"photo": self.source, "path": path, **self.item.model_dump(mode="json")}
+        return {"photo": self.source, "path": path, **to_json(self.item)}
 
 
 def parse_blend(text: str) -> tuple[str, float]:

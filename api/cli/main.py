@@ -15,10 +15,9 @@ from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
 from api.cli.training import teach
 from api.cli.watch import see_album, see_training
-from api.client import TrainingWishes
+from impasto_client import Stroke, TrainingOptions, to_json
+from impasto_client.options import LOSS_NETWORKS, PROFILES, SCHEDULES
 from infra.errors import ImpastoError
-from infra.jobs.domain.model import Stroke
-from infra.jobs.domain.training_options import LOSS_NETWORKS, PROFILES, SCHEDULES
 from infra.settings import load_settings
 from infra.stack import run_foreground
 
@@ -182,7 +181,7 @@ def train(
     The exit code is 0 when the training has ended well, 1 when it failed, 2 when nothing could
     be done.
     """
-    wishes = TrainingWishes(
+    wishes = TrainingOptions(
         title=title,
         licence=licence,
         profile=profile,
@@ -197,7 +196,7 @@ def train(
         if watch:
             see_training(client, job.id, None, as_json=as_json)
         elif as_json:
-            print_json(job.model_dump(mode="json"))
+            print_json(to_json(job))
         else:
             show_jobs([job])
             typer.echo(f"Watch it with: impasto watch {job.id}")
@@ -227,7 +226,7 @@ def styles(as_json: AsJson = False, url: Url = None) -> None:
     with connect(url) as client:
         found = client.styles()
         if as_json:
-            print_json([style.model_dump(mode="json") for style in found])
+            print_json([to_json(style) for style in found])
         elif found:
             show_styles(found)
         else:
@@ -244,7 +243,7 @@ def jobs(
     with connect(url) as client:
         found = client.jobs(limit)
         if as_json:
-            print_json([job.model_dump(mode="json") for job in found])
+            print_json([to_json(job) for job in found])
         elif found:
             show_jobs(found)
         else:
@@ -257,7 +256,7 @@ def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
     with connect(url) as client:
         stopped = client.cancel(job)
         if as_json:
-            print_json(stopped.model_dump(mode="json"))
+            print_json(to_json(stopped))
         else:
             show_jobs([stopped])
 

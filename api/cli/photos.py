@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from api.archives.zip_directory import ZIP_BEGINNINGS
 from api.cli.service import UsageError
+
+#: First bytes of the files that the service takes for ZIP archives.
+ARCHIVE_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def collect_photos(arguments: Iterable[Path]) -> list[Path]:
@@ -48,7 +50,7 @@ def each_is_a_photo(files: Iterable[Path]) -> bool:
 
 def _begins_like_zip(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(len(ZIP_BEGINNINGS[0])) in ZIP_BEGINNINGS
+        return file.read(len(ARCHIVE_BEGINNINGS[0])) in ARCHIVE_BEGINNINGS
 
 
 def _files(argument: Path) -> Iterator[Path]:

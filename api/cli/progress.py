@@ -14,9 +14,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from api.schemas.jobs import Job
-from api.schemas.training import Training
-from infra.jobs.domain.model import JobState
+from impasto_client import Job, JobState, Training
 
 
 @contextmanager

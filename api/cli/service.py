@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from api.client import Client, ClientError, ServiceUnreachable
+from impasto_client import Client, ClientError, ServiceUnreachable
 from infra.errors import ImpastoError
 from infra.settings import Settings, load_settings
 from infra.stack.state import running_stack

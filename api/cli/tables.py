@@ -13,9 +13,7 @@ from rich.text import Text
 
 from api.cli.album import Painted
 from api.cli.progress import note
-from api.schemas.jobs import Job
-from api.schemas.styles import StageDetail, Style
-from infra.jobs.domain.model import JobKind
+from impasto_client import Job, JobKind, StageDetail, Style
 
 if TYPE_CHECKING:
     from infra.doctor import Examined

@@ -7,10 +7,7 @@ from typing import Unpack
 
 from api.cli.progress import learning, sending
 from api.cli.service import UsageError
-from api.client import Client, ClientError, TrainingWishes
-from api.schemas.jobs import Job
-from api.schemas.styles import StageDetail
-from api.schemas.training import Training
+from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
 
 
 def teach(
@@ -20,7 +17,7 @@ def teach(
     style: str,
     previews: Sequence[Path],
     quiet: bool,
-    **wishes: Unpack[TrainingWishes],
+    **wishes: Unpack[TrainingOptions],
 ) -> Job:
     """Send a painting; raises UsageError for files that are not there, and ClientError."""
     files = [painting, *previews]

@@ -10,10 +10,7 @@ from api.cli.album import Painted, follow, succeeded
 from api.cli.service import FAILED, INTERRUPTED, UsageError
 from api.cli.tables import print_json, show_results, show_stages
 from api.cli.training import fetch_pictures, follow_training, published_stages, try_it
-from api.client import Client
-from api.schemas.jobs import Job
-from api.schemas.styles import StageDetail
-from infra.jobs.domain.model import JobState
+from impasto_client import Client, Job, JobState, StageDetail, to_json
 
 
 def see_album(
@@ -40,9 +37,9 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
     with _job_named(job_id):
         files = fetch_pictures(client, job, out) if out is not None else []
     if as_json:
-        documents = [stage.model_dump(mode="json") for stage in stages]
+        documents = [to_json(stage) for stage in stages]
         paths = [str(path) for path in files]
-        print_json({"job": job.model_dump(mode="json"), "stages": documents, "files": paths})
+        print_json({"job": to_json(job), "stages": documents, "files": paths})
     else:
         _answer_training(client, job, stages, files)
     if job.state is not JobState.SUCCEEDED:
@@ -69,7 +66,7 @@ def _leave(job_id: str, again: str) -> NoReturn:
 def _answer_album(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None:
     if as_json:
         documents = [photo.document() for photo in photos]
-        print_json({"job": job.model_dump(mode="json"), "photos": documents})
+        print_json({"job": to_json(job), "photos": documents})
         return
     show_results(photos)
     if job.expires_at is not None:

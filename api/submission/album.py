@@ -5,12 +5,12 @@ from itertools import chain
 
 from pydantic import ValidationError
 
-from api.photo_names import UniqueNames, safe_name
 from api.problems import FieldError, InvalidFields, UnknownStyle, invalid_fields
 from api.schemas.jobs import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
 from api.submission.places import Place, any_readable, archive_places
 from api.submission.stored import allowed_prefix, check_keys, key_fault
+from impasto_client.photo_names import UniqueNames, safe_name
 from infra.catalogue.style import StyleShare
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
 from infra.jobs.domain.model import JobDraft, PhotoEntry

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from os import SEEK_END
 
-from api.photo_names import UniqueNames, safe_name
 from api.schemas.jobs import AlbumOptions
 from api.services import Services
 from api.submission.album import make_draft, parse_options
 from api.submission.form import Fields, Form
 from api.submission.multipart import FilePart
 from api.submission.places import Place, any_readable, archive_places
+from impasto_client.photo_names import UniqueNames, safe_name
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.domain.model import JobDraft, PhotoEntry

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from hashlib import sha256
 
-from api.photo_names import UniqueNames, safe_name, split_suffix
 from api.schemas.training import MAX_PREVIEWS, TrainingOptions
 from api.services import Services
 from api.submission.form import Fields, Form, field_error
 from api.submission.multipart import READ_BYTES, FilePart, shown
 from api.submission.training import make_training_draft, parse_training_options
+from impasto_client.photo_names import UniqueNames, safe_name, split_suffix
 from infra import layout
 from infra.jobs.domain.model import Painting
 from infra.jobs.views import JobView

@@ -5,7 +5,6 @@ from pathlib import PurePosixPath
 
 from flask import Response
 
-from api.photo_names import UniqueNames, safe_name
 from api.problems import ResultMissing
 from api.responses.addresses import style_address
 from api.responses.files import attachment, conditional, content_type, stream_file
@@ -14,6 +13,7 @@ from api.schemas.jobs import JobPath, ResultPath
 from api.services import services, tenant
 from api.views.openapi import PRECONDITION_FAILED, file, problem
 from api.views.routing import Views
+from impasto_client.photo_names import UniqueNames, safe_name
 from infra.errors import JobNotFinished
 from infra.jobs.service import JobService
 from infra.jobs.views import ItemState, ItemView, JobView

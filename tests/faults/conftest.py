@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.client import Client
+from impasto_client import Client
 from tests.fakes.stack import wait_until_gone
 from tests.faults.campaign.campaign import Report, judge, open_site, plan, run
 from tests.faults.campaign.kinds import FAULTS

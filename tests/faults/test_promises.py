@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.client import Client
-from infra.jobs.domain.model import JobState
-from infra.jobs.views import ItemState
+from impasto_client import Client, ItemState, JobState
 from tests.faults.campaign.albums import Gallery, check_results, watch_until
 from tests.faults.campaign.flushed_album import flush_in_the_middle
 from tests.faults.stack.fault_stack import READY_SECONDS, WORKERS, FaultStack

@@ -6,8 +6,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from api.client import Client
-from api.schemas.jobs import Job
+from impasto_client import Client, Job
 from infra.catalogue import Style, StyleCatalogue
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3

@@ -12,10 +12,7 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from api.client import Client
-from api.schemas.jobs import Item, Job
-from infra.jobs.domain.model import JobState
-from infra.jobs.views import ItemState
+from impasto_client import Client, Item, ItemState, Job, JobState
 from infra.storage.s3 import S3Store, connect_s3
 from tests.integration.live_stack import LiveStack, wait_until
 from tests.photos import encoded, good_photos, hostile_photos, scene

@@ -9,9 +9,8 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from api.client import Client
+from impasto_client import Client, JobState
 from infra import layout
-from infra.jobs.domain.model import JobState
 from infra.storage.s3 import connect_s3
 from tests.hostile import REASONS, hostile_photos
 from tests.integration.live_stack import LiveStack, lives, wait_until

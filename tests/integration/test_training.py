@@ -10,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from api.client import Client
+from impasto_client import Client, JobState
 from infra.catalogue import StyleCatalogue
-from infra.jobs.domain.model import JobState
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone

@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from api.client import Client
-from api.schemas.jobs import Job
+from impasto_client import Client, Job
 from infra.catalogue import StyleCatalogue
 from infra.settings import Settings
 from infra.stack import EmbeddedStack

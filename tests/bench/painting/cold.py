@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import psutil
 
-from api.client import Client
+from impasto_client import Client
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.credentials import keep_credentials

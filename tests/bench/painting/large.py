@@ -28,7 +28,7 @@ import psutil
 import torch
 from numpy.typing import NDArray
 
-from api.client import Client
+from impasto_client import Client
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3

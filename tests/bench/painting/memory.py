@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from api.client import Client
+from impasto_client import Client
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3

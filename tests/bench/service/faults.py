@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from api.client import Client
+from impasto_client import Client
 from tests.faults.campaign.albums import Gallery
 from tests.faults.campaign.campaign import Planned, judge, open_site, plan, run
 from tests.faults.campaign.flushed_album import flush_in_the_middle

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from api.client import Client
+from impasto_client import Client
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import S3Store, connect_s3

@@ -23,7 +23,7 @@ from typing import cast
 import psutil
 from redis import Redis
 
-from api.client import Client
+from impasto_client import Client
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.redis.job_store import record_key
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER

@@ -23,8 +23,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from api.client import Client
-from infra.jobs.domain.model import JobState
+from impasto_client import Client, JobState
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.credentials import Credentials

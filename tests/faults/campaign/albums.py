@@ -12,9 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from api.client import Client, ClientError, ServiceUnreachable
-from api.schemas.jobs import Item, Job
-from infra.jobs.views import ItemState
+from impasto_client import Client, ClientError, Item, ItemState, Job, ServiceUnreachable
 from tests.photos import encoded, scene
 
 STYLE = "water-lilies"

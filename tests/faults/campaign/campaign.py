@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.client import Client
+from impasto_client import Client
 from tests.bench.common.tables import table
 from tests.faults.campaign.albums import Album, Gallery, check_results
 from tests.faults.campaign.bucket_audit import Audit, audit

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.client import Client
+from impasto_client import Client
 from infra import layout
 from tests.faults.campaign.albums import Gallery, check_results, watch_until
 from tests.faults.campaign.bucket_audit import TENANT

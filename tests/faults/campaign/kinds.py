@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import redis
 
-from api.client import Client, ClientError, ServiceUnreachable
+from impasto_client import Client, ClientError, ServiceUnreachable
 from infra.broker.notifier import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.faults.campaign.albums import Gallery

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from api.client import Client, ClientError, ServiceUnreachable
-from api.schemas.jobs import Reason
+from impasto_client import Client, ClientError, JobState, Reason, ServiceUnreachable
 from infra.catalogue import StyleCatalogue
-from infra.jobs.domain.model import JobState
 from infra.storage.s3 import S3Store
 from tests.integration.live_training import add_corpus, net_hashes, teach, write_painting
 

@@ -14,6 +14,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
+CLIENT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "tiny_client"
+version = "1"
+"""
+
 PROJECT = """\
 [build-system]
 requires = []
@@ -39,15 +50,15 @@ BACKEND = """\
 import os, zipfile
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
-    name = "tiny-1-py3-none-any.whl"
-    metadata = "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n" + "".join(
+    name = "NAME-1-py3-none-any.whl"
+    metadata = "Metadata-Version: 2.1\\nName: NAME\\nVersion: 1\\n" + "".join(
         f"Provides-Extra: {extra}\\n" for extra in ("api", "worker", "trainer", "dev")
     )
     with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
-        wheel.writestr("tiny.pth", os.path.dirname(os.path.abspath(__file__)) + "\\n")
-        wheel.writestr("tiny-1.dist-info/METADATA", metadata)
-        wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
-        wheel.writestr("tiny-1.dist-info/RECORD", "")
+        wheel.writestr("NAME.pth", os.path.dirname(os.path.abspath(__file__)) + "\\n")
+        wheel.writestr("NAME-1.dist-info/METADATA", metadata)
+        wheel.writestr("NAME-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("NAME-1.dist-info/RECORD", "")
     return name
 """
 
@@ -76,8 +87,12 @@ def _make_project(folder: Path) -> Path:
     for name in ("dev.py", "dev_environment.py"):
         shutil.copy(ROOT / "infra" / name, folder / "infra")
     (folder / "infra" / "constraints.txt").write_text("# none\n")
-    (folder / "pyproject.toml").write_text(PROJECT)
-    (folder / "backend.py").write_text(BACKEND)
+    client = folder / "api" / "client"
+    client.mkdir(parents=True)
+    (client / "VERSION").write_text("1\n")
+    for home, project, name in ((folder, PROJECT, "tiny"), (client, CLIENT, "tiny_client")):
+        (home / "pyproject.toml").write_text(project)
+        (home / "backend.py").write_text(BACKEND.replace("NAME", name))
     return folder
 
 
@@ -130,10 +145,11 @@ def test_a_second_run_uses_what_is_installed(project: Path) -> None:
     assert "Install" not in again.stdout
 
 
-def test_changed_constraints_install_again(project: Path) -> None:
-    """Nobody works with versions that the project has left."""
-    constraints = project / "infra" / "constraints.txt"
-    constraints.write_text(constraints.read_text() + "# changed\n")
+@pytest.mark.parametrize("name", ["infra/constraints.txt", "api/client/pyproject.toml"])
+def test_changed_requirements_install_again(name: str, project: Path) -> None:
+    """Nobody works with versions that the project, or its client, has left."""
+    requirements = project / name
+    requirements.write_text(requirements.read_text() + "# changed\n")
     assert "Installing" in _dev(project, "bench", "speed").stdout
     assert "Installing" not in _dev(project, "bench", "speed").stdout
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import psutil
 from PIL import Image
 
-from api.client import Client
+from impasto_client import Client
 from infra.storage.s3 import S3Store
 from tests.bench.common.nets import photo
 from tests.integration.live_stack import wait_until

@@ -14,7 +14,7 @@ from api.cli.main import app
 from api.cli.photos import check_out, collect_photos
 from api.cli.progress import duration
 from api.cli.service import UsageError, find_url
-from api.client import Client
+from impasto_client import Client
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World

@@ -11,8 +11,8 @@ from api.cli.main import app
 from api.cli.progress import measured
 from api.cli.training import Herald
 from api.cli.watch import see_training
-from api.client import Client
-from api.schemas.jobs import Job
+from impasto_client import Client, Job, to_json
+from impasto_client.documents import read_document
 from infra.jobs.domain.model import Problem
 from tests.fakes.services import CORPUS, STYLE, World
 from tests.unit.api.client.test_client import client_of
@@ -53,14 +53,15 @@ def training(**changes: object) -> Job:
         "published": [],
         **changes,
     }
-    return Job.model_validate(
+    return read_document(
+        Job,
         {
             **{"id": "j", "kind": "train", "state": "running", "style": "night", "strength": 1},
             **{"counts": {"total": 3, "done": 0, "failed": 0}, "progress": 0.5},
             **{"eta_seconds": 9, "created": "2026-01-01T00:00:00Z", "started": None},
             **{"finished": None, "error": None, "training": stand},
             "links": {"self": "/v1/jobs/j", "cancel": "/c", "style": "/s"},
-        }
+        },
     )
 
 
@@ -197,7 +198,7 @@ def test_interrupted_watch_leaves_the_job_and_says_how_to_go_on(
         asked.append(request.method)
         if len(asked) > 2:
             raise KeyboardInterrupt
-        return httpx2.Response(200, content=training().model_dump_json())
+        return httpx2.Response(200, content=json.dumps(to_json(training())))
 
     with pytest.raises(SystemExit) as ended:
         see_training(client_of(handle), "j", None, as_json=False)

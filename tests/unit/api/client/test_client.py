@@ -8,11 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.client import Client, ClientError, ServiceUnreachable
-from api.client.upload_body import UploadBody
-from api.schemas.jobs import Item
-from infra.jobs.domain.model import JobState
-from infra.jobs.views import ItemState
+from impasto_client import Client, ClientError, Item, ItemState, JobState, ServiceUnreachable
+from impasto_client.documents import read_document
+from impasto_client.upload_body import UploadBody
 from tests.fakes.services import STYLE, World
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -25,7 +23,7 @@ def client_of(handler: Handler, url: str = "http://impasto.example") -> Client:
 def item(**changes: object) -> Item:
     known = {"index": 0, "name": "a.jpg", "state": ItemState.DONE, "result": "/v1/jobs/j/results/0"}
     unknown = dict.fromkeys(("width", "height", "bytes", "seconds", "result_name", "error"))
-    return Item.model_validate({**unknown, **known, **changes})
+    return read_document(Item, {**unknown, **known, **changes})
 
 
 @pytest.fixture

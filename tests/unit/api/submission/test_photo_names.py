@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.photo_names import MAX_NAME_BYTES, UniqueNames, safe_name
+from impasto_client.photo_names import MAX_NAME_BYTES, UniqueNames, safe_name
 
 HOSTILE = st.one_of(
     st.text(),

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from typer.testing import CliRunner
 
 from api.cli.main import app
-from api.client import Client
+from impasto_client import Client
 from infra import layout
 from infra.catalogue.style import Stage, Style
 from tests.fakes.services import STYLE, World

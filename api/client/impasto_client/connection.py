@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx2
-from pydantic import BaseModel
 
-from api.loopback import is_loopback
+from .documents import parse
 
-#: Seconds that something is asked again while the service cannot be reached.
+#: Seconds that a call is repeated while the service cannot be reached.
 PATIENCE_SECONDS = 120.0
 #: Seconds between two attempts, at first and at last.
 MIN_PAUSE, MAX_PAUSE = 0.2, 2.0
@@ -22,7 +22,11 @@ MIN_PAUSE, MAX_PAUSE = 0.2, 2.0
 TIMEOUT = httpx2.Timeout(60.0, connect=5.0, write=300.0)
 
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    D = TypeVar("D", bound=DataclassInstance)
 
 
 class ClientError(Exception):
@@ -56,7 +60,7 @@ class Connection:
         self.url = url.rstrip("/")
         self._sleep = sleep
         headers = {"Authorization": f"Bearer {_sendable(key)}"} if key else {}
-        trust_env = not is_loopback(_host(self.url))  # no proxy leads to this machine
+        trust_env = not _is_loopback(_host(self.url))  # no proxy leads to this machine
         try:
             self._http = httpx2.Client(
                 base_url=self.url,
@@ -76,27 +80,36 @@ class Connection:
         """Close the connections."""
         self._http.close()
 
-    def get(self, address: str, model: type[M]) -> M:
+    def get(self, address: str, kind: "type[D]") -> "D":
         """Fetch a document; raises ClientError."""
-        return self.ask("GET", address, model)
+        return self.request("GET", address, kind)
 
-    def ask(self, method: str, address: str, model: type[M], **request: Any) -> M:  # noqa: ANN401
+    def request(
+        self,
+        method: str,
+        address: str,
+        kind: "type[D]",
+        **request: Any,  # noqa: ANN401
+    ) -> "D":
         """Send a request and read its answer; raises ClientError."""
         with self._translated():
             response = self._http.request(method, address, **request)
             _check(response)
         try:
-            return model.model_validate_json(response.content)
+            return parse(kind, response.content)
         except ValueError as error:
             raise ClientError(f"What answers at {self.url} is not Impasto.") from error
 
-    def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask until there is an answer, for PATIENCE_SECONDS; only for what may be asked twice."""
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Repeat a call until the service answers; only for what may be repeated.
+
+        Raises ServiceUnreachable after PATIENCE_SECONDS.
+        """
         given_up = time.monotonic() + PATIENCE_SECONDS
         pause = MIN_PAUSE
         while True:
             try:
-                return ask()
+                return call()
             except ServiceUnreachable:
                 if time.monotonic() > given_up:
                     raise
@@ -145,6 +158,13 @@ def _host(url: str) -> str:
     return parsed.host
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def _sendable(key: str) -> str:
     """Refuse a key that no header can carry, without repeating it."""
     if not (key.isascii() and key.isprintable()):
@@ -160,7 +180,7 @@ def own_address(address: str) -> str:
 
 
 def _check(response: httpx2.Response) -> None:
-    """Raise the problem that the service told, if it did."""
+    """Raise the problem that the service answered with, if it did."""
     if response.is_success:
         return
     response.read()

@@ -1,4 +1,4 @@
-"""The Python client: send an album or a painting, watch its job, fetch what comes of it.
+"""The Python client: send an album or a painting, watch its job, fetch the results.
 
 with Client("http://127.0.0.1:8000") as client:
     job = client.submit(["beach.jpg", "forest.png"], style="water-lilies")
@@ -17,23 +17,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx2
 
-from api.client.connection import (
-    MAX_PAUSE,
-    MIN_PAUSE,
-    ClientError,
-    Connection,
-    ServiceUnreachable,
-    own_address,
-)
-from api.client.upload_body import UploadBody
-from api.photo_names import safe_name
-from api.schemas.jobs import Item, ItemPage, Job, JobPage
-from api.schemas.styles import (
+from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
+from .jobs import Item, ItemPage, Job, JobPage
+from .options import Stroke, TrainingOptions
+from .photo_names import safe_name
+from .styles import (
     Corpus,
     CorpusList,
     StageDetail,
@@ -42,9 +35,7 @@ from api.schemas.styles import (
     StyleList,
     StyleWithCard,
 )
-from infra.jobs.domain.model import Stroke
-
-__all__ = ["Client", "ClientError", "ServiceUnreachable", "TrainingWishes"]
+from .upload_body import UploadBody
 
 #: Seconds between two looks at a job: a part of the time watched so far, within bounds.
 PAUSE_SHARE = 0.05
@@ -52,21 +43,6 @@ PAUSE_SHARE = 0.05
 PAGE = 500
 
 T = TypeVar("T")
-
-
-class TrainingWishes(TypedDict, total=False):
-    """How a style is to be learnt; what is None or left out is up to the service."""
-
-    title: str | None
-    licence: str | None
-    loss_network: str | None
-    profile: str | None
-    #: A schedule's name, or RATIO:ITERATIONS,….
-    schedule: str | None
-    adaptive: bool | None
-    corpus: str | None
-    seed: int | None
-    base: str | None
 
 
 class Client:
@@ -142,7 +118,8 @@ class Client:
         album: dict[str, Any] = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             album["blend"] = {"style": blend[0], "share": blend[1]}
-        return self._service.ask("POST", "/v1/jobs", Job, json={**album, "photos": dict(photos)})
+        album["photos"] = dict(photos)
+        return self._service.request("POST", "/v1/jobs", Job, json=album)
 
     def submit_training(
         self,
@@ -151,16 +128,16 @@ class Client:
         style: str,
         previews: Sequence[Path | str] = (),
         sent: Callable[[int], None] | None = None,
-        **wishes: Unpack[TrainingWishes],
+        **options: Unpack[TrainingOptions],
     ) -> Job:
         """Send a painting from disk, to learn the new style `style` from.
 
         `previews` are photos that each stage is shown on; `sent` is told the bytes of files that
         have gone. Raises ClientError, and OSError when a file cannot be read: then there is no job.
         """
-        wanted = {name: _field(wish) for name, wish in wishes.items() if wish is not None}
+        fields = {name: _field(value) for name, value in options.items() if value is not None}
         files = [("painting", Path(painting)), *(("previews", Path(photo)) for photo in previews)]
-        return self._send({"kind": "train", "style": style, **wanted}, files, sent)
+        return self._send({"kind": "train", "style": style, **fields}, files, sent)
 
     def submit_stored_training(
         self,
@@ -168,14 +145,14 @@ class Client:
         *,
         style: str,
         previews: Sequence[str] = (),
-        **wishes: Unpack[TrainingWishes],
+        **options: Unpack[TrainingOptions],
     ) -> Job:
         """Learn a style from a painting that lies in the service's bucket under a key."""
-        order: dict[str, Any] = {name: wish for name, wish in wishes.items() if wish is not None}
-        order |= {"kind": "train", "style": style, "painting": {"key": painting}}
+        body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        body |= {"kind": "train", "style": style, "painting": {"key": painting}}
         if previews:
-            order["previews"] = {"keys": list(previews)}
-        return self._service.ask("POST", "/v1/jobs", Job, json=order)
+            body["previews"] = {"keys": list(previews)}
+        return self._service.request("POST", "/v1/jobs", Job, json=body)
 
     def stages(self, style: str) -> list[StageDetail]:
         """Return the stages of a style that can be used, from the base to the strongest."""
@@ -195,11 +172,11 @@ class Client:
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""
-        return self._service.ask("POST", f"{_job_address(job_id)}/cancel", Job)
+        return self._service.request("POST", f"{_job_address(job_id)}/cancel", Job)
 
     def retry(self, job_id: str) -> Job:
         """Work the failed photos of an album again; returns the new job."""
-        return self._service.ask("POST", f"{_job_address(job_id)}/retry", Job)
+        return self._service.request("POST", f"{_job_address(job_id)}/retry", Job)
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """Yield the job as it is, again and again, the last time when it has ended.
@@ -237,9 +214,12 @@ class Client:
             raise ClientError(f"The photo {item.name} has no result.")
         return self.save(item.result, folder / safe_name(name or item.result_name or item.name))
 
-    def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask until there is an answer, for two minutes; only for what may be asked twice."""
-        return self._service.patiently(ask)
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Repeat a call until the service answers, for two minutes; only for what may be repeated.
+
+        Raises ServiceUnreachable after that.
+        """
+        return self._service.patiently(call)
 
     def save(self, address: str, path: Path) -> Path:
         """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
@@ -256,7 +236,7 @@ class Client:
         except UnicodeEncodeError as error:
             raise ClientError(f"{error.object!r} cannot be sent: it is no text.") from error
         headers = {"Content-Type": body.content_type}
-        return self._service.ask("POST", "/v1/jobs", Job, content=iter(body), headers=headers)
+        return self._service.request("POST", "/v1/jobs", Job, content=iter(body), headers=headers)
 
 
 def _job_address(job_id: str) -> str:
@@ -274,6 +254,6 @@ def _quoted(name: str) -> str:
     return quote(name, safe="", errors="surrogateescape")
 
 
-def _field(wish: object) -> str:
+def _field(value: object) -> str:
     """Write a form field as the service reads it."""
-    return str(wish).lower() if isinstance(wish, bool) else str(wish)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,46 @@
+"""The Python client of an Impasto service."""
+
+from .client import Client
+from .connection import ClientError, ServiceUnreachable
+from .documents import to_json
+from .jobs import (
+    Counts,
+    Item,
+    ItemState,
+    Job,
+    JobLinks,
+    JobState,
+    PublishedStage,
+    Reason,
+    StyleShare,
+    Training,
+)
+from .options import JobKind, Stroke, TrainingOptions
+from .styles import Corpus, Distances, StageDetail, StageSummary, Style, StyleLinks, StyleWithCard
+
+__all__ = [
+    "Client",
+    "ClientError",
+    "Corpus",
+    "Counts",
+    "Distances",
+    "Item",
+    "ItemState",
+    "Job",
+    "JobKind",
+    "JobLinks",
+    "JobState",
+    "PublishedStage",
+    "Reason",
+    "ServiceUnreachable",
+    "StageDetail",
+    "StageSummary",
+    "Stroke",
+    "Style",
+    "StyleLinks",
+    "StyleShare",
+    "StyleWithCard",
+    "Training",
+    "TrainingOptions",
+    "to_json",
+]
