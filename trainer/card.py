@@ -151,7 +151,7 @@ class StyleCard(CardPart):
         draft.replace(folder / "card.json")
 
 
-def order_digest(card: StyleCard) -> str:
+def config_digest(card: StyleCard) -> str:
     """Return a hash (hex) of what decides the weights of a training, but for its photos."""
     parts = {
         "painting": card.painting.model_dump(exclude={"title"}),

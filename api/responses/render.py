@@ -63,18 +63,18 @@ def job_address(job_id: str) -> str:
 
 def _training(view: JobView) -> Training | None:
     """Render how far a training is; one that nobody has begun stands at its first stage."""
-    order, now = view.order, view.training
-    if order is None:
+    config, now = view.training_config, view.training
+    if config is None:
         return None
-    stage = min(now.stage, len(order.stages) - 1) if now else 0
+    stage = min(now.stage, len(config.stages) - 1) if now else 0
     measured = ("images_per_second", "content", "style", "note")
     return Training(
         stage=stage,
-        stages=len(order.stages),
+        stages=len(config.stages),
         iteration=now.iteration if now else 0,
-        iterations=now.iteration_total if now else order.iterations,
-        ratio=order.stages[stage][0],
-        published=[PublishedStage(stage=n, ratio=order.stages[n][0]) for n in view.published],
+        iterations=now.iteration_total if now else config.iterations,
+        ratio=config.stages[stage][0],
+        published=[PublishedStage(stage=n, ratio=config.stages[n][0]) for n in view.published],
         **{name: getattr(now, name, None) for name in measured},
     )
 

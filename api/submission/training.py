@@ -10,7 +10,7 @@ from api.schemas.training import TrainingByKeys, TrainingOptions
 from api.services import Services
 from api.submission.corpora import choose_corpus
 from api.submission.stored import allowed_prefix, check_keys, key_fault
-from infra.jobs.domain.model import JobDraft, Painting, TrainingOrder
+from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig
 from infra.jobs.domain.training_options import USUAL_SCHEDULES, parse_schedule
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
@@ -61,7 +61,7 @@ def make_training_draft(
 ) -> JobDraft:
     """Settle what a training means today; raises InvalidFields where it lacks a corpus."""
     schedule = options.schedule or USUAL_SCHEDULES[options.profile]
-    order = TrainingOrder(
+    config = TrainingConfig(
         style=options.style,
         title=options.title or options.style,
         licence=options.licence,
@@ -76,7 +76,7 @@ def make_training_draft(
         previews=tuple(previews),
     )
     return JobDraft(
-        id=job, tenant=tenant, kind="train", style=options.style, blend=(), training=order
+        id=job, tenant=tenant, kind="train", style=options.style, blend=(), training=config
     )
 
 

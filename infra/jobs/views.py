@@ -12,7 +12,7 @@ from infra.jobs.domain.model import (
     PhotoOutcome,
     Problem,
     Stroke,
-    TrainingOrder,
+    TrainingConfig,
     TrainingProgress,
 )
 
@@ -44,7 +44,7 @@ class JobView:
     #: The style that an album's style is mixed with.
     mixed_with: StyleShare | None = None
     #: What a training was asked for; None in an album.
-    order: TrainingOrder | None = None
+    training_config: TrainingConfig | None = None
     #: How far a training is; None before its first report, and in an album.
     training: TrainingProgress | None = None
     #: The stages that a training has published, in order.
@@ -80,7 +80,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         error=record.error,
         progress=progress,
         mixed_with=spec.mixed_with,
-        order=spec.training,
+        training_config=spec.training,
         training=record.training,
         published=record.published,
         retry_of=spec.retry_of,

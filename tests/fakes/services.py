@@ -15,7 +15,7 @@ from infra.jobs.domain.model import (
     JobSpec,
     PhotoEntry,
     PhotoOutcome,
-    TrainingOrder,
+    TrainingConfig,
     TrainingProgress,
 )
 from infra.jobs.service import JobService
@@ -112,8 +112,8 @@ class World:
                 self._learn(claim, until)
 
     def _learn(self, claim: ClaimedTraining, until: int | None) -> None:
-        for stage in range(len(claim.published), len(claim.order.stages)):
-            self.jobs.report_training(claim, progress(claim.order, stage, done=0.5))
+        for stage in range(len(claim.published), len(claim.config.stages)):
+            self.jobs.report_training(claim, progress(claim.config, stage, done=0.5))
             if stage == until:
                 self.jobs.end_slice(claim, notify=False)
                 return
@@ -123,15 +123,15 @@ class World:
 
     def _publish_stage(self, claim: ClaimedTraining, stage: int) -> None:
         StyleCatalogue(self.objects).publish_stage(
-            claim.order.style,
-            title=claim.order.title,
+            claim.config.style,
+            title=claim.config.title,
             job=claim.spec.id,
             stage=stage,
-            ratio=claim.order.stages[stage][0],
+            ratio=claim.config.stages[stage][0],
             net=b"net %d" % stage,
             files={
                 f"previews/stage-{stage}/0.jpg": b"preview",
-                "card.json": json.dumps({"licence": claim.order.licence}).encode(),
+                "card.json": json.dumps({"licence": claim.config.licence}).encode(),
                 "contact-sheet.jpg": b"sheet",
                 "losses.png": b"chart",
                 "losses.svg": b"<svg/>",
@@ -155,13 +155,13 @@ class World:
         )
 
 
-def progress(order: TrainingOrder, stage: int, *, done: float) -> TrainingProgress:
+def progress(config: TrainingConfig, stage: int, *, done: float) -> TrainingProgress:
     """Return how far a training is that has done a part of a stage."""
-    before = sum(iterations for _, iterations in order.stages[:stage])
+    before = sum(iterations for _, iterations in config.stages[:stage])
     return TrainingProgress(
         stage=stage,
-        iteration=before + int(done * order.stages[stage][1]),
-        iteration_total=order.iterations,
+        iteration=before + int(done * config.stages[stage][1]),
+        iteration_total=config.iterations,
         images_per_second=8.0,
         content=0.5,
         style=0.25,

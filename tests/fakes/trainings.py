@@ -1,7 +1,7 @@
 """Trainings over the fake deployment: what a client asks for, and what a trainer reports."""
 
 from infra.jobs.domain.claim import ClaimedTraining
-from infra.jobs.domain.model import JobDraft, Painting, Stages, TrainingOrder, TrainingProgress
+from infra.jobs.domain.model import JobDraft, Painting, Stages, TrainingConfig, TrainingProgress
 from infra.jobs.views import JobView
 from tests.fakes.service import TENANT, FakeDeployment
 
@@ -9,17 +9,17 @@ STAGES: Stages = ((0.1, 100), (1.0, 100), (10.0, 200))
 ITERATIONS = 400
 
 
-def order(style: str = "waves", stages: Stages = STAGES) -> TrainingOrder:
+def config(style: str = "waves", stages: Stages = STAGES) -> TrainingConfig:
     """Return what a small training is asked for."""
     painting = Painting(key="paintings/wave.jpg", sha256="1" * 64)
-    return TrainingOrder(
+    return TrainingConfig(
         style=style, title="Great Waves", painting=painting, stages=stages, corpus="coco"
     )
 
 
 def draft(job: str, style: str = "waves", stages: Stages = STAGES) -> JobDraft:
     """Return the draft of a small training."""
-    asked = order(style, stages)
+    asked = config(style, stages)
     return JobDraft(id=job, tenant=TENANT, kind="train", style=style, training=asked)
 
 

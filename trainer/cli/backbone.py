@@ -29,11 +29,11 @@ from trainer.local.train import Progress as TrainingProgress
 from trainer.local.train import train
 from trainer.loss.measure import Measured
 from trainer.loss.network import UnknownLossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import SHEET_PHOTOS
 from trainer.publish.sheet import contact_sheet, save_sheet
 from trainer.schedule.stages import Schedule
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.net import NetConfig
 from worker.net.affine import apply
@@ -82,14 +82,23 @@ def backbone_command(
     set_up_cpu(threads)
     paintings = parse_paintings(painting)
     net, card = unpack(base.read_bytes())
-    recipe = Recipe(batch, crop, peak_rate, peak_rate / 10, smoothness, seed=seed)
+    hyperparameters = Hyperparameters(
+        batch=batch,
+        crop=crop,
+        peak_rate=peak_rate,
+        floor_rate=peak_rate / 10,
+        smoothness=smoothness,
+        seed=seed,
+    )
     first = next(iter(paintings.values()))
-    order = order_of("backbone", first, photos, schedule, card.config, recipe, painting_side)
-    context = TrainingContext(order, read_loss_network(loss_network, loss_weights))
+    config = config_of(
+        "backbone", first, photos, schedule, card.config, hyperparameters, painting_side
+    )
+    context = TrainingContext(config, read_loss_network(loss_network, loss_weights))
     lessons = read_lessons(context, paintings)
     with progress_bar() as bar:
-        trained = train_backbone(context, lessons, net, on_progress=Drawn(bar, order.schedule))
-    trained.write(out, order.schedule.stages[-1].ratio)
+        trained = train_backbone(context, lessons, net, on_progress=Drawn(bar, config.schedule))
+    trained.write(out, config.schedule.stages[-1].ratio)
     draw_backbone(context, lessons, trained, out / "contact-sheet.jpg")
     for name, measured in trained.held_out.items():
         report(name, measured)
@@ -116,20 +125,22 @@ def quick_command(
     """Train a style of some kilobytes over a backbone: its stages, card and contact sheet."""
     set_up_cpu(threads)
     over = Backbone.read(backbone.read_bytes())
-    recipe = Recipe(
-        batch,
-        crop,
+    hyperparameters = Hyperparameters(
+        batch=batch,
+        crop=crop,
         peak_rate=PEAK_RATE,
         floor_rate=FLOOR_RATE,
         smoothness=smoothness,
         seed=seed,
         later_rate=PEAK_RATE,
     )
-    order = order_of(name, painting, photos, schedule, over.net.config, recipe, painting_side)
+    config = config_of(
+        name, painting, photos, schedule, over.net.config, hyperparameters, painting_side
+    )
     network = read_loss_network(loss_network, loss_weights)
-    context = QuickContext(order, network, over)
+    context = QuickContext(config, network, over)
     with progress_bar() as bar:
-        card = train(context, out, Drawn(bar, order.schedule), base=context.stage_zero())
+        card = train(context, out, Drawn(bar, config.schedule), base=context.stage_zero())
     for stage in card.stages:
         report(f"stage {stage.stage}, ratio {stage.ratio:g}, {stage.seconds:.0f} s", stage.held_out)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -146,17 +157,17 @@ def parse_paintings(words: list[str]) -> dict[str, Path]:
     return paintings
 
 
-def order_of(
+def config_of(
     name: str,
     painting: Path,
     photos: Path,
     schedule: str,
     net: NetConfig,
-    recipe: Recipe,
+    hyperparameters: Hyperparameters,
     painting_side: int,
-) -> Order:
-    """Return an order for this machine; its terms and title are left to whoever publishes it."""
-    return Order(
+) -> RunConfig:
+    """Return a config for this machine; its terms and title are left to whoever publishes it."""
+    return RunConfig(
         name=name,
         title=name,
         licence="unknown",
@@ -164,7 +175,7 @@ def order_of(
         photos=photos,
         schedule=Schedule.parse(schedule),
         net=net,
-        recipe=recipe,
+        hyperparameters=hyperparameters,
         painting_side=painting_side,
         code_version=version("impasto"),
         command="python -m trainer.cli.backbone",

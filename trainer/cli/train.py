@@ -28,10 +28,10 @@ from trainer.cli.options import (
 from trainer.compute.arithmetic import Arithmetic, set_up_cpu
 from trainer.data.corpus import CorpusRejected, read_picture
 from trainer.local.reproduce import record_elsewhere, repeat_stage
-from trainer.local.train import Order, TrainingContext, file_sha256, to_tensor, train
 from trainer.local.train import Progress as TrainingProgress
+from trainer.local.train import RunConfig, TrainingContext, file_sha256, to_tensor, train
 from trainer.loss.network import UnknownLossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.publish.sheet import save_sheet, triptych
 from trainer.schedule.stages import Adaptive, Schedule
 from worker.engines.choice import choose_device
@@ -106,7 +106,7 @@ def train_command(
     --name water-lilies --out styles/water-lilies
     """
     set_up_cpu(threads)
-    order = Order(
+    config = RunConfig(
         name=name,
         title=title or name,
         licence=licence,
@@ -114,7 +114,16 @@ def train_command(
         photos=photos,
         schedule=Schedule.parse(SCHEDULES.get(schedule, schedule)),
         net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
-        recipe=Recipe(batch, crop, peak_rate, floor_rate, smoothness, identity, seed, later_rate),
+        hyperparameters=Hyperparameters(
+            batch=batch,
+            crop=crop,
+            peak_rate=peak_rate,
+            floor_rate=floor_rate,
+            smoothness=smoothness,
+            identity=identity,
+            seed=seed,
+            later_rate=later_rate,
+        ),
         painting_side=painting_side,
         code_version=version("impasto"),
         command=command_line(),
@@ -123,7 +132,7 @@ def train_command(
     )
     on = choose_device(device)
     network = read_loss_network(loss_network, loss_weights).to(on)
-    context = TrainingContext(order, network, arithmetic=Arithmetic.of(on, fast=fast))
+    context = TrainingContext(config, network, arithmetic=Arithmetic.of(on, fast=fast))
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -133,7 +142,7 @@ def train_command(
         console=console,
     ) as bar:
         card = train(
-            context, out, _Bar(bar, order.schedule), base=base.read_bytes() if base else None
+            context, out, _Bar(bar, config.schedule), base=base.read_bytes() if base else None
         )
     _report(card)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -184,9 +193,9 @@ def reproduce_command(
         known = ", ".join(map(str, trained))
         raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
     set_up_cpu(card.training.threads)
-    order = order_from_card(card, painting, photos)
+    config = config_from_card(card, painting, photos)
     network = read_loss_network(card.training.loss_network, loss_weights)
-    context = TrainingContext(order, network, arithmetic=Arithmetic.of(network.device, fast=fast))
+    context = TrainingContext(config, network, arithmetic=Arithmetic.of(network.device, fast=fast))
     if record:
         record_elsewhere(context, style)
     outcome = repeat_stage(context, style, stage)
@@ -221,12 +230,12 @@ def picture_command(
     console.print(f"Wrote {out}.")
 
 
-def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
-    """Return the order that a card stands for; raises CorpusRejected for another painting."""
+def config_from_card(card: StyleCard, painting: Path, photos: Path) -> RunConfig:
+    """Return the config that a card stands for; raises CorpusRejected for another painting."""
     if file_sha256(painting) != card.painting.sha256:
         raise CorpusRejected(f"{painting} is not the painting on the card of {card.name}.")
     training = card.training
-    return Order(
+    return RunConfig(
         name=card.name,
         title=card.title,
         licence=card.licence,
@@ -234,15 +243,15 @@ def order_from_card(card: StyleCard, painting: Path, photos: Path) -> Order:
         photos=photos,
         schedule=Schedule.parse(training.schedule),
         net=NetConfig(card.net.width, card.net.residual_blocks, card.net.upsample),  # type: ignore[arg-type]
-        recipe=Recipe(
-            training.batch,
-            training.crop,
-            training.peak_rate,
-            training.floor_rate,
-            training.smoothness,
-            training.identity,
-            training.seed,
-            training.later_rate,
+        hyperparameters=Hyperparameters(
+            batch=training.batch,
+            crop=training.crop,
+            peak_rate=training.peak_rate,
+            floor_rate=training.floor_rate,
+            smoothness=training.smoothness,
+            identity=training.identity,
+            seed=training.seed,
+            later_rate=training.later_rate,
         ),
         painting_side=card.painting.side,
         code_version=card.code_version,

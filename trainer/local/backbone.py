@@ -7,7 +7,7 @@ norms in the backbone's own file, from which quick styles start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from trainer.data.painting import read_painting
 from trainer.local.train import Progress
 from trainer.loss.distances import StyleTarget, style_target
 from trainer.loss.measure import Measured, measure
-from trainer.loss.objective import Objective, Recipe, StepLoss
+from trainer.loss.objective import Hyperparameters, Objective, StepLoss
 from trainer.schedule.stages import Stage, learning_rate
 from trainer.training.context import TrainingContext, to_tensor
 from trainer.training.loop import StageTrainer
@@ -43,7 +43,7 @@ class Lesson:
 def read_lessons(context: TrainingContext, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
     """Look at paintings, by name, as the context looks at its own; raises CorpusRejected."""
     pictures = {
-        name: to_tensor(read_painting(path, context.order.painting_side))
+        name: to_tensor(read_painting(path, context.config.painting_side))
         for name, path in paintings.items()
     }
     return {
@@ -63,24 +63,26 @@ class BackboneTrainer:
         lessons: Mapping[str, Lesson],
         stage: int,
     ) -> None:
-        schedule = context.order.schedule
+        schedule = context.config.schedule
         self._nets = [nets[name].train() for name in lessons]
         self._lessons = list(lessons.values())
         self._stage: Stage = schedule.stages[stage]
-        self._recipe: Recipe = context.order.recipe
+        self._hyperparameters: Hyperparameters = context.config.hyperparameters
         # Shared weights are one and the same in all nets, and belong to the optimiser once.
         weights = dict.fromkeys(weight for net in self._nets for weight in net.parameters())
-        self._optimizer = torch.optim.Adam(list(weights), lr=self._recipe.peak_rate, fused=True)
+        self._optimizer = torch.optim.Adam(
+            list(weights), lr=self._hyperparameters.peak_rate, fused=True
+        )
         before = sum(s.iterations for s in schedule.stages[:stage])
-        first_photo = before * self._recipe.batch
+        first_photo = before * self._hyperparameters.batch
         self._objective = Objective(
             context.loss_network,
-            self._recipe,
+            self._hyperparameters,
             self._stage,
             lowest_ratio=schedule.stages[0].ratio,
             first_photo=first_photo,
         )
-        self._batches = context.sampler.batches(first_photo, self._recipe.batch)
+        self._batches = context.sampler.batches(first_photo, self._hyperparameters.batch)
         self.iteration = 0
 
     @property
@@ -106,9 +108,12 @@ class BackboneTrainer:
         self._batches.close()
 
     def _set_rate(self) -> None:
-        recipe = self._recipe
+        hyperparameters = self._hyperparameters
         rate = learning_rate(
-            self.iteration, self._stage.iterations, peak=recipe.peak_rate, floor=recipe.floor_rate
+            self.iteration,
+            self._stage.iterations,
+            peak=hyperparameters.peak_rate,
+            floor=hyperparameters.floor_rate,
         )
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -140,10 +145,10 @@ def train_backbone(
     neutral_iterations: int = NEUTRAL_ITERATIONS,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
-    """Train the paintings of `lessons` at once, from a base net, through the order's stages."""
+    """Train the paintings of `lessons` at once, from a base net, through the config's stages."""
     neutral = take_affine(base, _UNNAMED)
     nets = {name: apply(base, neutral) for name in lessons}
-    for number, stage in enumerate(context.order.schedule.stages):
+    for number, stage in enumerate(context.config.schedule.stages):
         trainer = BackboneTrainer(context=context, nets=nets, lessons=lessons, stage=number)
         for loss in _steps(trainer):
             now = trainer.iteration
@@ -169,15 +174,15 @@ def _finish(
     iterations: int,
 ) -> Trained:
     keeper = train_neutral(context, apply(next(iter(nets.values())), neutral), iterations)
-    order = context.order
+    config = context.config
     provenance = {
         "paintings": list(lessons),
-        "schedule": str(order.schedule),
+        "schedule": str(config.schedule),
         "loss_network": context.loss_network.name,
-        "code_version": order.code_version,
+        "code_version": config.code_version,
     }
-    lowest = order.schedule.stages[0].ratio
-    file = pack(keeper, NetCard(order.net, order.name, 0, lowest, provenance))
+    lowest = config.schedule.stages[0].ratio
+    file = pack(keeper, NetCard(config.net, config.name, 0, lowest, provenance))
     backbone = Backbone.read(file)
     affines = {name: take_affine(net, backbone.sha256) for name, net in nets.items()}
     held_out = {
@@ -197,25 +202,17 @@ def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) 
 
     At that ratio the painting hardly matters, so the context's own stands for all.
     """
-    recipe = context.order.recipe
-    lowest = context.order.schedule.stages[0].ratio
+    hyperparameters = context.config.hyperparameters
+    lowest = context.config.schedule.stages[0].ratio
     trainer = StageTrainer(
         net=frozen_but_norms(net),
         loss_network=context.loss_network,
         target=context.target,
         sampler=context.sampler,
         stage=Stage(lowest, iterations),
-        recipe=Recipe(
-            recipe.batch,
-            recipe.crop,
-            PEAK_RATE,
-            FLOOR_RATE,
-            recipe.smoothness,
-            recipe.identity,
-            recipe.seed,
-        ),
+        hyperparameters=replace(hyperparameters, peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE),
         lowest_ratio=lowest,
-        first_photo=context.order.schedule.iterations * recipe.batch,
+        first_photo=context.config.schedule.iterations * hyperparameters.batch,
     )
     for _ in _steps(trainer):
         pass

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import ImpastoError
-from trainer.card import FIRST_ITERATIONS, StyleCard, order_digest, stage_file
+from trainer.card import FIRST_ITERATIONS, StyleCard, config_digest, stage_file
 from trainer.loss.objective import StepLoss
 from trainer.publish.folder import SHEET_PHOTOS, StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
 from trainer.training.context import (
     CORPUS_SIDE,
     HELD_OUT,
-    Order,
+    RunConfig,
     TrainingContext,
     file_sha256,
     to_tensor,
@@ -26,8 +26,8 @@ __all__ = [
     "CORPUS_SIDE",
     "HELD_OUT",
     "SHEET_PHOTOS",
-    "Order",
     "Progress",
+    "RunConfig",
     "TrainingContext",
     "file_sha256",
     "first_iterations",
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class FolderTaken(ImpastoError):
-    """A folder holds the stages of another order, which nobody asked to lose."""
+    """The folder holds stages of another training config; they are kept."""
 
     type = "style-folder-taken"
     title = "The folder holds another training."
@@ -68,7 +68,7 @@ def train(
     """Train all stages into `folder`: stage files, `card.json`, sheet, loss chart and history.
 
     `base` is the file of a net that serves as stage 0 as it is. Stages that the folder's card
-    already holds for the same order are kept, so a training that was stopped goes on behind its
+    already holds for the same config are kept, so a training that was stopped goes on behind its
     last finished stage; those of another one raise FolderTaken. `clock` (seconds) times the stages.
     Raises TrainingDiverged when the guard gave up; the stages before that and the card are there
     then.
@@ -97,13 +97,13 @@ def _train(
             if end := run.end_stage():
                 files.write(run, end)
             continue
-        plan = context.order.schedule.stages[run.stage]
+        plan = context.config.schedule.stages[run.stage]
         loss = run.step()
         on_progress(Progress(run.stage, plan.ratio, run.iteration, plan.iterations, loss))
 
 
 def _resume(run: TrainingRun, files: StyleFolder) -> None:
-    """Continue behind the stages in a folder; raises FolderTaken for those of another order."""
+    """Continue behind the stages in a folder; raises FolderTaken for those of another config."""
     if not (files.path / "card.json").exists():
         return
     found = StyleCard.read(files.path)
@@ -121,7 +121,7 @@ def _resume(run: TrainingRun, files: StyleFolder) -> None:
 def _same_training(found: StyleCard, mine: StyleCard) -> bool:
     """Whether two cards are of one training; what is said about it, or measured, may differ."""
     same_photos = found.training.corpus_sha256 == mine.training.corpus_sha256
-    return same_photos and order_digest(found) == order_digest(mine)
+    return same_photos and config_digest(found) == config_digest(mine)
 
 
 def starting_net(context: TrainingContext, folder: Path, stage: int) -> TransformNet:

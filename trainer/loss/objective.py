@@ -18,9 +18,9 @@ from trainer.schedule.stages import Stage
 JITTER: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What stays the same through all stages of a training."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """Numbers that decide how a net learns, the same through all stages of a training."""
 
     #: Photos in one step.
     batch: int = 4
@@ -65,7 +65,7 @@ class Objective:
     def __init__(
         self,
         loss_network: LossNetwork,
-        recipe: Recipe,
+        hyperparameters: Hyperparameters,
         stage: Stage,
         *,
         lowest_ratio: float,
@@ -74,10 +74,10 @@ class Objective:
     ) -> None:
         self._arithmetic = arithmetic
         self._loss_network = loss_network
-        self._recipe = recipe
+        self._hyperparameters = hyperparameters
         self._ratio = stage.ratio
         self._first_photo = first_photo
-        self._identity = recipe.identity * lowest_ratio / stage.ratio / (1 + stage.ratio)
+        self._identity = hyperparameters.identity * lowest_ratio / stage.ratio / (1 + stage.ratio)
 
     def __call__(
         self,
@@ -98,7 +98,7 @@ class Objective:
         seen = distances(seen_painted, seen_photo, target)
         loss = seen.total(self._ratio)
         loss = loss + self._identity * pixel_distance(painted, photo).mean()
-        loss = loss + self._recipe.smoothness * total_variation(painted)
+        loss = loss + self._hyperparameters.smoothness * total_variation(painted)
         return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
 
     def _jitter(self, iteration: int) -> tuple[int, int]:
@@ -107,7 +107,9 @@ class Objective:
         Loss networks take strides. Were they always to fall on the same pixels of the net's own
         grid, the net would learn to please them with a pattern of that grid.
         """
-        random = np.random.default_rng([self._recipe.seed, 2, self._first_photo, iteration])
+        random = np.random.default_rng(
+            [self._hyperparameters.seed, 2, self._first_photo, iteration]
+        )
         top, left = random.integers(JITTER, size=2)
         return int(top), int(left)
 

@@ -17,21 +17,21 @@ from torch import Tensor
 from infra import layout
 from infra.errors import ImpastoError
 from infra.jobs.domain.claim import ClaimedTraining
-from infra.jobs.domain.model import JobSpec, TrainingOrder
+from infra.jobs.domain.model import JobSpec, TrainingConfig
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import Photos
 from trainer.data.painting import Decode, PaintingRejected
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import StyleFolder
 from trainer.publish.previews import PREVIEWS, fetch_previews
 from trainer.schedule.guard import GuardRules
 from trainer.schedule.stages import Adaptive, Schedule, Stage
 from trainer.slices.session import TrainingSession
 from trainer.training.checkpoint import CheckpointStore
-from trainer.training.context import HELD_OUT, Order, TrainingContext
+from trainer.training.context import HELD_OUT, RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from trainer.training.run import TrainingRun
 from worker.fetch.photo import fetch_photo
@@ -119,27 +119,27 @@ class SessionOpener:
         Raises an ImpastoError that says why this training can never go on, ServiceUnavailable
         when it cannot now.
         """
-        spec, order = claim.spec, claim.order
+        spec, config = claim.spec, claim.config
         self._remove_leftovers()
         folder = self.folder(spec)
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)  # it is in use
-        painting = self._fetch_painting(order, folder)
-        base_key = layout.base(asdict(self._net(order)), order.loss_network)
+        painting = self._fetch_painting(config, folder)
+        base_key = layout.base(asdict(self._net(config)), config.loss_network)
         start = self._start(claim, base_key)
         context = self._context(spec, painting, start)
         base = self._base(context, start)
         run = TrainingRun(context, base=base, rules=self._rules)
-        previews, notes = self._previews(order, context)
+        previews, notes = self._previews(config, context)
         checkpoints = CheckpointStore(
             objects=self._objects, prefix=layout.checkpoints_prefix(spec.tenant, spec.id)
         )
-        if found := checkpoints.newest(run.order):
+        if found := checkpoints.newest(run.config_digest):
             run.restore(found)
         else:
             run.note(notes)
         files = StyleFolder(folder / "style", context, previews)
-        return TrainingSession(order, context, run, files, checkpoints, base_key, start.backbone)
+        return TrainingSession(config, context, run, files, checkpoints, base_key, start.backbone)
 
     def folder(self, spec: JobSpec) -> Path:
         """Return where a training keeps its files on this machine; nothing there is needed."""
@@ -161,19 +161,19 @@ class SessionOpener:
         """
         card = session.run.card
         first = card.stages[0]
-        if session.order.profile == "quick" or card.base_sha256 is not None:
+        if session.config.profile == "quick" or card.base_sha256 is not None:
             return
         measured = card.held_out_photos >= HELD_OUT
         if measured and first.ratio <= NEW_BASE_RATIO and first.held_out.content <= BASE_CONTENT:
             self._shared.put_base(session.base_key, data)
 
-    def _fetch_painting(self, order: TrainingOrder, folder: Path) -> Path:
+    def _fetch_painting(self, config: TrainingConfig, folder: Path) -> Path:
         try:
-            data = fetch_photo(self._objects, order.painting.key, self._max_photo_bytes)
+            data = fetch_photo(self._objects, config.painting.key, self._max_photo_bytes)
         except PhotoRejected as error:
             raise PaintingRejected(error.detail) from error
-        if hashlib.sha256(data).hexdigest() != order.painting.sha256:
-            raise PaintingRejected(f"{order.painting.key} has changed since the job was sent.")
+        if hashlib.sha256(data).hexdigest() != config.painting.sha256:
+            raise PaintingRejected(f"{config.painting.key} has changed since the job was sent.")
         path = folder / "painting"
         path.write_bytes(data)
         return path
@@ -194,10 +194,10 @@ class SessionOpener:
         return start
 
     def _choose(self, claim: ClaimedTraining, base_key: str) -> _Start:
-        spec, order = claim.spec, claim.order
-        if order.profile == "quick":
+        spec, config = claim.spec, claim.config
+        if config.profile == "quick":
             return _Start(None, self._published_backbone())
-        if order.base == "none" or not _schedule(order).begins_near_identity:
+        if config.base == "none" or not _schedule(config).begins_near_identity:
             return _Start(None, None)
         base = self._shared.get_base(base_key)
         if base is None:
@@ -217,14 +217,14 @@ class SessionOpener:
         return Path(keys[-1]).stem
 
     def _context(self, spec: JobSpec, painting: Path, start: _Start) -> TrainingContext:
-        network = self._load_network(spec.order.loss_network)
-        corpus = self._open_corpus(spec.tenant, spec.order.corpus)
+        network = self._load_network(spec.training_config.loss_network)
+        corpus = self._open_corpus(spec.tenant, spec.training_config.corpus)
         if start.backbone is None:
-            order = _order(spec, painting, self._net(spec.order))
-            return TrainingContext(order, network, corpus, self._arithmetic, self._decode)
+            config = _run_config(spec, painting, self._net(spec.training_config))
+            return TrainingContext(config, network, corpus, self._arithmetic, self._decode)
         backbone = self._backbone(start.backbone)
-        order = _order(spec, painting, backbone.net.config)
-        return QuickContext(order, network, backbone, corpus, self._arithmetic, self._decode)
+        config = _run_config(spec, painting, backbone.net.config)
+        return QuickContext(config, network, backbone, corpus, self._arithmetic, self._decode)
 
     def _backbone(self, sha256: str) -> Backbone:
         try:
@@ -240,41 +240,45 @@ class SessionOpener:
             return context.stage_zero()
         return self._objects.get(start.base) if start.base is not None else None
 
-    def _net(self, order: TrainingOrder) -> NetConfig:
+    def _net(self, config: TrainingConfig) -> NetConfig:
         """Return the shape of the net that a profile trains; a quick style has its backbone's."""
-        return NetConfig(self._widths.get(order.profile, self._widths["light"]))
+        return NetConfig(self._widths.get(config.profile, self._widths["light"]))
 
     def _previews(
-        self, order: TrainingOrder, context: TrainingContext
+        self, config: TrainingConfig, context: TrainingContext
     ) -> tuple[dict[int, Tensor], list[str]]:
-        if not order.previews:
+        if not config.previews:
             return dict(enumerate(context.held_out[:PREVIEWS])), []
         return fetch_previews(
-            self._objects, order.previews, decode=self._decode, max_bytes=self._max_photo_bytes
+            self._objects, config.previews, decode=self._decode, max_bytes=self._max_photo_bytes
         )
 
 
-def _schedule(order: TrainingOrder) -> Schedule:
-    return Schedule(tuple(Stage(ratio, count) for ratio, count in order.stages))
+def _schedule(config: TrainingConfig) -> Schedule:
+    return Schedule(tuple(Stage(ratio, count) for ratio, count in config.stages))
 
 
-def _order(spec: JobSpec, painting: Path, net: NetConfig) -> Order:
-    order = spec.order
-    recipe = Recipe(order.batch, order.crop, smoothness=SMOOTHNESS, seed=order.seed)
-    if order.profile == "quick":
-        recipe = replace(recipe, peak_rate=PEAK_RATE, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE)
-    return Order(
-        name=order.style,
-        title=order.title,
-        licence=order.licence,
+def _run_config(spec: JobSpec, painting: Path, net: NetConfig) -> RunConfig:
+    config = spec.training_config
+    hyperparameters = Hyperparameters(
+        batch=config.batch, crop=config.crop, smoothness=SMOOTHNESS, seed=config.seed
+    )
+    if config.profile == "quick":
+        hyperparameters = replace(
+            hyperparameters, peak_rate=PEAK_RATE, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE
+        )
+    return RunConfig(
+        name=config.style,
+        title=config.title,
+        licence=config.licence,
         painting=painting,
-        photos=Path(order.corpus),
-        schedule=_schedule(order),
+        photos=Path(config.corpus),
+        schedule=_schedule(config),
         net=net,
-        recipe=recipe,
-        painting_side=order.painting_side,
+        hyperparameters=hyperparameters,
+        painting_side=config.painting_side,
         code_version=version("impasto"),
         command=f"job {spec.id}",
         reproduce="",
-        adaptive=Adaptive() if order.adaptive else None,
+        adaptive=Adaptive() if config.adaptive else None,
     )

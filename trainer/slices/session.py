@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.jobs.domain.model import TrainingOrder
+from infra.jobs.domain.model import TrainingConfig
 from trainer.publish.folder import StyleFolder
 from trainer.training.checkpoint import CheckpointStore
 from trainer.training.context import TrainingContext
@@ -13,7 +13,7 @@ from trainer.training.run import TrainingRun
 class TrainingSession:
     """An opened training: what a slice needs to train, to keep and to publish it."""
 
-    order: TrainingOrder
+    config: TrainingConfig
     context: TrainingContext
     run: TrainingRun
     files: StyleFolder

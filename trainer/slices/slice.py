@@ -59,14 +59,14 @@ class Slice:
 
     def tell(self) -> None:
         """Say how far the training is; the next heartbeat carries it."""
-        run, stages = self.session.run, self.session.order.stages
+        run, stages = self.session.run, self.session.config.stages
         before = sum(iterations for _, iterations in stages[: run.stage])
         recent = next((losses for losses in reversed(run.history) if losses), [])[-WATCHED:]
         steps = run.card.interventions
         self.keeper.progress = TrainingProgress(
             stage=run.stage,
             iteration=before + (0 if run.done else run.iteration),
-            iteration_total=self.session.order.iterations,
+            iteration_total=self.session.config.iterations,
             images_per_second=self._pace(),
             content=fmean(loss.content for loss in recent) if recent else None,
             style=fmean(loss.style for loss in recent) if recent else None,
@@ -75,7 +75,7 @@ class Slice:
 
     def _pace(self) -> float | None:
         seconds = self._ticks[-1] - self._ticks[0]
-        return (len(self._ticks) - 1) * self.session.order.batch / seconds if seconds > 0 else None
+        return (len(self._ticks) - 1) * self.session.config.batch / seconds if seconds > 0 else None
 
 
 def style_files(folder: Path) -> dict[str, bytes]:

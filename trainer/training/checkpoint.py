@@ -39,8 +39,8 @@ class CheckpointRejected(ImpastoError):
 class Checkpoint:
     """A training at one moment. `facts` is everything that is no tensor, as JSON has it."""
 
-    #: What was ordered (hex): a checkpoint of another order is refused.
-    order: str
+    #: Digest (hex) of the training config; stored as "order". A checkpoint of another is refused.
+    config_digest: str
     #: Grows with everything a training does, also where the guard takes it back.
     tick: int
     stage: int
@@ -55,7 +55,7 @@ def pack_checkpoint(checkpoint: Checkpoint) -> bytes:
     tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
     described = {
         "version": FORMAT_VERSION,
-        "order": checkpoint.order,
+        "order": checkpoint.config_digest,
         "tick": checkpoint.tick,
         "stage": checkpoint.stage,
         "iteration": checkpoint.iteration,
@@ -65,10 +65,10 @@ def pack_checkpoint(checkpoint: Checkpoint) -> bytes:
     return safetensors.torch.save(tensors, {FORMAT: json.dumps(described, sort_keys=True)})
 
 
-def unpack_checkpoint(data: bytes, order: str) -> Checkpoint:
+def unpack_checkpoint(data: bytes, config_digest: str) -> Checkpoint:
     """Return the checkpoint in a file.
 
-    Raises CheckpointRejected for anything but a whole checkpoint of that order.
+    Raises CheckpointRejected for anything but a whole checkpoint of that training config.
     """
     try:
         described = read_described(data, FORMAT, FORMAT_VERSION)
@@ -77,10 +77,10 @@ def unpack_checkpoint(data: bytes, order: str) -> Checkpoint:
         raise CheckpointRejected(error.detail) from error
     if described.pop("sha256", None) != _digest(tensors, described):
         raise CheckpointRejected("The file is damaged: its SHA-256 is another.")
-    if described["order"] != order:
-        raise CheckpointRejected("The file belongs to another order.")
+    if described["order"] != config_digest:
+        raise CheckpointRejected("The file belongs to another training config.")
     return Checkpoint(
-        order=order,
+        config_digest=config_digest,
         tick=described["tick"],
         stage=described["stage"],
         iteration=described["iteration"],
@@ -105,14 +105,14 @@ class CheckpointStore:
         self._objects = objects
         self._prefix = prefix
 
-    def newest(self, order: str) -> Checkpoint | None:
+    def newest(self, config_digest: str) -> Checkpoint | None:
         """Return the newest whole checkpoint; None when there is none.
 
         Newer ones that are not whole are removed, or they would push out whole ones later.
         """
         for key in reversed(self._keys()):
             try:
-                return unpack_checkpoint(self._objects.get(key), order)
+                return unpack_checkpoint(self._objects.get(key), config_digest)
             except CheckpointRejected as error:
                 log.warning("checkpoint passed over", key=key, reason=error.detail)
                 self._objects.delete(key)

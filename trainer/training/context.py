@@ -1,4 +1,4 @@
-"""The training context: order, corpus, painting and style target, shared by all stages."""
+"""The training context: config, corpus, painting and style target, shared by all stages."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from trainer.data.painting import Decode, decode_here, read_painting
 from trainer.loss.distances import StyleTarget, distances, style_target
 from trainer.loss.measure import Measured, measure
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.pace import AdaptivePace, FixedPace, Pace
 from trainer.schedule.stages import Adaptive, Schedule
 from trainer.training.loop import StageTrainer
@@ -30,8 +30,8 @@ CORPUS_SIDE = 288
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a person asks for: a painting, photos to learn on, and how to train."""
+class RunConfig:
+    """All that decides one training run: painting, photos, schedule, net and hyperparameters."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Order:
     photos: Path
     schedule: Schedule
     net: NetConfig
-    recipe: Recipe
+    hyperparameters: Hyperparameters
     #: Short side, pixels, at which the painting is seen: larger makes finer strokes.
     painting_side: int
     code_version: str
@@ -53,30 +53,35 @@ class Order:
 class TrainingContext:
     """Everything that the stages of one training share, measured and decoded once.
 
-    `photos` are the corpus where it is not the folder that the order names; `decode` is for the
+    `photos` are the corpus where it is not the folder that the config names; `decode` is for the
     painting. Training happens on the loss network's device.
     """
 
     def __init__(
         self,
-        order: Order,
+        config: RunConfig,
         loss_network: LossNetwork,
         photos: Photos | None = None,
         arithmetic: Arithmetic = EXACT,
         decode: Decode = decode_here,
     ) -> None:
-        if order.recipe.crop > CORPUS_SIDE:
-            raise CorpusRejected(f"A crop is at most {CORPUS_SIDE} px, not {order.recipe.crop}.")
-        self.order = order
+        if config.hyperparameters.crop > CORPUS_SIDE:
+            raise CorpusRejected(
+                f"A crop is at most {CORPUS_SIDE} px, not {config.hyperparameters.crop}."
+            )
+        self.config = config
         self.loss_network = loss_network
         self.device = loss_network.device
         self.arithmetic = arithmetic
-        painting = read_painting(order.painting, order.painting_side, decode)
+        painting = read_painting(config.painting, config.painting_side, decode)
         self.painting = to_tensor(painting).to(self.device)
-        self.corpus: Photos = photos or PhotoFolder(order.photos, side=CORPUS_SIDE)
+        self.corpus: Photos = photos or PhotoFolder(config.photos, side=CORPUS_SIDE)
         training, held_out = split_held_out(len(self.corpus), HELD_OUT)
         self.sampler = CropSampler(
-            self.corpus, indices=training, crop=order.recipe.crop, seed=order.recipe.seed
+            self.corpus,
+            indices=training,
+            crop=config.hyperparameters.crop,
+            seed=config.hyperparameters.seed,
         )
         self.held_out = [
             to_tensor(self.corpus.photo(index)).to(self.device) for index in held_out or training
@@ -90,51 +95,51 @@ class TrainingContext:
 
     def first_net(self) -> TransformNet:
         """Return the untrained net that the seed stands for."""
-        torch.manual_seed(self.order.recipe.seed)
-        return TransformNet(self.order.net).to(self.device)
+        torch.manual_seed(self.config.hyperparameters.seed)
+        return TransformNet(self.config.net).to(self.device)
 
     def pack(self, net: TransformNet, stage: int) -> bytes:
         """Return the file of a stage's net."""
-        ratio = self.order.schedule.stages[stage].ratio
-        card = NetCard(self.order.net, self.order.name, stage, ratio, self.provenance())
+        ratio = self.config.schedule.stages[stage].ratio
+        card = NetCard(self.config.net, self.config.name, stage, ratio, self.provenance())
         return pack(net, card)
 
     def unpack(self, data: bytes) -> TransformNet:
         """Return the net in a stage's file, as training goes on from it.
 
-        Raises NetFileRejected, and ValueError for a net of another shape than the order's.
+        Raises NetFileRejected, and ValueError for a net of another shape than the config's.
         """
         net, _ = unpack(data)
-        if net.config != self.order.net:
-            raise ValueError(f"the net is of shape {net.config}, the order's of {self.order.net}")
+        if net.config != self.config.net:
+            raise ValueError(f"the net is of shape {net.config}, not {self.config.net}")
         return net.to(self.device)
 
     def stage_trainer(
         self, stage: int, net: TransformNet, *, rate_scale: float = 1.0
     ) -> StageTrainer:
         """Set up a stage that continues from `net` at the stage's own place in the corpus."""
-        order = self.order
-        before = sum(s.iterations for s in order.schedule.stages[:stage])
+        config = self.config
+        before = sum(s.iterations for s in config.schedule.stages[:stage])
         return StageTrainer(
             net=net,
             loss_network=self.loss_network,
             target=self.target,
             sampler=self.sampler,
-            stage=order.schedule.stages[stage],
-            recipe=order.recipe,
-            lowest_ratio=order.schedule.stages[0].ratio,
-            first_photo=before * order.recipe.batch,
+            stage=config.schedule.stages[stage],
+            hyperparameters=config.hyperparameters,
+            lowest_ratio=config.schedule.stages[0].ratio,
+            first_photo=before * config.hyperparameters.batch,
             pace=self._pace(stage),
             rate_scale=rate_scale,
             arithmetic=self.arithmetic,
         )
 
     def _pace(self, stage: int) -> Pace:
-        recipe, plan = self.order.recipe, self.order.schedule.stages[stage]
-        rates = {"peak": recipe.peak(stage), "floor": recipe.floor_rate}
-        if self.order.adaptive is None:
+        hyperparameters, plan = self.config.hyperparameters, self.config.schedule.stages[stage]
+        rates = {"peak": hyperparameters.peak(stage), "floor": hyperparameters.floor_rate}
+        if self.config.adaptive is None:
             return FixedPace(plan, **rates)
-        return AdaptivePace(plan, self.order.adaptive, **rates)
+        return AdaptivePace(plan, self.config.adaptive, **rates)
 
     def measure(self, net: TransformNet) -> Measured:
         """Measure a net on the held-out photos."""
@@ -150,29 +155,29 @@ class TrainingContext:
 
     def provenance(self) -> dict[str, str]:
         """Return what a net's file says of its making."""
-        order = self.order
+        config = self.config
         return {
-            "painting_sha256": file_sha256(order.painting),
-            "schedule": str(order.schedule),
+            "painting_sha256": file_sha256(config.painting),
+            "schedule": str(config.schedule),
             "loss_network": self.loss_network.name,
-            "code_version": order.code_version,
-            "licence": order.licence,
+            "code_version": config.code_version,
+            "licence": config.licence,
         }
 
     def blank_card(self, photos: Losses) -> StyleCard:
         """Return the style's card before its first stage; `photos` are as measured themselves."""
-        order = self.order
+        config = self.config
         return StyleCard(
-            name=order.name,
-            title=order.title,
-            licence=order.licence,
-            code_version=order.code_version,
-            command=order.command,
-            reproduce=order.reproduce,
+            name=config.name,
+            title=config.title,
+            licence=config.licence,
+            code_version=config.code_version,
+            command=config.command,
+            reproduce=config.reproduce,
             painting=PaintingCard(
-                sha256=file_sha256(order.painting), title=order.title, side=order.painting_side
+                sha256=file_sha256(config.painting), title=config.title, side=config.painting_side
             ),
-            net=NetShape(**asdict(order.net)),
+            net=NetShape(**asdict(config.net)),
             training=self._training_card(),
             held_out_photos=len(self.held_out),
             photos_before_training=photos,
@@ -183,12 +188,12 @@ class TrainingContext:
     def _training_card(self) -> TrainingCard:
         return TrainingCard(
             loss_network=self.loss_network.name,
-            schedule=str(self.order.schedule),
-            **asdict(self.order.recipe),
+            schedule=str(self.config.schedule),
+            **asdict(self.config.hyperparameters),
             threads=torch.get_num_threads(),
             corpus_photos=len(self.corpus),
             corpus_sha256=self.corpus.sha256(),
-            adaptive=self.order.adaptive is not None,
+            adaptive=self.config.adaptive is not None,
         )
 
 

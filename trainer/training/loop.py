@@ -15,7 +15,7 @@ from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import CropSampler
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Objective, Recipe, StepLoss
+from trainer.loss.objective import Hyperparameters, Objective, StepLoss
 from trainer.schedule.pace import FixedPace, Pace
 from trainer.schedule.stages import Stage
 from worker.net import TransformNet
@@ -39,7 +39,7 @@ class StageTrainer:
         target: StyleTarget,
         sampler: CropSampler,
         stage: Stage,
-        recipe: Recipe,
+        hyperparameters: Hyperparameters,
         lowest_ratio: float,
         first_photo: int,
         pace: Pace | None = None,
@@ -51,21 +51,25 @@ class StageTrainer:
         self._device = loss_network.device
         self._target = target
         self._stage = stage
-        self._recipe = recipe
+        self._hyperparameters = hyperparameters
         self._objective = Objective(
             loss_network,
-            recipe,
+            hyperparameters,
             stage,
             lowest_ratio=lowest_ratio,
             first_photo=first_photo,
             arithmetic=arithmetic,
         )
         self._learning = {name: p for name, p in net.named_parameters() if p.requires_grad}
-        self._optimizer = torch.optim.Adam(self._learning.values(), lr=recipe.peak_rate, fused=True)
+        self._optimizer = torch.optim.Adam(
+            self._learning.values(), lr=hyperparameters.peak_rate, fused=True
+        )
         self._sampler = sampler
         self._batches: Generator[Tensor] | None = None
         self._first_photo = first_photo
-        self._pace = pace or FixedPace(stage, peak=recipe.peak_rate, floor=recipe.floor_rate)
+        self._pace = pace or FixedPace(
+            stage, peak=hyperparameters.peak_rate, floor=hyperparameters.floor_rate
+        )
         self._rate_scale = rate_scale
         self.iteration = 0
 
@@ -124,8 +128,8 @@ class StageTrainer:
 
     def _next_batch(self) -> Tensor:
         if self._batches is None:
-            position = self._first_photo + self.iteration * self._recipe.batch
-            self._batches = self._sampler.batches(position, self._recipe.batch)
+            position = self._first_photo + self.iteration * self._hyperparameters.batch
+            self._batches = self._sampler.batches(position, self._hyperparameters.batch)
         return self._arithmetic.place(next(self._batches), self._device)
 
     def _set_rate(self) -> None:

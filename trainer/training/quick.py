@@ -12,7 +12,7 @@ from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import Photos
 from trainer.data.painting import Decode, decode_here
 from trainer.loss.network import LossNetwork
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from worker.net import TransformNet
 from worker.net.affine import (
     Affine,
@@ -52,21 +52,21 @@ class Backbone:
 class QuickContext(TrainingContext):
     """Context of a quick style: stage files are affines over a backbone, nets learn norms alone.
 
-    Raises ValueError for an order of another shape than the backbone's.
+    Raises ValueError for a config of another shape than the backbone's.
     """
 
     def __init__(
         self,
-        order: Order,
+        config: RunConfig,
         loss_network: LossNetwork,
         backbone: Backbone,
         photos: Photos | None = None,
         arithmetic: Arithmetic = EXACT,
         decode: Decode = decode_here,
     ) -> None:
-        if order.net != backbone.net.config:
-            raise ValueError(f"the backbone is of shape {backbone.net.config}, not {order.net}")
-        super().__init__(order, loss_network, photos, arithmetic, decode)
+        if config.net != backbone.net.config:
+            raise ValueError(f"the backbone is of shape {backbone.net.config}, not {config.net}")
+        super().__init__(config, loss_network, photos, arithmetic, decode)
         self.backbone = backbone
 
     def first_net(self) -> TransformNet:
@@ -75,8 +75,8 @@ class QuickContext(TrainingContext):
 
     def pack(self, net: TransformNet, stage: int) -> bytes:
         """Return the affine file of a stage."""
-        ratio = self.order.schedule.stages[stage].ratio
-        card = AffineCard(self.order.name, stage, ratio, self.provenance())
+        ratio = self.config.schedule.stages[stage].ratio
+        card = AffineCard(self.config.name, stage, ratio, self.provenance())
         return pack_affine(take_affine(net, self.backbone.sha256), card)
 
     def unpack(self, data: bytes) -> TransformNet:
@@ -94,7 +94,7 @@ class QuickContext(TrainingContext):
 
         None where the schedule begins with more: stage 0 is trained then.
         """
-        near = self.order.schedule.begins_near_identity
+        near = self.config.schedule.begins_near_identity
         return self.pack(self.first_net(), 0) if near else None
 
     def _with_affine(self, affine: Affine) -> TransformNet:

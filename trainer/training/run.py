@@ -21,7 +21,7 @@ from trainer.card import (
     RefusedStage,
     StageCard,
     StyleCard,
-    order_digest,
+    config_digest,
     stage_file,
     weights_sha256,
 )
@@ -45,7 +45,7 @@ class StageEnd:
 
 
 class TrainingRun:
-    """The training of a context's order. `base` is the file of a net that serves as stage 0.
+    """The training of a context's config. `base` is the file of a net that serves as stage 0.
 
     Until it is `done`: `end_stage` while `stage_ready`, else `step`.
     """
@@ -64,7 +64,7 @@ class TrainingRun:
         self._clock = clock
         self._card: StyleCard | None = None
         self._blank = _blank_card(context, base)
-        self.order = order_digest(self._blank)
+        self.config_digest = config_digest(self._blank)
         #: Losses of every stage so far by iteration, the running one's last.
         self.history: list[list[StepLoss]] = [[]]
         self.tick = 0
@@ -85,7 +85,7 @@ class TrainingRun:
     @property
     def done(self) -> bool:
         """Whether every stage has been decided."""
-        return self.stage >= len(self._context.order.schedule.stages)
+        return self.stage >= len(self._context.config.schedule.stages)
 
     @property
     def stage_ready(self) -> bool:
@@ -99,7 +99,7 @@ class TrainingRun:
 
     @property
     def _ratio(self) -> float:
-        return self._context.order.schedule.stages[self.stage].ratio
+        return self._context.config.schedule.stages[self.stage].ratio
 
     def step(self) -> StepLoss:
         """Train one iteration; the guard may take the stage back to its start.
@@ -153,10 +153,10 @@ class TrainingRun:
             "first_weights": self._first_weights,
             "seconds": self._seconds,
         }
-        return Checkpoint(self.order, self.tick, self.stage, self.iteration, tensors, facts)
+        return Checkpoint(self.config_digest, self.tick, self.stage, self.iteration, tensors, facts)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on where a checkpoint of the same order was taken; raises CorpusChanged."""
+        """Go on where a checkpoint of the same config was taken; raises CorpusChanged."""
         facts = checkpoint.facts
         card = StyleCard.model_validate(facts["card"])
         self._check_corpus(card)

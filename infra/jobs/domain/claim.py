@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from infra.jobs.domain.model import JobSpec, PhotoEntry, TrainingOrder, TrainingProgress
+from infra.jobs.domain.model import JobSpec, PhotoEntry, TrainingConfig, TrainingProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,6 @@ class ClaimedTraining:
     last_round: bool = False
 
     @property
-    def order(self) -> TrainingOrder:
+    def config(self) -> TrainingConfig:
         """What is to be learnt."""
-        return self.spec.order
+        return self.spec.training_config

@@ -64,8 +64,8 @@ class Painting(Value):
     sha256: str
 
 
-class TrainingOrder(Value):
-    """Everything that a training depends on; the same order makes the same net."""
+class TrainingConfig(Value):
+    """Everything that a training depends on; the same config makes the same net."""
 
     style: str
     title: str
@@ -132,7 +132,7 @@ class JobDraft(Value):
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()
     #: What is to be learnt; None in an album.
-    training: TrainingOrder | None = None
+    training: TrainingConfig | None = None
     #: Bytes of the files that came with the request.
     bytes: int = Field(default=0, ge=0)
     #: The job whose failed photos these are; None in a job of its own.
@@ -141,9 +141,9 @@ class JobDraft(Value):
     @model_validator(mode="after")
     def _check_training(self) -> Self:
         if (self.kind == "train") != (self.training is not None):
-            raise ValueError("a training has an order, and nothing else has one")
+            raise ValueError("a training has a training config, and nothing else has one")
         if self.training is not None and self.training.style != self.style:
-            raise ValueError("a training's order names another style than its job")
+            raise ValueError("a training's config names another style than its job")
         return self
 
 
@@ -160,7 +160,7 @@ class JobSpec(JobDraft):
         return 1 if self.training else -(-self.total // self.chunk_photos)
 
     @property
-    def order(self) -> TrainingOrder:
+    def training_config(self) -> TrainingConfig:
         """What is to be learnt; raises ValueError in an album."""
         if self.training is None:
             raise ValueError(f"job {self.id} is not a training")

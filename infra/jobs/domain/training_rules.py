@@ -166,13 +166,13 @@ def rebuild(
 
 def eta(record: JobRecord) -> float | None:
     """Return the seconds left at the trainer's pace; None while nobody can know."""
-    progress, order = record.training, record.spec.training
-    if record.state is not JobState.RUNNING or progress is None or order is None:
+    progress, config = record.training, record.spec.training
+    if record.state is not JobState.RUNNING or progress is None or config is None:
         return None
     if not progress.images_per_second:
         return None
     left = max(progress.iteration_total - progress.iteration, 0)
-    return left * order.batch / progress.images_per_second
+    return left * config.batch / progress.images_per_second
 
 
 def part_done(record: JobRecord) -> float:

@@ -13,7 +13,7 @@ from typing import Final
 
 from infra import layout
 from infra.errors import InvalidRequest
-from infra.jobs.domain.model import JobDraft, PhotoEntry, TrainingOrder
+from infra.jobs.domain.model import JobDraft, PhotoEntry, TrainingConfig
 from infra.jobs.manifest.manifest import Manifest
 from infra.layout.ids import new_job_id
 from infra.storage.port import ObjectStore
@@ -46,9 +46,9 @@ class References:
                 self._add(owner, draft)
             yield photo
 
-    def add_order(self, draft: JobDraft, order: TrainingOrder) -> None:
+    def add_training(self, draft: JobDraft, config: TrainingConfig) -> None:
         """Leave references to the jobs of a painting and previews, as `add_photos` does."""
-        owners = {layout.job_of(key) for key in (order.painting.key, *order.previews)}
+        owners = {layout.job_of(key) for key in (config.painting.key, *config.previews)}
         for owner in owners - {None, (draft.tenant, draft.id)}:
             if owner is not None:
                 self._add(owner, draft)

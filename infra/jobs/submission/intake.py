@@ -62,12 +62,12 @@ class Intake:
     def accept_training(self, draft: JobDraft) -> tuple[JobRecord, list[int]]:
         """Keep a training in S3 and Redis, as `accept` does; raises StyleTaken too."""
         if draft.training is None:
-            raise InvalidRequest("A training needs an order.")
-        order = draft.training
-        total = len(order.stages)
+            raise InvalidRequest("A training needs a training config.")
+        config = draft.training
+        total = len(config.stages)
 
         def write(manifest: Manifest) -> JobSpec:
-            self._references.add_order(draft, order)
+            self._references.add_training(draft, config)
             StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
             return self._commit(manifest, draft, total=total, chunk_photos=total)
 

@@ -60,16 +60,18 @@ class PlainTrainer:
     """A stage with plain losses: content + ratio * scale * style, Adam, no jitter, no extras."""
 
     def __init__(self, *, context: TrainingContext, stage: int, net: TransformNet) -> None:
-        schedule, recipe = context.order.schedule, context.order.recipe
+        schedule, hyperparameters = context.config.schedule, context.config.hyperparameters
         self._net, self._network = net.train(), context.loss_network
-        self._target, self._recipe = context.target, recipe
+        self._target, self._hyperparameters = context.target, hyperparameters
         self._stage = schedule.stages[stage]
-        self._peak = recipe.peak(stage)
+        self._peak = hyperparameters.peak(stage)
         scale = plain_scale(context.loss_network, context.held_out, context.target)
         self._weight = self._stage.ratio * scale
         self._optimizer = torch.optim.Adam(net.parameters(), lr=self._peak)
         before = sum(s.iterations for s in schedule.stages[:stage])
-        self._batches = context.sampler.batches(before * recipe.batch, recipe.batch)
+        self._batches = context.sampler.batches(
+            before * hyperparameters.batch, hyperparameters.batch
+        )
         self.iteration = 0
 
     @property
@@ -89,7 +91,7 @@ class PlainTrainer:
                 self.iteration,
                 self._stage.iterations,
                 peak=self._peak,
-                floor=self._recipe.floor_rate,
+                floor=self._hyperparameters.floor_rate,
             )
         plain_step(self._net, self._network, self._target, photo, self._weight, self._optimizer)
         self.iteration += 1

@@ -29,7 +29,7 @@ from tests.fakes.storage import MemoryStore
 from trainer.local.backbone import read_lessons, train_backbone
 from trainer.local.train import train
 from trainer.loss.measure import Measured
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.engines.net_cache import NetCache
 from worker.engines.pytorch.engine import TorchEngine
@@ -46,9 +46,9 @@ BACKBONES = {
 }
 STYLES = {"tiny": "1:2", "small": "0.4:20,2:30,10:50", "full": "0.4:50,2:75,10:125"}
 SHAPES = {
-    "tiny": (NetConfig(width=2), Recipe(1, 64)),
-    "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
-    "full": (NetConfig(width=16), Recipe(4, 128, smoothness=0.2)),
+    "tiny": (NetConfig(width=2), Hyperparameters(batch=1, crop=64)),
+    "small": (NetConfig(width=8), Hyperparameters(batch=2, crop=96, smoothness=0.2)),
+    "full": (NetConfig(width=16), Hyperparameters(batch=4, crop=128, smoothness=0.2)),
 }
 #: Paintings that a backbone made here learns.
 TAUGHT = ("water-lilies", "great-wave", "composition-vii")
@@ -80,8 +80,13 @@ def main() -> None:
     network = assets.loss_network(options.loss_network)
     laboratory = Laboratory(photos=assets.photos, loss_network=network, out=out)
     paintings = {**assets.paintings(), "de-stijl": draw_de_stijl(out / "de_stijl.png")}
-    config, recipe = SHAPES[options.scale]
-    arm = Arm(paintings["water-lilies"], BASES[options.scale], config=config, recipe=recipe)
+    config, hyperparameters = SHAPES[options.scale]
+    arm = Arm(
+        paintings["water-lilies"],
+        BASES[options.scale],
+        config=config,
+        hyperparameters=hyperparameters,
+    )
     base = options.base or Path(laboratory.run(arm).net)
     folder = options.backbone or _make_backbone(laboratory, assets, arm, base, options.scale, out)
     over = Backbone.read((folder / "backbone.safetensors").read_bytes())
@@ -90,7 +95,9 @@ def main() -> None:
     for name in options.painting or paintings:
         schedule = options.schedule or STYLES[options.scale]
         shape = over.net.config
-        learner = Arm(paintings[name], schedule, config=shape, recipe=recipe, base=base)
+        learner = Arm(
+            paintings[name], schedule, config=shape, hyperparameters=hyperparameters, base=base
+        )
         seen = (folder / f"{name}.safetensors").exists()
         both, nets = teach(laboratory, learner, name, over, seen, out)
         trials += both
@@ -111,15 +118,17 @@ def _make_backbone(
     folder = out / "backbone"
     if not (folder / "backbone.safetensors").exists():
         known = assets.paintings()
-        arm = Arm(arm.painting, BACKBONES[scale], config=arm.config, recipe=arm.recipe)
+        arm = Arm(
+            arm.painting, BACKBONES[scale], config=arm.config, hyperparameters=arm.hyperparameters
+        )
         context = laboratory.context(arm)
         lessons = read_lessons(context, {name: known[name] for name in TAUGHT})
         begun = time.monotonic()
-        iterations = context.order.schedule.iterations // 10 + 1
+        iterations = context.config.schedule.iterations // 10 + 1
         trained = train_backbone(
             context, lessons, unpack(base.read_bytes())[0], neutral_iterations=iterations
         )
-        trained.write(folder, ratio=context.order.schedule.stages[-1].ratio)
+        trained.write(folder, ratio=context.config.schedule.stages[-1].ratio)
         print(f"Backbone of {', '.join(TAUGHT)}: {time.monotonic() - begun:.0f} s")
         for name, seen in trained.held_out.items():
             print(f"  {name}: style {seen.style:.3f}, content {seen.content:.3f}")
@@ -131,15 +140,15 @@ def teach(
 ) -> tuple[list[Trial], list[TransformNet]]:
     """Train one painting both ways; returns the results and the nets."""
     light = laboratory.run(arm)
-    recipe = arm.recipe
+    hyperparameters = arm.hyperparameters
     # Stage 0 of a quick style is the backbone's own norms, as they are.
     schedule = f"0.02:1,{arm.schedule}"
     quick = replace(
         arm,
         schedule=schedule,
-        recipe=replace(recipe, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE),
+        hyperparameters=replace(hyperparameters, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE),
     )
-    context = QuickContext(laboratory.context(quick).order, laboratory.network, over)
+    context = QuickContext(laboratory.context(quick).config, laboratory.network, over)
     # One of its own for each way to train it: a folder is not trained into otherwise.
     ways = hashlib.sha256(f"{quick} {over.sha256}".encode()).hexdigest()[:8]
     folder = out / f"quick-{name}-{ways}"

@@ -24,7 +24,7 @@ from tests.bench.training.common.arms import Arm, Laboratory, Outcome
 from tests.bench.training.common.assets import find_assets
 from tests.bench.training.common.pictures import draw_grid, paint
 from trainer.loss.measure import Measured
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from worker.net import NetConfig
 
 Key = TypeVar("Key")
@@ -140,7 +140,9 @@ def _compare(
                 losses,
                 config=NetConfig(width=options.width),
                 # One rate for both arms: the staged one is not to gain by a lower one.
-                recipe=Recipe(options.batch, options.crop, identity=0.0, later_rate=PEAK_RATE),
+                hyperparameters=Hyperparameters(
+                    batch=options.batch, crop=options.crop, identity=0.0, later_rate=PEAK_RATE
+                ),
             )
             outcome = laboratory.run(trained)
             path = laboratory.along(trained)
@@ -231,7 +233,7 @@ def _draw(
         *(f"{r:g} {a}" for r in options.ratios for a in ("staged", "direct")),
     ]
     for name, losses in _unique((c.painting, c.losses) for c in cells):
-        context = laboratory.context(Arm(paintings[name], "1:1", recipe=Recipe()))
+        context = laboratory.context(Arm(paintings[name], "1:1", hyperparameters=Hyperparameters()))
         photo = context.held_out[len(rows) % len(context.held_out)]
         mine = [
             c for c in cells if (c.painting, c.losses, c.seed) == (name, losses, options.seeds[0])

@@ -17,7 +17,7 @@ from tests.bench.common.tables import table
 from tests.bench.training.common.assets import Assets, find_assets
 from tests.bench.training.common.pictures import draw_grid, paint
 from trainer.card import StyleCard
-from trainer.cli.train import order_from_card
+from trainer.cli.train import config_from_card
 from trainer.data.corpus import CorpusRejected
 from trainer.loss.measure import Measured
 from trainer.training.context import TrainingContext
@@ -65,7 +65,7 @@ def _context(assets: Assets, card: StyleCard, painting: Path | None) -> Training
     network = assets.loss_network(card.training.loss_network)
     for path in [painting] if painting else assets.paintings().values():
         try:
-            return TrainingContext(order_from_card(card, path, assets.photos), network)
+            return TrainingContext(config_from_card(card, path, assets.photos), network)
         except CorpusRejected:
             continue
     sys.exit(f"None of the paintings is that of {card.name}; name it with --painting.")

@@ -26,7 +26,7 @@ from tests.bench.common.tables import table
 from tests.bench.training.common.arms import Arm, Laboratory
 from tests.bench.training.common.assets import find_assets
 from trainer.compute.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.stages import Stage
 from trainer.training.context import TrainingContext
 from trainer.training.loop import StageTrainer
@@ -82,7 +82,7 @@ def main() -> None:
         rates += [replace(rate, peak_share=rate.peak_share / peak) for rate in steps]
         print(rates_table(rates), flush=True)
         save(out, "train", {"peak_flops": peak, "rates": [asdict(rate) for rate in rates]})
-    print(f"\n### Training step: {network.name}, crops of {Recipe().crop} px\n")
+    print(f"\n### Training step: {network.name}, crops of {Hyperparameters().crop} px\n")
     print(rates_table(rates))
     print(f"\nConvolution peak: {peak / 1e9:.0f} GFLOP/s on {chosen.threads} threads.")
 
@@ -106,7 +106,7 @@ def measure_profile(context: TrainingContext, profile: str, turns: tuple[int, in
             for _ in range(turns[0]):
                 step()
             seconds[name].append((time.perf_counter() - begun) / turns[0])
-    batch = context.order.recipe.batch
+    batch = context.config.hyperparameters.batch
     return [
         Rate(
             profile,
@@ -123,13 +123,18 @@ def measure_profile(context: TrainingContext, profile: str, turns: tuple[int, in
 def plain(context: TrainingContext, config: NetConfig) -> Callable[[], object]:
     """Return the plain step."""
     torch.manual_seed(0)
-    net, recipe = plain_net(config), context.order.recipe
-    paths = sorted(context.order.photos.rglob("*.jpg"))
-    loader = PlainLoader(paths, crop=recipe.crop)
+    net, hyperparameters = plain_net(config), context.config.hyperparameters
+    paths = sorted(context.config.photos.rglob("*.jpg"))
+    loader = PlainLoader(paths, crop=hyperparameters.crop)
     weight = plain_scale(context.loss_network, context.held_out, context.target)
-    optimizer = torch.optim.Adam(net.parameters(), lr=recipe.peak_rate)
+    optimizer = torch.optim.Adam(net.parameters(), lr=hyperparameters.peak_rate)
     return lambda: plain_step(
-        net, context.loss_network, context.target, loader.batch(recipe.batch), weight, optimizer
+        net,
+        context.loss_network,
+        context.target,
+        loader.batch(hyperparameters.batch),
+        weight,
+        optimizer,
     )
 
 
@@ -144,7 +149,7 @@ def ours(
         target=context.target,
         sampler=context.sampler,
         stage=Stage(1.0, 1_000_000),
-        recipe=context.order.recipe,
+        hyperparameters=context.config.hyperparameters,
         lowest_ratio=1.0,
         first_photo=0,
         arithmetic=arithmetic,

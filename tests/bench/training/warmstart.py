@@ -17,7 +17,7 @@ from tests.bench.common.tables import table
 from tests.bench.training.common.arms import Arm, Laboratory, Outcome
 from tests.bench.training.common.assets import find_assets
 from tests.bench.training.common.pictures import draw_grid, paint
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.stages import Schedule
 from worker.net import NetConfig
 
@@ -31,9 +31,9 @@ SCHEDULES = {
     "full": "0.02:500,0.15:150,0.6:200,2:250,5:300,10:300",
 }
 SHAPES = {
-    "tiny": (NetConfig(width=2), Recipe(1, 64)),
-    "small": (NetConfig(width=8), Recipe(2, 96, smoothness=0.2)),
-    "full": (NetConfig(width=16), Recipe(2, 96, smoothness=0.2)),
+    "tiny": (NetConfig(width=2), Hyperparameters(batch=1, crop=64)),
+    "small": (NetConfig(width=8), Hyperparameters(batch=2, crop=96, smoothness=0.2)),
+    "full": (NetConfig(width=16), Hyperparameters(batch=2, crop=96, smoothness=0.2)),
 }
 
 
@@ -60,9 +60,9 @@ def main() -> None:
     network = assets.loss_network(options.loss_network)
     laboratory = Laboratory(photos=assets.photos, loss_network=network, out=out)
     first, *others = assets.paintings().items()
-    config, recipe = SHAPES[options.scale]
+    config, hyperparameters = SHAPES[options.scale]
     schedule = SCHEDULES[options.scale]
-    plain = Arm(first[1], schedule, config=config, recipe=recipe)
+    plain = Arm(first[1], schedule, config=config, hyperparameters=hyperparameters)
     base = options.base or _base(laboratory, plain)
     runs: list[Run] = []
     for name, painting in itertools.islice(others, options.paintings):

@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.bench.common.plain import PlainTrainer
 from trainer.loss.measure import Measured
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.stages import Schedule
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.loop import StageTrainer
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import NetCard, pack, unpack
@@ -47,7 +47,7 @@ class Arm:
     #: Net file to start from instead of the seed's untrained net.
     base: Path | None = None
     config: NetConfig = field(default_factory=lambda: NetConfig(width=16))
-    recipe: Recipe = field(default_factory=Recipe)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
 
     def digest(self, stages: int) -> str:
         """Return a hash (hex) of all that decides the net after so many stages."""
@@ -68,7 +68,7 @@ class Laboratory:
         self.network = loss_network
         self._nets = out / "nets"
         self._nets.mkdir(parents=True, exist_ok=True)
-        self._contexts: dict[tuple[Path, Recipe], TrainingContext] = {}
+        self._contexts: dict[tuple[Path, Hyperparameters], TrainingContext] = {}
 
     def run(self, arm: Arm, on_stage: Callable[[str], None] = print) -> Outcome:
         """Train an arm, or find it trained."""
@@ -78,10 +78,10 @@ class Laboratory:
             return Outcome(Measured(**found["measured"]), found["seconds"], found["net"])
         context = self.context(arm)
         net, seconds, path = self._start(arm, context), 0.0, Path()
-        for stage in range(len(context.order.schedule.stages)):
+        for stage in range(len(context.config.schedule.stages)):
             path, spent = self._stage(arm, context, stage, net)
             net, seconds = unpack(path.read_bytes())[0], seconds + spent
-        measured = self._measured(arm, len(context.order.schedule.stages) - 1, context)
+        measured = self._measured(arm, len(context.config.schedule.stages) - 1, context)
         outcome = Outcome(measured, round(seconds, 1), str(path))
         record.write_text(json.dumps(asdict(outcome)))
         on_stage(
@@ -102,17 +102,19 @@ class Laboratory:
         return Measured(**json.loads(record.read_text()))
 
     def context(self, arm: Arm) -> TrainingContext:
-        """Return the context of an arm's painting, corpus and recipe."""
-        key = (arm.painting, recipe := replace(arm.recipe, seed=arm.seed))
+        """Return the context of an arm's painting, corpus and hyperparameters."""
+        key = (arm.painting, hyperparameters := replace(arm.hyperparameters, seed=arm.seed))
         if key not in self._contexts:
             # One at a time: each keeps its decoded photos.
-            self._contexts = {key: TrainingContext(self._order(arm, recipe), self.network)}
+            self._contexts = {
+                key: TrainingContext(self._run_config(arm, hyperparameters), self.network)
+            }
         context = self._contexts[key]
-        context.order = self._order(arm, recipe)
+        context.config = self._run_config(arm, hyperparameters)
         return context
 
-    def _order(self, arm: Arm, recipe: Recipe) -> Order:
-        return Order(
+    def _run_config(self, arm: Arm, hyperparameters: Hyperparameters) -> RunConfig:
+        return RunConfig(
             name=arm.painting.stem.replace("_", "-"),
             title="",
             licence="",
@@ -120,7 +122,7 @@ class Laboratory:
             photos=self._photos,
             schedule=Schedule.parse(arm.schedule),
             net=arm.config,
-            recipe=recipe,
+            hyperparameters=hyperparameters,
             painting_side=384,
             code_version="bench",
             command="",
@@ -141,7 +143,7 @@ class Laboratory:
                 trainer.step()
             trainer.close()
             seconds = time.process_time() - begun
-            ratio = context.order.schedule.stages[stage].ratio
+            ratio = context.config.schedule.stages[stage].ratio
             card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})
             path.write_bytes(pack(net, card))
         return path, unpack(path.read_bytes())[1].provenance["seconds"]

@@ -76,8 +76,13 @@ def test_painting_becomes_a_style(service: str, painting: Path, world: World) ->
         job = client.jobs()[0]
     record = world.records.load(job.id)
     assert record is not None
-    order = record.spec.order
-    assert (order.title, order.seed, order.profile, order.corpus) == ("Night", 7, "quick", CORPUS)
+    config = record.spec.training_config
+    assert (config.title, config.seed, config.profile, config.corpus) == (
+        "Night",
+        7,
+        "quick",
+        CORPUS,
+    )
 
 
 def test_each_stage_is_announced_with_the_command_to_try_it(service: str, painting: Path) -> None:

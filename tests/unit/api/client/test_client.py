@@ -91,10 +91,10 @@ def test_painting_is_sent_with_every_wish(service: str, album: list[Path], world
     assert sum(sent) == sum(path.stat().st_size for path in album)
     record = world.records.load(job.id)
     assert record is not None
-    order = record.spec.order
-    assert (order.adaptive, order.seed, order.title) == (True, 9, "night")
-    assert world.objects.get(order.painting.key) == album[0].read_bytes()
-    assert [world.objects.get(key) for key in order.previews] == [
+    config = record.spec.training_config
+    assert (config.adaptive, config.seed, config.title) == (True, 9, "night")
+    assert world.objects.get(config.painting.key) == album[0].read_bytes()
+    assert [world.objects.get(key) for key in config.previews] == [
         path.read_bytes() for path in album[1:]
     ]
 

@@ -14,7 +14,7 @@ from api.submission.form_body import submit_upload
 from api.submission.multipart import FilePart, TextPart
 from infra import layout
 from infra.errors import ImpastoError, ServiceUnavailable
-from infra.jobs.domain.model import Problem, TrainingOrder
+from infra.jobs.domain.model import Problem, TrainingConfig
 from infra.settings import Settings
 from tests.fakes.services import CORPUS, STYLE, World, add_corpus
 from tests.fakes.storage import MemoryStore
@@ -41,16 +41,16 @@ def teach(client: FlaskClient, **fields: Any) -> TestResponse:  # noqa: ANN401
     )
 
 
-def teach_stored(client: FlaskClient, **order: Any) -> TestResponse:  # noqa: ANN401
+def teach_stored(client: FlaskClient, **config: Any) -> TestResponse:  # noqa: ANN401
     """Name a painting that lies in the bucket."""
     known = {"kind": "train", "style": NAME, "painting": {"key": "paintings/night.jpg"}}
-    return client.post("/v1/jobs", json={**known, **order})
+    return client.post("/v1/jobs", json={**known, **config})
 
 
-def order_of(world: World, job: str) -> TrainingOrder:
+def config_of(world: World, job: str) -> TrainingConfig:
     record = world.records.load(job)
     assert record is not None
-    return record.spec.order
+    return record.spec.training_config
 
 
 def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world: World) -> None:
@@ -75,7 +75,7 @@ def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world
     assert world.notifier.messages == []
 
 
-def test_everything_asked_for_is_in_the_order(client: FlaskClient, world: World) -> None:
+def test_everything_asked_for_is_in_the_config(client: FlaskClient, world: World) -> None:
     add_corpus(world.objects, "mine")
     job = teach(
         client,
@@ -89,14 +89,14 @@ def test_everything_asked_for_is_in_the_order(client: FlaskClient, world: World)
         base="none",
         previews=photos("me.jpg", "me.jpg"),
     ).get_json()["id"]
-    order = order_of(world, job)
-    assert order.painting.key == layout.painting("default", job, ".jpg")
-    assert world.objects.get(order.painting.key) == PAINTING
-    assert order.painting.sha256 == sha256(PAINTING).hexdigest()
-    assert [world.objects.get(key) for key in order.previews] == [b"me.jpg", b"me.jpg"]
-    assert len(set(order.previews)) == 2
-    assert order.stages == ((0.1, 10), (1.5, 20), (4.0, 30))
-    chosen = order.model_dump(exclude={"painting", "previews", "stages"})
+    config = config_of(world, job)
+    assert config.painting.key == layout.painting("default", job, ".jpg")
+    assert world.objects.get(config.painting.key) == PAINTING
+    assert config.painting.sha256 == sha256(PAINTING).hexdigest()
+    assert [world.objects.get(key) for key in config.previews] == [b"me.jpg", b"me.jpg"]
+    assert len(set(config.previews)) == 2
+    assert config.stages == ((0.1, 10), (1.5, 20), (4.0, 30))
+    chosen = config.model_dump(exclude={"painting", "previews", "stages"})
     assert chosen == {
         "style": NAME,
         "title": "The Starry Night",
@@ -108,7 +108,7 @@ def test_everything_asked_for_is_in_the_order(client: FlaskClient, world: World)
         "seed": 7,
         "base": "none",
         **{
-            name: TrainingOrder.model_fields[name].default
+            name: TrainingConfig.model_fields[name].default
             for name in ("painting_side", "batch", "crop")
         },
     }
@@ -116,26 +116,26 @@ def test_everything_asked_for_is_in_the_order(client: FlaskClient, world: World)
 
 def test_painting_and_a_name_are_enough(client: FlaskClient, world: World) -> None:
     job = teach(client, kind=None, schedule=None).get_json()["id"]
-    order = order_of(world, job)
-    assert (order.title, order.licence, order.profile) == (NAME, "unknown", "light")
-    assert (order.loss_network, order.corpus, order.base) == ("vgg19", CORPUS, "auto")
-    assert len(order.stages) > 3
+    config = config_of(world, job)
+    assert (config.title, config.licence, config.profile) == (NAME, "unknown", "light")
+    assert (config.loss_network, config.corpus, config.base) == ("vgg19", CORPUS, "auto")
+    assert len(config.stages) > 3
 
 
 def test_quick_profile_has_a_schedule_of_its_own(client: FlaskClient, world: World) -> None:
     quick = teach(client, profile="quick", schedule=None).get_json()["id"]
     light = teach(client, style="other", schedule=None).get_json()["id"]
-    assert order_of(world, quick).iterations < order_of(world, light).iterations / 3
+    assert config_of(world, quick).iterations < config_of(world, light).iterations / 3
 
 
 def test_painting_in_the_bucket_is_named_by_its_key(client: FlaskClient, world: World) -> None:
     for key in ("paintings/night.jpg", "me/1.jpg", "me/2.jpg"):
         world.objects.put(key, PAINTING)
     response = teach_stored(client, previews={"keys": ["me/2.jpg", "me/1.jpg"]}, seed=3)
-    order = order_of(world, response.get_json()["id"])
-    assert order.painting.key == "paintings/night.jpg"
-    assert order.painting.sha256 == sha256(PAINTING).hexdigest()
-    assert (order.previews, order.seed) == (("me/2.jpg", "me/1.jpg"), 3)
+    config = config_of(world, response.get_json()["id"])
+    assert config.painting.key == "paintings/night.jpg"
+    assert config.painting.sha256 == sha256(PAINTING).hexdigest()
+    assert (config.previews, config.seed) == (("me/2.jpg", "me/1.jpg"), 3)
 
 
 def test_training_is_watched_stage_by_stage(client: FlaskClient, world: World) -> None:
@@ -260,7 +260,7 @@ def test_wrong_wish_is_refused_at_once_and_named(
 
 
 @pytest.mark.parametrize(
-    ("order", "pointer"),
+    ("config", "pointer"),
     [
         ({"painting": None}, "/painting"),
         ({"painting": {}}, "/painting/key"),
@@ -279,13 +279,13 @@ def test_wrong_wish_is_refused_at_once_and_named(
         ({"schedule": [[1, 2]]}, "/schedule"),
     ],
 )
-def test_wrong_order_in_json_is_named(
-    client: FlaskClient, world: World, order: dict[str, Any], pointer: str
+def test_wrong_config_in_json_is_named(
+    client: FlaskClient, world: World, config: dict[str, Any], pointer: str
 ) -> None:
     world.objects.put("paintings/night.jpg", PAINTING)
     world.objects.put("empty.jpg", b"")
     world.objects.refused.add("archived.jpg")
-    details = problem(teach_stored(client, **order), 422)
+    details = problem(teach_stored(client, **config), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
 
 
@@ -358,7 +358,7 @@ def test_kind_may_come_after_the_painting(world: World) -> None:
         yield TextPart("kind", "train")
 
     view = submit_upload(parts(), services=world.services(), tenant="default")
-    assert (view.kind, order_of(world, view.id).seed) == ("train", 5)
+    assert (view.kind, config_of(world, view.id).seed) == ("train", 5)
 
 
 def test_kind_that_the_files_belie_is_refused(world: World) -> None:
@@ -443,4 +443,4 @@ def test_name_of_the_painting_decides_nothing_but_its_suffix(
     client: FlaskClient, world: World, name: str, suffix: str
 ) -> None:
     job = teach(client, painting=(io.BytesIO(PAINTING), name)).get_json()["id"]
-    assert order_of(world, job).painting.key == layout.painting("default", job, suffix)
+    assert config_of(world, job).painting.key == layout.painting("default", job, suffix)

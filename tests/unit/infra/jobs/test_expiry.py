@@ -247,8 +247,8 @@ def test_painting_stays_while_a_training_learns_from_it() -> None:
     assert draft.training
     upload = layout.upload(TENANT, job, 0, "0.jpg")
     painting = draft.training.painting.model_copy(update={"key": upload})
-    order = draft.training.model_copy(update={"painting": painting})
-    world.jobs.submit_training(draft.model_copy(update={"training": order}))
+    config = draft.training.model_copy(update={"painting": painting})
+    world.jobs.submit_training(draft.model_copy(update={"training": config}))
     pass_days(world, DAYS + 1)
     assert world.objects.get(upload) == b"a photo"
 

@@ -29,10 +29,10 @@ def publish(world: FakeDeployment, claimed: ClaimedTraining, stage: int) -> None
     """Publish a stage as a trainer does: the bucket first, then the count."""
     StyleCatalogue(world.objects).publish_stage(
         claimed.spec.style,
-        title=claimed.order.title,
+        title=claimed.config.title,
         job=claimed.spec.id,
         stage=stage,
-        ratio=claimed.order.stages[stage][0],
+        ratio=claimed.config.stages[stage][0],
         net=f"net {stage}".encode(),
         files={"card.json": b"{}"},
     )
@@ -63,10 +63,10 @@ def test_training_is_worked_to_its_end_in_slices(world: FakeDeployment) -> None:
     assert StyleCatalogue(world.objects).get("waves").job == job
 
 
-def test_view_tells_order_and_progress(world: FakeDeployment) -> None:
+def test_view_tells_config_and_progress(world: FakeDeployment) -> None:
     view = submit(world)
     assert (view.kind, view.style, view.strength, view.total) == ("train", "waves", 1.0, 3)
-    assert view.order == draft(view.id).training
+    assert view.training_config == draft(view.id).training
     assert (view.training, view.progress, view.eta_seconds) == (None, 0.0, None)
     world.jobs.report_training(claim(world, view.id), at(100, images_per_second=8.0))
     view = world.jobs.get(view.id, TENANT)

@@ -8,7 +8,7 @@ from trainer.compute.arithmetic import EXACT, Arithmetic, lacking_to_compile
 from trainer.compute.machine import machine
 from trainer.loss.distances import style_target
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Objective, Recipe, StepLoss
+from trainer.loss.objective import Hyperparameters, Objective, StepLoss
 from trainer.schedule.stages import Stage
 from worker.net import NetConfig, TransformNet
 
@@ -22,7 +22,7 @@ def one_step(arithmetic: Arithmetic, network: LossNetwork) -> tuple[Tensor, Step
     target = style_target(network, torch.rand(1, 3, 64, 64))
     stage = Stage(1.0, 10)
     objective = Objective(
-        network, Recipe(), stage, lowest_ratio=1.0, first_photo=0, arithmetic=arithmetic
+        network, Hyperparameters(), stage, lowest_ratio=1.0, first_photo=0, arithmetic=arithmetic
     )
     photo = arithmetic.place(torch.rand(2, 3, 64, 64), CPU)
     loss, seen = objective(arithmetic.prepare(net), target, photo, 0)

@@ -19,9 +19,9 @@ from trainer.local.backbone import (
 )
 from trainer.local.train import train
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.stages import Schedule
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.quick import Backbone, QuickContext
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import apply, is_norm_weight, take_affine, unpack_affine
@@ -34,7 +34,7 @@ MakeContext = Callable[..., TrainingContext]
 @pytest.fixture
 def context(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeContext:
     def make(schedule: str = "0.02:3,1:3", rate: float = 1e-3) -> TrainingContext:
-        order = Order(
+        config = RunConfig(
             name="stripes",
             title="Stripes",
             licence="CC0-1.0",
@@ -42,13 +42,13 @@ def context(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeCont
             photos=photos,
             schedule=Schedule.parse(schedule),
             net=CONFIG,
-            recipe=Recipe(batch=2, crop=64, peak_rate=rate, floor_rate=rate / 10),
+            hyperparameters=Hyperparameters(batch=2, crop=64, peak_rate=rate, floor_rate=rate / 10),
             painting_side=64,
             code_version="0",
             command="train",
             reproduce="reproduce",
         )
-        return TrainingContext(order, loss_network)
+        return TrainingContext(config, loss_network)
 
     return make
 
@@ -148,7 +148,7 @@ def test_the_neutral_norms_leave_the_convolutions_as_they_are(context: MakeConte
 
 
 def quick(context: TrainingContext, over: Backbone) -> QuickContext:
-    return QuickContext(context.order, context.loss_network, over)
+    return QuickContext(context.config, context.loss_network, over)
 
 
 def test_a_quick_style_changes_only_norms_and_learns(context: MakeContext, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_quick_style_that_begins_strong_trains_its_first_stage(
     made = quick(context(schedule), over)
     assert made.stage_zero() is None
     card = train(made, tmp_path, base=made.stage_zero())
-    assert card.stages[0].iterations == made.order.schedule.stages[0].iterations
+    assert card.stages[0].iterations == made.config.schedule.stages[0].iterations
     affine, _ = unpack_affine((tmp_path / card.stages[0].file).read_bytes())
     assert not torch.equal(affine.values, over.neutral.values)
 
@@ -190,7 +190,7 @@ def test_a_quick_styles_nets_are_where_its_loss_network_is(context: MakeContext)
     """A device that is everywhere, and has no memory, stands for a graphics card."""
     here = quick(context(), backbone())
     network = copy.deepcopy(here.loss_network).to("meta")
-    there = QuickContext(here.order, network, backbone())
+    there = QuickContext(here.config, network, backbone())
     for net in (there.first_net(), there.unpack(here.pack(here.first_net(), 0))):
         assert {weight.device.type for weight in net.parameters()} == {"meta"}
         learning = {name for name, weight in net.named_parameters() if weight.requires_grad}
@@ -199,16 +199,16 @@ def test_a_quick_styles_nets_are_where_its_loss_network_is(context: MakeContext)
 
 def test_a_stage_over_another_backbone_is_refused(context: MakeContext) -> None:
     made = quick(context(), backbone())
-    other = QuickContext(made.order, made.loss_network, Backbone(base(), "ab" * 32))
+    other = QuickContext(made.config, made.loss_network, Backbone(base(), "ab" * 32))
     with pytest.raises(NetFileRejected, match="made for backbone"):
         made.unpack(other.pack(other.first_net(), 0))
 
 
-def test_an_order_of_another_shape_is_refused(context: MakeContext) -> None:
+def test_an_config_of_another_shape_is_refused(context: MakeContext) -> None:
     made = context()
     with pytest.raises(ValueError, match="shape"):
         QuickContext(
-            made.order, made.loss_network, Backbone(TransformNet(NetConfig(3, 1)), "ab" * 32)
+            made.config, made.loss_network, Backbone(TransformNet(NetConfig(3, 1)), "ab" * 32)
         )
 
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from trainer.data.corpus import PhotoFolder
 from trainer.loss.network import TAPS, LossNetwork, load_loss_network
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
 from trainer.schedule.stages import Schedule
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.run import TrainingRun
 from worker.net import NetConfig
 
@@ -94,7 +94,7 @@ def test_a_net_is_trained_under_vgg(
 
 
 def small_context(network: LossNetwork, painting: Path, photos: Path) -> TrainingContext:
-    order = Order(
+    config = RunConfig(
         name="stripes",
         title="Stripes",
         licence="CC0-1.0",
@@ -102,13 +102,13 @@ def small_context(network: LossNetwork, painting: Path, photos: Path) -> Trainin
         photos=photos,
         schedule=Schedule.parse("0.02:1"),
         net=NetConfig(2, 1),
-        recipe=Recipe(batch=1, crop=32),
+        hyperparameters=Hyperparameters(batch=1, crop=32),
         painting_side=32,
         code_version="0",
         command="train",
         reproduce="reproduce",
     )
-    return TrainingContext(order, network, PhotoFolder(photos, side=32))
+    return TrainingContext(config, network, PhotoFolder(photos, side=32))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from infra import layout
 from infra.catalogue import StyleCatalogue
-from infra.jobs.domain.model import JobDraft, JobState, Painting, TrainingOrder
+from infra.jobs.domain.model import JobDraft, JobState, Painting, TrainingConfig
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.views import JobView
 from tests.fakes.jobs import Killed
@@ -73,7 +73,7 @@ class Trainer:
             key="u/painting", sha256=hashlib.sha256(painting.read_bytes()).hexdigest()
         )
 
-    def submit(self, **order: object) -> str:
+    def submit(self, **config: object) -> str:
         chosen: dict[str, object] = {
             "style": "stripes",
             "title": "Stripes",
@@ -85,9 +85,9 @@ class Trainer:
             "batch": 1,
             "crop": 48,
             "base": "none",
-            **order,
+            **config,
         }
-        training = TrainingOrder.model_validate(chosen)
+        training = TrainingConfig.model_validate(chosen)
         job = self.at.jobs.new_job_id()
         draft = JobDraft(
             id=job, tenant=TENANT, kind="train", style=training.style, training=training
@@ -562,9 +562,9 @@ def test_a_base_of_the_deployment_is_stage_0_as_it_is(make: MakeTrainer) -> None
 
 def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTrainer) -> None:
     trainer, whole = make(), make()
-    order: dict[str, object] = {"stages": ((0.1, 3), (1.0, 3)), "base": "auto"}
-    whole.finish(whole.submit(**order))
-    job = trainer.submit(**order)
+    config: dict[str, object] = {"stages": ((0.1, 3), (1.0, 3)), "base": "auto"}
+    whole.finish(whole.submit(**config))
+    job = trainer.submit(**config)
     trainer.worker(steps=2).work(job, "t")
     base = pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02))
     shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
@@ -581,11 +581,11 @@ def test_a_base_that_is_replaced_does_not_change_a_running_training(make: MakeTr
     bases = [
         pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02)) for _ in range(2)
     ]
-    order: dict[str, object] = {"stages": ((0.1, 50), (1.0, 6)), "base": "auto"}
+    config: dict[str, object] = {"stages": ((0.1, 50), (1.0, 6)), "base": "auto"}
     for each in (trainer, whole):
         each.at.objects.put(key, bases[0])
-    whole.finish(whole.submit(**order))
-    job = trainer.submit(**order)
+    whole.finish(whole.submit(**config))
+    job = trainer.submit(**config)
     trainer.worker(steps=6).work(job, "t")
     trainer.at.objects.put(key, bases[1])
     trainer.finish(job)
@@ -630,8 +630,8 @@ def test_a_quick_style_trains_in_slices_over_the_published_backbone(
     torch.manual_seed(3)
     backbone = pack(TransformNet(NetConfig(4)), NetCard(NetConfig(4), "backbone", 0, 0.02))
     sha256 = trainer.catalogue.put_backbone(backbone)
-    order: dict[str, object] = {"profile": "quick", "stages": ((0.1, 50), (1.0, 4))}
-    view = trainer.finish(trainer.submit(**order), steps)
+    config: dict[str, object] = {"profile": "quick", "stages": ((0.1, 50), (1.0, 4))}
+    view = trainer.finish(trainer.submit(**config), steps)
     assert view.state is JobState.SUCCEEDED
     assert trainer.card().stages[0].iterations == 0
     for stage in trainer.catalogue.get("stripes").stages:

@@ -97,6 +97,6 @@ def test_one_that_waited_is_known_by_all_that_was_asked_for(
     trainer = upgraded(make, stored)
     claim = trainer.at.jobs.claim_training(stored.job("queued"), "t")
     assert claim is not None
-    order = claim.order
-    assert (order.style, order.profile, order.base) == ("quickly", "quick", "auto")
-    assert (order.previews, order.adaptive, order.seed) == (("u/a.jpg",), True, 7)
+    config = claim.config
+    assert (config.style, config.profile, config.base) == ("quickly", "quick", "auto")
+    assert (config.previews, config.adaptive, config.seed) == (("u/a.jpg",), True, 7)

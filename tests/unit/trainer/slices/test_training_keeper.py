@@ -9,7 +9,7 @@ import pytest
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedTraining
-from infra.jobs.domain.model import JobDraft, Painting, Problem, TrainingOrder, TrainingProgress
+from infra.jobs.domain.model import JobDraft, Painting, Problem, TrainingConfig, TrainingProgress
 from infra.jobs.domain.rules import StaleLease
 from tests.fakes.service import TENANT, FakeDeployment
 from trainer.slices.training_keeper import TrainingKeeper
@@ -26,14 +26,14 @@ def at() -> FakeDeployment:
 @pytest.fixture
 def claim(at: FakeDeployment) -> ClaimedTraining:
     job = at.jobs.new_job_id()
-    order = TrainingOrder(
+    config = TrainingConfig(
         style="s",
         title="S",
         painting=Painting(key="k", sha256="0"),
         stages=((0.1, 5), (1.0, 5)),
         corpus="c",
     )
-    draft = JobDraft(id=job, tenant=TENANT, kind="train", style="s", training=order)
+    draft = JobDraft(id=job, tenant=TENANT, kind="train", style="s", training=config)
     at.jobs.submit_training(draft)
     claim = at.jobs.claim_training(job, "t")
     assert claim

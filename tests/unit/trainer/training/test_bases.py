@@ -29,7 +29,7 @@ def session(**changes: object) -> TrainingSession:
     card = SimpleNamespace(stages=[first], held_out_photos=what["photos"], base_sha256=what["base"])
     made = SimpleNamespace(
         run=SimpleNamespace(card=card),
-        order=SimpleNamespace(profile=what["profile"]),
+        config=SimpleNamespace(profile=what["profile"]),
         base_key=KEY,
     )
     return cast("TrainingSession", made)

@@ -13,7 +13,7 @@ from tests.fakes.storage import MemoryStore
 from trainer.card import StyleCard
 from trainer.data.corpus import CorpusChanged, PhotoFolder
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe
+from trainer.loss.objective import Hyperparameters
 from trainer.schedule.guard import GuardRules, TrainingDiverged
 from trainer.schedule.stages import Adaptive, Schedule
 from trainer.training.checkpoint import (
@@ -23,7 +23,7 @@ from trainer.training.checkpoint import (
     pack_checkpoint,
     unpack_checkpoint,
 )
-from trainer.training.context import Order, TrainingContext
+from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.run import StageEnd, TrainingRun
 from worker.net import NetConfig
 from worker.net.netfile import NetCard, pack
@@ -41,7 +41,7 @@ def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> Con
     def make(
         schedule: str = "0.02:3,1:3", adaptive: Adaptive | None = None, seed: int = 1
     ) -> TrainingContext:
-        order = Order(
+        config = RunConfig(
             name="stripes",
             title="Stripes",
             licence="CC0-1.0",
@@ -49,14 +49,14 @@ def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> Con
             photos=photos,
             schedule=Schedule.parse(schedule),
             net=NetConfig(2, 1),
-            recipe=Recipe(batch=1, crop=48, seed=seed, smoothness=0.1),
+            hyperparameters=Hyperparameters(batch=1, crop=48, seed=seed, smoothness=0.1),
             painting_side=64,
             code_version="0",
             command="train",
             reproduce="reproduce",
             adaptive=adaptive,
         )
-        return TrainingContext(order, loss_network, PhotoFolder(photos, side=64))
+        return TrainingContext(config, loss_network, PhotoFolder(photos, side=64))
 
     return make
 
@@ -85,7 +85,7 @@ def finish(run: TrainingRun) -> list[StageEnd]:
 def reopened(context: TrainingContext, run: TrainingRun) -> TrainingRun:
     """Another process's run, from what the first one would have left in the bucket."""
     again = TrainingRun(context, rules=LENIENT)
-    again.restore(unpack_checkpoint(pack_checkpoint(run.state()), again.order))
+    again.restore(unpack_checkpoint(pack_checkpoint(run.state()), again.config_digest))
     run.close()
     return again
 
@@ -232,7 +232,7 @@ def test_a_checkpoint_cut_at_any_byte_is_refused(context: TrainingContext) -> No
     data = pack_checkpoint(run.state())
     for length in [*range(0, len(data), len(data) // 50), len(data) - 1]:
         with pytest.raises(CheckpointRejected):
-            unpack_checkpoint(data[:length], run.order)
+            unpack_checkpoint(data[:length], run.config_digest)
     run.close()
 
 
@@ -243,16 +243,16 @@ def test_a_damaged_checkpoint_is_refused(context: TrainingContext, part: float) 
     data = bytearray(pack_checkpoint(run.state()))
     data[int(part * len(data))] ^= 1
     with pytest.raises(CheckpointRejected):
-        unpack_checkpoint(bytes(data), run.order)
+        unpack_checkpoint(bytes(data), run.config_digest)
     run.close()
 
 
-def test_a_checkpoint_of_another_order_is_refused(make_context: ContextMaker) -> None:
+def test_a_checkpoint_of_another_config_is_refused(make_context: ContextMaker) -> None:
     run = TrainingRun(make_context())
     data = pack_checkpoint(run.state())
     other = TrainingRun(make_context(seed=2))
-    with pytest.raises(CheckpointRejected, match="another order"):
-        unpack_checkpoint(data, other.order)
+    with pytest.raises(CheckpointRejected, match="another training config"):
+        unpack_checkpoint(data, other.config_digest)
 
 
 def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
@@ -267,7 +267,7 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
     keys = sorted(objects.objects)
     assert [key.split("-")[0] for key in keys] == ["c/000000002", "c/000000003"]
     objects.objects[keys[1]] = objects.objects[keys[1]][:-100]
-    found = store.newest(run.order)
+    found = store.newest(run.config_digest)
     assert found is not None
     assert (found.tick, found.iteration) == (2, 2)
     assert sorted(objects.objects) == keys[:1]
@@ -276,4 +276,4 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
 
 def test_the_first_net_of_all_is_no_checkpoint(context: TrainingContext) -> None:
     store = CheckpointStore(objects=MemoryStore(), prefix="c/")
-    assert store.newest(TrainingRun(context).order) is None
+    assert store.newest(TrainingRun(context).config_digest) is None

@@ -13,9 +13,16 @@ from PIL import Image
 from trainer.card import FirstIterations, StyleCard, weights_sha256
 from trainer.data.corpus import CorpusRejected
 from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
-from trainer.local.train import FolderTaken, Order, Progress, TrainingContext, starting_net, train
+from trainer.local.train import (
+    FolderTaken,
+    Progress,
+    RunConfig,
+    TrainingContext,
+    starting_net,
+    train,
+)
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Recipe, StepLoss
+from trainer.loss.objective import Hyperparameters, StepLoss
 from trainer.publish.folder import StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
 from trainer.schedule.stages import Schedule
@@ -35,7 +42,7 @@ def context(
     painting: Path, photos: Path, loss_network: LossNetwork
 ) -> Callable[..., TrainingContext]:
     def make(schedule: str = "0.02:3,1:23", crop: int = 64, seed: int = 1) -> TrainingContext:
-        order = Order(
+        config = RunConfig(
             name="stripes",
             title="Stripes",
             licence="CC0-1.0",
@@ -43,13 +50,13 @@ def context(
             photos=photos,
             schedule=Schedule.parse(schedule),
             net=NetConfig(2, 1),
-            recipe=Recipe(batch=2, crop=crop, seed=seed, smoothness=0.1),
+            hyperparameters=Hyperparameters(batch=2, crop=crop, seed=seed, smoothness=0.1),
             painting_side=64,
             code_version="0",
             command="train",
             reproduce="reproduce",
         )
-        return TrainingContext(order, loss_network)
+        return TrainingContext(config, loss_network)
 
     return make
 
@@ -100,7 +107,7 @@ def test_a_stopped_training_goes_on_to_the_same_nets(
     assert [s.sha256 for s in resumed.stages] == [s.sha256 for s in whole.stages]
 
 
-def test_another_order_does_not_touch_what_a_folder_holds(
+def test_another_config_does_not_touch_what_a_folder_holds(
     context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """Hours of training may lie there."""
@@ -185,8 +192,8 @@ def test_a_corpus_of_one_photo_is_noted(
     one.mkdir()
     first = min(photos.rglob("*.*"))
     (one / first.name).write_bytes(first.read_bytes())
-    order = replace(context().order, photos=one, schedule=Schedule.parse("0.02:2"))
-    card = train(TrainingContext(order, context().loss_network), tmp_path / "style")
+    config = replace(context().config, photos=one, schedule=Schedule.parse("0.02:2"))
+    card = train(TrainingContext(config, context().loss_network), tmp_path / "style")
     assert "cannot be told" in card.notes[0]
 
 
@@ -272,8 +279,8 @@ def test_a_corpus_of_three_photos_trains_and_the_card_says_so(
     few.mkdir()
     for path in sorted(photos.rglob("*.*"))[:3]:
         (few / path.name).write_bytes(path.read_bytes())
-    order = replace(context().order, photos=few, schedule=Schedule.parse("0.02:2"))
-    card = train(TrainingContext(order, context().loss_network), tmp_path / "style")
+    config = replace(context().config, photos=few, schedule=Schedule.parse("0.02:2"))
+    card = train(TrainingContext(config, context().loss_network), tmp_path / "style")
     assert len(card.stages) == 1
     assert "only 3 photos" in card.notes[0]
 

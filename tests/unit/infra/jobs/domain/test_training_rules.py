@@ -42,7 +42,7 @@ def crash(record: JobRecord, times: int) -> JobRecord:
 
 def test_training_is_one_chunk_however_many_stages() -> None:
     assert spec().model_copy(update={"chunk_photos": 1}).chunks == 1
-    assert spec().order.iterations == 400
+    assert spec().training_config.iterations == 400
 
 
 def test_album_of_an_older_version_can_still_be_read() -> None:
@@ -50,7 +50,7 @@ def test_album_of_an_older_version_can_still_be_read() -> None:
     record = JobRecord.model_validate_json('{"spec":' + old + '"chunk_photos":4,"created":1.0}}')
     assert (record.spec.chunks, record.training, record.published) == (3, None, ())
     with pytest.raises(ValueError, match="not a training"):
-        _ = record.spec.order
+        _ = record.spec.training_config
 
 
 def test_training_survives_its_json(held: JobRecord) -> None:
