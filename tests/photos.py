@@ -225,7 +225,7 @@ def hostile_photos() -> dict[str, HostileFile]:
         "bmw.bmp": HostileFile(b"BMW is the name of a maker of cars.", "not-an-image"),
         "empty.jpg": HostileFile(b"", "photo-empty"),
         "drawing.svg": HostileFile(SVG, "unsupported-format"),
-        "phone.heic": HostileFile(HEIC, "unsupported-format"),
+        "phone.heic": HostileFile(HEIC, "photo-unreadable"),
         "scan.pdf": HostileFile(b"%PDF-1.7\n" + bytes(100), "unsupported-format"),
         "moving.gif": HostileFile(animation("GIF"), "animated-photo"),
         "moving.webp": HostileFile(animation("WEBP"), "animated-photo"),

@@ -4,20 +4,38 @@ import io
 from math import prod
 
 import numpy as np
-from PIL import Image
+from PIL import AvifImagePlugin, Image, PngImagePlugin
 
-from worker.pixels.colour import split
+from worker.pixels.colour.srgb import split
+from worker.pixels.declared import declared_profile
+from worker.pixels.formats import jpeg_end
+from worker.pixels.formats.sniff import CAMERA_RAW, SourceFormat, sniff, unsupported
+from worker.pixels.formats.structure import (
+    ends_early,
+    jpeg_scans,
+    png_damaged,
+    png_without_text,
+    webp_canvas,
+)
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits, ResultFormat
 from worker.pixels.quiet import quiet_pillow
-from worker.pixels.sniff import SourceFormat, sniff, unsupported
-from worker.pixels.structure import ends_early, jpeg_scans, png_damaged, webp_canvas
+
+#: Bytes of a PNG's colour profile when unpacked; those of printers take one to four million.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
+#: The clock of a decoder counts every thread.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 #: Scans a JPEG may have, and megapixels they may pass over in all. Encoders write about ten; each
 #: further one costs a pass over the whole picture, so a small file of thousands would take hours.
 MAX_JPEG_SCANS = 200
 MAX_SCANNED_MEGAPIXELS = 2000
 
-_RESULT_FORMATS: dict[SourceFormat, ResultFormat] = {"JPEG": "JPEG", "WEBP": "WEBP"}
+_RESULT_FORMATS: dict[SourceFormat, ResultFormat] = {
+    "JPEG": "JPEG",
+    "HEIF": "JPEG",
+    "AVIF": "JPEG",
+    "WEBP": "WEBP",
+}
 
 #: Tags of EXIF and TIFF.
 _ORIENTATION = 0x0112
@@ -36,6 +54,10 @@ _TURNS = {
 }
 
 
+#: A loaded picture, and how it is to be turned upright.
+Turned = tuple[Image.Image, Image.Transpose | None]
+
+
 def decode(data: bytes, limits: PixelLimits) -> Photo:
     """Decode a photo's file to upright sRGB pixels.
 
@@ -46,7 +68,7 @@ def decode(data: bytes, limits: PixelLimits) -> Photo:
     source = sniff(data)
     try:
         with quiet_pillow:
-            return _decode(data, source, limits)
+            return _decode_closed(data, source, limits)
     except PhotoRejected:
         raise
     except MemoryError as error:
@@ -61,21 +83,57 @@ def decode(data: bytes, limits: PixelLimits) -> Photo:
         raise _explain(data, source, error) from error
 
 
+def _decode_closed(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
+    """Decode a file, and a JPEG that only lacks its end marker as if it had one."""
+    try:
+        return _decode(data, source, limits)
+    except OSError:
+        closings = jpeg_end.closings(data) if source == "JPEG" else []
+        if not closings:
+            raise
+    first, *others = (_decode(closed, source, limits) for closed in closings)
+    if not all(np.array_equal(first.rgb, other.rgb) for other in others):
+        raise _truncated()
+    return first
+
+
 def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
+    image, turn = _read(data, source, limits)
+    colour, alpha = split(image, declared_profile(data, source, image))
+    if source == "BMP" and alpha is not None and alpha.getextrema() == (0, 0):
+        alpha = None  # Programs that know no alpha leave its bytes empty.
+    return Photo(
+        rgb=_upright(_flatten(colour, alpha), turn),
+        alpha=None if alpha is None else _upright(alpha, turn),
+        format=_RESULT_FORMATS.get(source, "PNG"),
+    )
+
+
+def _read(data: bytes, source: SourceFormat, limits: PixelLimits) -> Turned:
+    found: tuple[Image.Image, int] | None = None
+    # Imported here, so that decoders start without them: most photos are JPEGs.
+    if source == "TIFF":
+        from worker.pixels.formats.deep_tiff import read_deep
+
+        found = read_deep(data, limits)
+    elif source == "HEIF":
+        from worker.pixels.formats.heif import read_heif
+
+        found = read_heif(data, limits)
+    return _by_pillow(data, source, limits) if found is None else (found[0], _TURNS.get(found[1]))
+
+
+def _by_pillow(data: bytes, source: SourceFormat, limits: PixelLimits) -> Turned:
     _check_structure(data, source, limits)
-    with Image.open(io.BytesIO(data), formats=[source]) as image:
+    readable = png_without_text(data) if source == "PNG" else data
+    with Image.open(io.BytesIO(readable), formats=[source]) as image:
         limits.check(*max(image.size, _tile(image, source), key=prod))
         if source == "JPEG":
             _check_scans(jpeg_scans(data), *image.size)
         _check_single(image, source)
         turn = _turn(image, source)
         image.load()
-        colour, alpha = split(image)
-    return Photo(
-        rgb=_upright(_flatten(colour, alpha), turn),
-        alpha=None if alpha is None else _upright(alpha, turn),
-        format=_RESULT_FORMATS.get(source, "PNG"),
-    )
+        return image, turn
 
 
 def _check_structure(data: bytes, source: SourceFormat, limits: PixelLimits) -> None:
@@ -103,13 +161,12 @@ def _check_scans(scans: int, width: int, height: int) -> None:
 
 
 def _check_single(image: Image.Image, source: SourceFormat) -> None:
-    if source in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
+    if source in ("AVIF", "GIF", "PNG", "WEBP") and getattr(image, "is_animated", False):
         raise PhotoRejected(
             "animated-photo", "The file is an animation; send one of its pictures instead."
         )
-    # Raw files of most cameras are TIFFs whose first picture is only a thumbnail.
     if source == "TIFF" and getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE) == 1:
-        raise unsupported("a camera's raw file or another TIFF that begins with a thumbnail")
+        raise unsupported(CAMERA_RAW)
 
 
 def _turn(image: Image.Image, source: SourceFormat) -> Image.Transpose | None:
@@ -135,10 +192,14 @@ def _upright(image: Image.Image, turn: Image.Transpose | None) -> np.ndarray:
 
 def _explain(data: bytes, source: SourceFormat, error: Exception) -> PhotoRejected:
     if ends_early(data, source) or "truncated" in str(error).lower():
-        return PhotoRejected(
-            "truncated-photo", "The file ends before its picture does; send the whole file again."
-        )
+        return _truncated()
     return PhotoRejected(
         "photo-unreadable",
         f"The file begins like a {source} and cannot be decoded; save it anew and send that.",
+    )
+
+
+def _truncated() -> PhotoRejected:
+    return PhotoRejected(
+        "truncated-photo", "The file ends before its picture does; send the whole file again."
     )

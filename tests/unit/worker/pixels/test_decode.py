@@ -14,8 +14,8 @@ from tests.hostile import tiled_tiff
 from tests.photos import encoded, faded, scene
 from worker.net import SMALLEST_SIDE
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
+from worker.pixels.formats.structure import jpeg_scans
 from worker.pixels.photo import COUNTED_SIDE
-from worker.pixels.structure import jpeg_scans
 
 LIMITS = PixelLimits(max_megapixels=50)
 #: As phones append one to a photo; it happens to hold what begins a scan of a JPEG.

@@ -3,12 +3,16 @@
 import re
 from typing import Literal
 
+from worker.pixels.formats.bmff import brands
 from worker.pixels.photo import PhotoRejected
 
 #: Formats that are decoded, by Pillow's names.
-SourceFormat = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
+SourceFormat = Literal["JPEG", "HEIF", "AVIF", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
 
-ACCEPTED = "JPEG, PNG, WebP, TIFF, BMP or GIF"
+#: What a raw file is called, whoever's camera made it.
+CAMERA_RAW = "a camera's raw file"
+
+ACCEPTED = "JPEG, HEIC, AVIF, PNG, WebP, TIFF, BMP or GIF"
 
 _PREFIXES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -41,24 +45,16 @@ _UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"DDS ", "a DDS texture"),
     (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
     (b"#?RADIANCE", "a Radiance picture"),
-    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
-    (b"IIU\0", "a camera's raw file"),
-    (b"IIRO", "a camera's raw file"),
-    (b"IIRS", "a camera's raw file"),
+    (b"FUJIFILMCCD-RAW", CAMERA_RAW),
+    (b"IIU\0", CAMERA_RAW),
+    (b"IIRO", CAMERA_RAW),
+    (b"IIRS", CAMERA_RAW),
 )
 
-_BRANDS = {
-    b"heic": "a HEIC photo",
-    b"heix": "a HEIC photo",
-    b"heim": "a HEIC photo",
-    b"heis": "a HEIC photo",
-    b"hevc": "a HEIC photo",
-    b"mif1": "a HEIF photo",
-    b"msf1": "a HEIF photo",
-    b"avif": "an AVIF photo",
-    b"avis": "an AVIF photo",
-    b"crx ": "a camera's raw file",
-}
+#: Brands of files that hold boxes: pictures coded by HEVC, and by AV1; `mif1` may be either.
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_RAW_BRANDS = frozenset({b"crx "})
 
 _SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:svg[\s>]|[?!].*?<svg[\s>])", re.DOTALL)
 _NETPBM = re.compile(rb"\AP[1-7]\s+[#\d]")
@@ -79,6 +75,8 @@ def sniff(data: bytes) -> SourceFormat:
         return "WEBP"
     if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
         return "BMP"
+    if boxed := _boxed(data):
+        return boxed
     if known := _unsupported(data):
         raise unsupported(known)
     raise PhotoRejected("not-an-image", f"The file is no picture of a known kind; send {ACCEPTED}.")
@@ -94,8 +92,18 @@ def unsupported(known: str) -> PhotoRejected:
 def _unless_raw(data: bytes, source: SourceFormat) -> SourceFormat:
     """Turn Canon's raw files away: they are TIFFs whose first picture is a thumbnail."""
     if source == "TIFF" and data[8:10] == b"CR":
-        raise unsupported("a camera's raw file")
+        raise unsupported(CAMERA_RAW)
     return source
+
+
+def _boxed(data: bytes) -> SourceFormat | None:
+    """Tell HEIF and AVIF by their brands; a film may name `mif1` among many, but not first."""
+    if data[4:8] != b"ftyp":
+        return None
+    major, named = data[8:12], brands(data)
+    if major in _AVIF_BRANDS or (major == b"mif1" and not named.isdisjoint(_AVIF_BRANDS)):
+        return "AVIF"
+    return "HEIF" if major in _HEIF_BRANDS else None
 
 
 def _unsupported(data: bytes) -> str | None:
@@ -103,7 +111,7 @@ def _unsupported(data: bytes) -> str | None:
         if data.startswith(prefix):
             return known
     if data[4:8] == b"ftyp":
-        return _BRANDS.get(data[8:12], "a video")
+        return CAMERA_RAW if data[8:12] in _RAW_BRANDS else "a video"
     if _SVG.match(data[:4096]):
         return "an SVG drawing"
     return "a Netpbm picture" if _NETPBM.match(data[:16]) else None

@@ -22,10 +22,10 @@ _PROFILED = {
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def split(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Image.Image | None]:
     """Split a loaded picture into sRGB (mode RGB) and alpha (mode L; None where opaque).
 
-    An embedded ICC profile is followed; a broken or unfitting one is ignored, as viewers do.
+    Its ICC profile is followed; a broken or unfitting one is ignored, as viewers do.
     """
     if image.mode in _DEEP_MODES:
         colour, alpha = _shallow(image)
@@ -35,7 +35,7 @@ def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         colour, alpha = _plain(image), None
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
-    return _to_srgb(colour, image.info.get("icc_profile")), alpha
+    return _to_srgb(colour, profile), alpha
 
 
 def to_8_bits(samples: NDArray[np.generic]) -> Pixels:

@@ -9,13 +9,17 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from worker.pixels.sniff import SourceFormat
+from worker.pixels.formats.bmff import boxes_end_early
+from worker.pixels.formats.sniff import SourceFormat
 
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
 #: Markers that a length follows, and the end. Decoders pass over all others, as over what is no
 #: marker: coded data, in which 0xFF is followed by 0 or a restart marker, and garbage.
 _JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+
+#: Chunks of a PNG that hold text.
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 
 #: Bytes of one value of each TIFF type.
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -36,6 +40,8 @@ def ends_early(data: bytes, source: SourceFormat) -> bool:
             return not data.rstrip(b"\0").endswith(b";")
         case "TIFF":
             return _tiff_ends_early(data)
+        case "HEIF" | "AVIF":
+            return boxes_end_early(data)
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
@@ -103,6 +109,23 @@ def png_damaged(data: bytes) -> bool:
         if critical and end + 4 <= len(data) and zlib.crc32(view[start - 4 : end]) != checksum:
             return True
     return False
+
+
+def png_without_text(data: bytes) -> bytes:
+    """Return the PNG without its chunks of text: decoders give up at long ones."""
+    chunks = [(start - 8, end + 4) for kind, start, end in _png_chunks(data) if kind not in _TEXTS]
+    if len(chunks) == sum(1 for _ in _png_chunks(data)):
+        return data
+    view = memoryview(data)
+    return b"".join((view[:8], *(view[start:end] for start, end in chunks)))
+
+
+def png_chunk(data: bytes, wanted: bytes) -> bytes | None:
+    """Return the body of a PNG's first chunk of a type; None where there is none."""
+    for kind, start, end in _png_chunks(data):
+        if kind == wanted:
+            return data[start:end]
+    return None
 
 
 def _png_ends_early(data: bytes) -> bool:

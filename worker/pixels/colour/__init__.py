@@ -1,0 +1,1 @@
+"""Colour: what a file declares for its pixels, and how they become sRGB."""

@@ -1,0 +1,37 @@
+"""HEIC and HEIF photos, decoded by libheif as pi-heif brings it: a decoder without an encoder."""
+
+import io
+
+import pi_heif
+from PIL import Image
+
+from worker.pixels.formats import bmff
+from worker.pixels.photo import PixelLimits
+
+#: The clock of a decoder counts every thread, and one photo is as soon done by one.
+pi_heif.options.DECODE_THREADS = 1
+
+_ORIENTATION = 0x0112
+
+
+def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int]:
+    """Read the primary picture at 8 bits a sample, and the orientation (1 to 8) left to apply.
+
+    libheif turns as the container says. Exif's word counts where the container has none: files
+    that have both mean one turn. Raises PhotoRejected and what libheif raises for what is broken.
+    """
+    file = pi_heif.open_heif(io.BytesIO(data))
+    limits.check(*file.size)
+    image = file.to_pillow()
+    if bmff.primary(data).turned:
+        return image, 1
+    return image, _exif_orientation(file.info.get("exif"))
+
+
+def _exif_orientation(block: bytes | None) -> int:
+    exif = Image.Exif()
+    try:
+        exif.load(block or b"")
+        return int(exif.get(_ORIENTATION, 1))
+    except Exception:
+        return 1  # Broken Exif leaves the photo as it is.
