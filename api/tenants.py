@@ -8,8 +8,8 @@ from hashlib import sha256
 from flask import Request
 from pydantic import SecretStr
 
-from api.loopback import is_loopback
 from api.problems import Forbidden, Unauthorized
+from infra.loopback import is_loopback
 from infra.tenants import DEFAULT_TENANT
 
 

@@ -9,7 +9,6 @@ from flask import Flask
 
 from api.app import create_app
 from api.health import Waiting
-from api.loopback import is_loopback
 from api.services import Services
 from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment, connect, prepare
@@ -94,7 +93,7 @@ def _require_workers(presence: Presence) -> None:
 
 def check_settings(settings: Settings) -> None:
     """Refuse settings that would open the service to strangers; raises ValueError."""
-    if not settings.api_keys and not is_loopback(settings.host):
+    if settings.open_to_strangers:
         raise ValueError(
             f"IMPASTO_HOST={settings.host} lets other machines in: set IMPASTO_API_KEYS as well."
         )

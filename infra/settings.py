@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra import layout
 from infra.errors import InvalidSettings
+from infra.loopback import is_loopback
 
 MEBIBYTE = 1024 * 1024
 
@@ -208,6 +209,11 @@ class Settings(BaseSettings):
     assets: DiskPath | None = None
 
     log_level: Annotated[str, AfterValidator(_known_level)] = "INFO"
+
+    @property
+    def open_to_strangers(self) -> bool:
+        """Whether other machines could reach the API and need no key for it: nothing may run so."""
+        return not self.api_keys and not is_loopback(self.host)
 
 
 def load_settings(**chosen: object) -> Settings:

@@ -1,6 +1,5 @@
 """A whole Impasto on one machine, as a context manager."""
 
-import ipaddress
 import os
 import shutil
 import subprocess
@@ -247,12 +246,11 @@ def _clear(state: StackState) -> None:
 
 
 def _refuse_open_door(settings: Settings) -> None:
-    if settings.api_keys or _is_loopback(settings.host):
-        return
-    raise StackRefused(
-        f"Anybody who reaches {settings.host} could use this service: set IMPASTO_API_KEYS "
-        'to keys such as {"alice": "a-long-secret"}, or IMPASTO_HOST to 127.0.0.1.'
-    )
+    if settings.open_to_strangers:
+        raise StackRefused(
+            f"Anybody who reaches {settings.host!r} could use this service: set IMPASTO_API_KEYS "
+            'to keys such as {"alice": "a-long-secret"}, or IMPASTO_HOST to 127.0.0.1.'
+        )
 
 
 def _prepare(data: Path) -> DataFolder:
@@ -263,15 +261,6 @@ def _prepare(data: Path) -> DataFolder:
             f"{error.filename} cannot be made, or be used as a folder ({error.strerror}); name "
             "another one by IMPASTO_DATA or --data."
         ) from error
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _already_running(folder: DataFolder) -> str:
