@@ -79,7 +79,7 @@ class Orphans:
         except (ObjectMissing, ValidationError):
             return True
         except ObjectUnavailable:
-            pass  # what is kept back is not gone
+            pass  # unreadable is not gone
         return False
 
 

@@ -37,7 +37,8 @@ from infra.jobs.submission.retry import retried
 from infra.jobs.views import ItemView, JobView, job_view
 from infra.layout.ids import is_job_id, new_job_id
 from infra.settings import Settings
-from infra.storage.port import ObjectMissing, ObjectStore, ObjectUnavailable
+from infra.storage.port import ObjectStore, ObjectUnavailable
+from infra.storage.unreadable import raise_outage
 
 log = structlog.get_logger()
 
@@ -143,7 +144,7 @@ class JobService:
     def recent(self, tenant: str, *, limit: int, after: str = "") -> list[JobView]:
         """Return up to `limit` jobs of a tenant, newest first, those older than job `after`.
 
-        One that is damaged or kept back is left out: it hides no other. Raises ServiceUnavailable.
+        A damaged or unreadable one is left out: it hides no other. Raises ServiceUnavailable.
         """
         start_after = layout.newest_entry(tenant, after) if after else ""
         views: list[JobView] = []
@@ -158,8 +159,7 @@ class JobService:
             except JobUnreadable as error:
                 log.warning("job left out", job_id=job, tenant=tenant, reason=error.detail)
             except ObjectUnavailable as error:
-                with suppress(ObjectMissing):  # in an outage this raises as well
-                    self._objects.head(layout.newest_entry(tenant, job))
+                raise_outage(self._objects, layout.newest_entry(tenant, job))
                 log.warning("job left out", job_id=job, tenant=tenant, reason=error.detail)
         return views
 
@@ -248,13 +248,13 @@ class JobService:
         """
         self._claims.release(claim, notify)
 
-    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
-        """Give a chunk back whose other photos have their outcomes: `photos` are out of reach.
+    def defer(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        """Give a chunk back whose other photos have their outcomes: `photos` are unreadable.
 
-        It comes again after `patience`. What was put off `reach.ROUNDS` - 1 times is named in the
-        claim's `last_round`. Raises StaleLease when the chunk is no longer the caller's.
+        It comes again after `patience`. Photos deferred `deferral.RETRY_ROUNDS` - 1 times are in
+        the claim's `last_attempt`. Raises StaleLease when the chunk is no longer the caller's.
         """
-        self._claims.put_off(claim, photos)
+        self._claims.defer(claim, photos)
 
     # What a trainer calls.
 
@@ -293,15 +293,15 @@ class JobService:
         """
         self._trainings.end_slice(claim, progress, notify)
 
-    def put_off_training(
+    def defer_training(
         self, claim: ClaimedTraining, progress: TrainingProgress | None = None
     ) -> None:
-        """Give a training back from which the bucket keeps an object back, and no others.
+        """Give a training back that needs an unreadable object.
 
-        It comes again as `end_slice` says. What was put off `reach.ROUNDS` - 1 times without
-        progress between is in its `last_round`. Raises StaleLease.
+        It comes again as `end_slice` says. After `deferral.RETRY_ROUNDS` - 1 times without
+        progress between, the claim says `last_attempt`. Raises StaleLease.
         """
-        self._trainings.put_off(claim, progress)
+        self._trainings.defer(claim, progress)
 
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
         """Count a stage that the catalogue has published, once; raises StaleLease."""

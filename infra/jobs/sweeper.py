@@ -46,6 +46,6 @@ class Sweeper:
             if self._take_turn(self._seconds * TURN):
                 self._service.sweep()
         except ServiceUnavailable as error:
-            log.warning("sweep put off", reason=error.detail)
+            log.warning("sweep postponed", reason=error.detail)
         except Exception:
             log.exception("sweep failed")

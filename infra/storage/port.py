@@ -18,7 +18,7 @@ class ObjectMissing(LookupError):
 class ObjectUnavailable(ServiceUnavailable):
     """An object cannot be read now.
 
-    The store is away, or it keeps this one object back: another object tells which.
+    The store is away, or it refuses this one object: another object tells which (`unreadable`).
     """
 
     def __init__(self, key: str, detail: str) -> None:

@@ -17,7 +17,7 @@ class MemoryStore:
         self.down = False
         #: Keys of objects that are there and are not handed out.
         self.refused: set[str] = set()
-        #: Keys of objects that are kept back: nobody can tell for how long.
+        #: Keys of objects that cannot be read: nobody can tell for how long.
         self.withheld: set[str] = set()
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str | None] = {}

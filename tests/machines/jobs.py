@@ -224,11 +224,11 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, fault=faults)
     @precondition(lambda self: self.claims)
-    def put_off(self, pick: int, fault: int | None) -> None:
-        """The bucket keeps back what is left of a chunk for now."""
+    def defer(self, pick: int, fault: int | None) -> None:
+        """What is left of a chunk is unreadable for now."""
         claim = self.claims.pop(pick % len(self.claims))
         with self.fault_at(fault), suppress(StaleLease):
-            self.world.jobs.put_off(claim, [photo.index for photo in claim.photos])
+            self.world.jobs.defer(claim, [photo.index for photo in claim.photos])
 
     # What happens to them.
 

@@ -140,10 +140,10 @@ class TrainingMachine(RuleBasedStateMachine):
 
     @rule(pick=picks, iteration=iterations, kill=kills)
     @precondition(lambda self: self.claims)
-    def put_off(self, pick: int, iteration: int, kill: int | None) -> None:
+    def defer(self, pick: int, iteration: int, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
         with self.fault_at(kill), suppress(StaleLease):
-            self.world.jobs.put_off_training(claimed, at(iteration))
+            self.world.jobs.defer_training(claimed, at(iteration))
             self.must_be_newest(claimed)
 
     @rule(pick=picks, fail=st.booleans(), kill=kills)

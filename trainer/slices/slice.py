@@ -28,7 +28,7 @@ class Left(Enum):
 
     UNFINISHED = "unfinished"
     MAKING_WAY = "making way"
-    PUT_OFF = "put off"
+    DEFERRED = "deferred"
     FINISHED = "finished"
 
 

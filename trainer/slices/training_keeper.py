@@ -39,7 +39,7 @@ class TrainingService(Protocol):
         """Give the training back between two slices."""
         ...
 
-    def put_off_training(
+    def defer_training(
         self, claim: ClaimedTraining, progress: TrainingProgress | None = None
     ) -> None:
         """Give the training back for a later round; raises StaleLease."""

@@ -20,12 +20,12 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import Problem
 from infra.storage.port import ObjectStore
+from infra.storage.unreadable import UnreadableObject, find_unreadable
 from trainer.schedule.guard import TrainingDiverged
 from trainer.slices.opener import SessionOpener
 from trainer.slices.session import TrainingSession
 from trainer.slices.slice import Left, Slice, problem, style_files
 from trainer.slices.training_keeper import STOP_GRACE, TrainingKeeper, TrainingService
-from trainer.slices.unreachable import ObjectKeptBack, kept_back
 from trainer.training.run import StageEnd
 from worker.process.lease_keeper import Halted, LeaseTiming
 
@@ -137,9 +137,11 @@ class SliceWorker:
             raise
         except ServiceUnavailable as error:
             # A process that is to end has not waited long enough to blame an object.
-            blamed = not self._stop.is_set() and kept_back(self._objects, claim.spec, error)
-            if blamed:
-                return _put_off(keeper, ObjectKeptBack(blamed, error))
+            probe = layout.job_spec(claim.spec.tenant, claim.spec.id)
+            if not self._stop.is_set() and (
+                unreadable := find_unreadable(self._objects, error, probe)
+            ):
+                return _defer(keeper, unreadable)
             log.warning("slice cut off", job_id=claim.spec.id, reason=error.detail)
             raise
         except Exception as error:
@@ -157,8 +159,8 @@ class SliceWorker:
         elif left is Left.FINISHED:
             self._jobs.report_training(claim, keeper.progress)
             self._jobs.finish_training(claim)
-        elif left is Left.PUT_OFF:
-            self._jobs.put_off_training(claim, keeper.progress)
+        elif left is Left.DEFERRED:
+            self._jobs.defer_training(claim, keeper.progress)
             return
         else:
             self._jobs.end_slice(claim, keeper.progress, notify=left is Left.UNFINISHED)
@@ -277,14 +279,15 @@ class SliceWorker:
             path.write_bytes(keeper.persist(lambda key=key: self._objects.get(key)))
 
 
-def _put_off(keeper: TrainingKeeper, error: ObjectKeptBack) -> Left | Problem:
-    """Leave a training to a later round, in which the object may be had; the last round fails."""
+def _defer(keeper: TrainingKeeper, error: UnreadableObject) -> Left | Problem:
+    """Leave a training to a later round; on the last attempt it fails."""
     claim = keeper.claim
-    if claim.last_round:
-        return problem(claim, error)
-    keeper.remark(f"The bucket keeps back {error.key!r}, which is asked for again.")
-    log.warning("training out of reach", job_id=claim.spec.id, reason=error.detail)
-    return Left.PUT_OFF
+    if claim.last_attempt:
+        detail = error.advice("send the training again")
+        return Problem(type="object-refused-by-storage", detail=detail)
+    keeper.remark(f"S3 does not serve {error.key!r}; it is asked for again.")
+    log.warning("training deferred", job_id=claim.spec.id, reason=error.detail)
+    return Left.DEFERRED
 
 
 def _log_begin(claim: ClaimedTraining, session: TrainingSession) -> None:

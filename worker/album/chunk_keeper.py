@@ -36,7 +36,7 @@ class ChunkService(Protocol):
         """Give the chunk back."""
         ...
 
-    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+    def defer(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
         """Give the chunk back for a later round; raises StaleLease."""
         ...
 
@@ -80,9 +80,9 @@ class ChunkKeeper(LeaseKeeper):
         """Hand in the chunk."""
         self.hand_in(lambda: self._service.finish(self._claim))
 
-    def put_off(self, photos: Collection[int]) -> None:
-        """Hand the chunk back for a later round, in which `photos` may be within reach."""
-        self.hand_in(lambda: self._service.put_off(self._claim, photos))
+    def defer(self, photos: Collection[int]) -> None:
+        """Hand the chunk back for a later round, in which `photos` may be readable."""
+        self.hand_in(lambda: self._service.defer(self._claim, photos))
 
     def persist(self, action: Callable[[], T]) -> T:
         """As LeaseKeeper.persist, but an outage that is endured no longer halts the chunk.

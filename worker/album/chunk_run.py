@@ -15,7 +15,7 @@ from worker.album.chunk_keeper import ChunkKeeper
 from worker.album.failures import StyleUnusable, failed
 from worker.album.parts import PipelineParts
 from worker.album.photo_steps import PhotoSteps, PreparedPhoto
-from worker.album.unreachable import LeftForLater, within_reach
+from worker.album.unreadable import PhotoDeferred, bounded_tries
 from worker.engines.port import Engine
 from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
@@ -51,7 +51,7 @@ class ChunkRun:
         self._pipeline = pipeline
         self._stages = pipeline.stages
         self._spec = claim.spec
-        self._last_round = claim.last_round
+        self._last_attempt = claim.last_attempt
         self._keeper = keeper
         self._begun = begun
         self._may_begin = may_begin
@@ -64,9 +64,9 @@ class ChunkRun:
         )
         self._window = 1 if claim.solo else pipeline.stages.limits.window
         self._waiting = deque(claim.photos)
-        #: Photos without an outcome, and those of them that have none to come in this round.
+        #: Photos without an outcome, and those of them that are deferred to a later round.
         self._left = len(claim.photos)
-        self._later: list[int] = []
+        self._deferred: list[int] = []
         #: Photos for the device, and outcomes to commit: each has a step that asks for it.
         self._ready: deque[PreparedPhoto] = deque()
         self._settled: deque[PhotoOutcome] = deque()
@@ -82,26 +82,26 @@ class ChunkRun:
     def work(self) -> str:
         """Work the chunk, then hand it in (`finished`) or give it back.
 
-        On a stop at once (`released`), for what is out of reach until later (`put-off`). Raises
-        Halted when the chunk is lost.
+        On a stop at once (`released`), for unreadable photos until later (`put-off`, the value in
+        the metric). Raises Halted when the chunk is lost.
         """
         try:
             with suppress(Stopped):
                 self._drive()
         finally:
             self._close()
-        if self._left > len(self._later):
+        if self._left > len(self._deferred):
             self._keeper.release()
             return "released"
-        if self._later:
-            self._keeper.put_off(self._later)
+        if self._deferred:
+            self._keeper.defer(self._deferred)
             return "put-off"
         self._keeper.finish()
         return "finished"
 
     def _drive(self) -> None:
         """Let photos in until every one is settled or left, or the process is to stop."""
-        while self._left > len(self._later) and not self._pipeline.stop.is_set():
+        while self._left > len(self._deferred) and not self._pipeline.stop.is_set():
             self._keeper.check()
             if self._may_begin():
                 self._admit()
@@ -169,16 +169,16 @@ class ChunkRun:
     # Steps, each with the stage that takes it.
 
     def _prepare(self, entry: PhotoEntry) -> None:
-        """Prefetch: bring a photo to the device, or to its outcome, or leave it for later."""
+        """Prefetch: bring a photo to the device, or to its outcome, or defer it."""
         if self._over:
             return
-        ask = within_reach(
-            lambda: self._steps.prepare(entry), last_round=entry.index in self._last_round
+        ask = bounded_tries(
+            lambda: self._steps.prepare(entry), last_attempt=entry.index in self._last_attempt
         )
         try:
             prepared = self._attempt(entry, lambda: self._keeper.persist(ask))
-        except LeftForLater:
-            self._leave(entry)
+        except PhotoDeferred:
+            self._defer(entry)
             return
         if isinstance(prepared, PhotoOutcome):
             self._settle(prepared)
@@ -188,11 +188,11 @@ class ChunkRun:
                 self._ready.append(prepared)
             self._submit(self._stages.device, self._paint)
 
-    def _leave(self, entry: PhotoEntry) -> None:
+    def _defer(self, entry: PhotoEntry) -> None:
         """Give up a photo's slot: what waits is not to wait for it."""
         self._keeper.set_aside(entry.index)
         with self._lock:
-            self._later.append(entry.index)
+            self._deferred.append(entry.index)
             self._slots -= 1
         self._stages.slots.give_back(1)
         self._look()
@@ -290,7 +290,7 @@ class ChunkRun:
         """Return what `action` does, or the failed outcome of whatever is wrong with the photo."""
         try:
             return action()
-        except (Halted, Stopped, LeftForLater):
+        except (Halted, Stopped, PhotoDeferred):
             raise
         except Exception as error:
             return failed(self._spec, entry, error)

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from infra import layout
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
-from infra.jobs.manifest import Manifest
 from infra.storage.port import ObjectStore
+from infra.storage.unreadable import UnreadableObject, raise_outage
 from worker.album.digest import result_digest
 from worker.album.results import Receipt, ResultShelf
-from worker.album.unreachable import OutOfReach
 from worker.fetch.photo import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.memory_budget import Reservation
@@ -68,7 +68,7 @@ class PhotoSteps:
         """Fetch and decode a photo; the outcome right away where its result is there already.
 
         Raises PhotoRejected, also with the fault that the entry came with and as `fetch_photo`
-        does; OutOfReach where the bucket gives other objects now, and not the photo.
+        does; UnreadableObject where S3 serves other objects now, and not the photo.
         """
         data = self._fetch(entry)
         digest = result_digest(
@@ -103,10 +103,10 @@ class PhotoSteps:
             return fetch_photo(self._objects, entry.key, self._max_bytes, entry.member)
         except ServiceUnavailable as error:
             self._check_outage()
-            raise OutOfReach(entry.key, error) from error
+            raise UnreadableObject(entry.key, error) from error
 
     def _found(self, digest: str) -> Receipt | None:
-        """Return the receipt of a result that is there; one that is kept back is made anew."""
+        """Return the receipt of a result that is there; an unreadable one is made anew."""
         try:
             return self._shelf.find(digest)
         except ServiceUnavailable:
@@ -114,8 +114,8 @@ class PhotoSteps:
             return None
 
     def _check_outage(self) -> None:
-        """Raise ServiceUnavailable where not even the job's own spec is to be had."""
-        Manifest(store=self._objects, tenant=self._spec.tenant, job=self._spec.id).exists()
+        """Raise ServiceUnavailable where not even the job's own spec can be read."""
+        raise_outage(self._objects, layout.job_spec(self._spec.tenant, self._spec.id))
 
 
 def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:

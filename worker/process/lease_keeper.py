@@ -35,7 +35,7 @@ log = structlog.get_logger()
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
 #: Seconds of an outage after which the work ends although its lease can be kept: what one job
-#: needs may be out of reach while what another needs is not.
+#: needs may be unreadable while what another needs is not.
 OUTAGE_PATIENCE: Final = 60.0
 #: Seconds after a stop was asked for at which work is given back although it goes on.
 STOP_GRACE: Final = 7.0

@@ -12,7 +12,7 @@ import structlog
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.claims.post_commit import PostCommit
-from infra.jobs.domain import quarantine, rules, unreachable
+from infra.jobs.domain import deferral, quarantine, rules
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, PhotoOutcome
 from infra.jobs.manifest import Manifest
@@ -100,7 +100,7 @@ class Claims:
             worker=chunk.lease.worker if chunk.lease else "",
             photos=tuple(entry for entry in entries if entry.index not in decided),
             solo=quarantine.solo(chunk),
-            last_round=unreachable.last_round(chunk),
+            last_attempt=deferral.last_attempt(chunk),
         )
 
     def report(
@@ -154,15 +154,15 @@ class Claims:
             if not self._post_commit.finalize_if_ended(record) and notify:
                 self._post_commit.notify(record, freed)
 
-    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+    def defer(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
         """Give a chunk back for a later round; the sweep sends its message after a while."""
 
         def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
-            record = unreachable.put_off(record, claim.number, claim.token, photos, self._clock())
+            record = deferral.defer(record, claim.number, claim.token, photos, self._clock())
             return record, record
 
         record = self._change(claim, rule)
-        log.warning("photos out of reach", job_id=claim.spec.id, photos=sorted(photos))
+        log.warning("photos deferred", job_id=claim.spec.id, photos=sorted(photos))
         self._post_commit.finalize_if_ended(record)
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:

@@ -11,7 +11,7 @@ import structlog
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.claims.post_commit import PostCommit
-from infra.jobs.domain import rules, training_rules, unreachable
+from infra.jobs.domain import deferral, rules, training_rules
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobRecord, JobSpec, Problem, TrainingProgress
 from infra.jobs.manifest import Manifest
@@ -51,7 +51,7 @@ class TrainingClaims:
                 worker=worker,
                 progress=record.training,
                 published=record.published,
-                last_round=bool(unreachable.last_round(record.active[training_rules.CHUNK])),
+                last_attempt=bool(deferral.last_attempt(record.active[training_rules.CHUNK])),
             )
             return record, claimed
 
@@ -106,11 +106,11 @@ class TrainingClaims:
             if not self._post_commit.finalize_if_ended(record) and notify:
                 self._post_commit.notify(record, [training_rules.CHUNK])
 
-    def put_off(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
+    def defer(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
         """Give the training back for a later round; the sweep sends its message after a while."""
         self._write_progress(claim, progress)
         record = self._change(
-            claim, lambda r: training_rules.put_off(r, claim.token, progress, self._clock())
+            claim, lambda r: training_rules.defer(r, claim.token, progress, self._clock())
         )
         self._post_commit.finalize_if_ended(record)
 

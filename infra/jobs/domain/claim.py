@@ -17,8 +17,8 @@ class ClaimedChunk:
     photos: tuple[PhotoEntry, ...]
     #: Work photo by photo, and report each as in flight before touching it: one kills workers.
     solo: bool
-    #: The photos that fail if the bucket does not give them once more, although it gives others.
-    last_round: frozenset[int] = frozenset()
+    #: The photos that fail if they are unreadable once more: S3 refuses them and serves others.
+    last_attempt: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,8 @@ class ClaimedTraining:
     progress: TrainingProgress | None
     #: The stages that are published and counted.
     published: tuple[int, ...]
-    #: Whether it fails if the bucket keeps an object back once more, although it gives others.
-    last_round: bool = False
+    #: Whether it fails if S3 refuses an object once more that it needs, and serves others.
+    last_attempt: bool = False
 
     @property
     def config(self) -> TrainingConfig:

@@ -235,8 +235,10 @@ class Chunk(Value):
     #: The photos that were in flight in each lost lease whose holder was not heard of since, by
     #: the lease's token.
     losses: dict[int, tuple[int, ...]] = Field(default_factory=dict)
-    #: Rounds in which each photo was out of reach although others were not (`reach`).
-    fruitless: dict[int, int] = Field(default_factory=dict)
+    #: Rounds in which each photo was unreadable although S3 served others (`deferral`).
+    retry_rounds: dict[int, int] = Field(
+        default_factory=dict, validation_alias="fruitless", serialization_alias="fruitless"
+    )
 
     @property
     def strikes(self) -> dict[int, int]:

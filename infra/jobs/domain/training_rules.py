@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
-from infra.jobs.domain import rules, unreachable
+from infra.jobs.domain import deferral, rules
 from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, JobState, Problem, TrainingProgress
 
 #: The one chunk of a training.
@@ -55,24 +55,27 @@ def end_slice(
     return rules.give_back(record, CHUNK, token, now)[0]
 
 
-def put_off(
+def defer(
     record: JobRecord, token: int, progress: TrainingProgress | None, now: float
 ) -> JobRecord:
-    """Give the training back after a round in which the bucket kept something of it back.
+    """Give the training back after a round in which S3 refused an object that it needs.
 
     Raises StaleLease.
     """
     record = advance(record, token, progress)
-    return unreachable.put_off(record, CHUNK, token, [CHUNK], now)
+    return deferral.defer(record, CHUNK, token, [CHUNK], now)
 
 
 def advance(record: JobRecord, token: int, progress: TrainingProgress | None) -> JobRecord:
-    """Note progress and forget strikes and fruitless rounds, if it is; raises StaleLease."""
+    """Record progress. If the training moved forward, clear its strikes and retry rounds.
+
+    Raises StaleLease.
+    """
     chunk, _ = rules.held(record, CHUNK, token)
     if progress is None:
         return record
     if record.training is not None and progress.position > record.training.position:
-        chunk = chunk.model_copy(update={"losses": {}, "fruitless": {}})
+        chunk = chunk.model_copy(update={"losses": {}, "retry_rounds": {}})
     newest = furthest(record.training, progress)
     return _with(record, chunk).model_copy(update={"training": newest})
 

@@ -7,7 +7,6 @@ it is there, a removal that was cut off is done again.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -21,6 +20,7 @@ from infra.jobs.manifest.markers import ended_markers
 from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.unreadable import raise_outage
 
 #: Seconds between looks for jobs whose time is over.
 LOOK_SECONDS: Final = 60.0
@@ -58,14 +58,14 @@ class Expiry:
         self._retention_days = retention_days
         self._stopwatch = stopwatch
         self._looked = float("-inf")
-        #: Markers of jobs that S3 did not let go in this look.
-        self._kept_back: set[str] = set()
+        #: Markers of jobs that S3 refuses to remove in this look.
+        self._refused: set[str] = set()
 
     def run(self) -> int:
         """Remove for a while what is over; returns how many jobs are gone.
 
-        Large albums take several calls. What S3 keeps back of one job holds up no other; the next
-        look tries it again. Raises ServiceUnavailable.
+        Large albums take several calls. An object that S3 refuses to read or remove holds up no
+        other job; the next look tries it again. Raises ServiceUnavailable.
         """
         now = self._clock()
         recently = 0 <= now - self._looked < LOOK_SECONDS  # clocks are put back, too
@@ -79,14 +79,14 @@ class Expiry:
                 if self._stopwatch() > over:
                     return removed
         self._looked = now
-        self._kept_back.clear()
+        self._refused.clear()
         return removed
 
     def _ended_before(self, moment: float) -> Iterator[tuple[str, str, str]]:
         for marker in ended_markers(self._objects):
             if marker.finished > moment:
                 return
-            if marker.key not in self._kept_back:
+            if marker.key not in self._refused:
                 yield marker.key, marker.tenant, marker.job
 
     def _try_remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
@@ -94,14 +94,13 @@ class Expiry:
             yield from self._remove(marker, tenant, job)
         except ServiceUnavailable as error:
             self._check_outage(marker)
-            self._kept_back.add(marker)
+            self._refused.add(marker)
             log.warning("job not removed", job_id=job, tenant=tenant, reason=error.detail)
 
     def _check_outage(self, marker: str) -> None:
-        """Raise ServiceUnavailable where Redis is away, or S3 gives not even a job's marker."""
+        """Raise ServiceUnavailable where Redis is away, or S3 does not even serve the marker."""
         self._records.remembers()
-        with suppress(ObjectMissing):  # somebody else has come to the job's end
-            self._objects.head(marker)
+        raise_outage(self._objects, marker)
 
     def _remove(self, marker: str, tenant: str, job: str) -> Iterator[bool]:
         """Remove one job step by step; yields whether it is gone, the last time when it is."""

@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.jobs.claims.post_commit import finalize
@@ -16,6 +17,7 @@ from infra.jobs.manifest.markers import open_markers
 from infra.jobs.ports import JobStore
 from infra.layout.ids import job_time
 from infra.storage.port import ObjectMissing, ObjectStore
+from infra.storage.unreadable import raise_outage
 
 #: Seconds from a job id to its commit; a slower submission is refused.
 SUBMISSION_SECONDS: Final = 3 * 3600.0
@@ -105,13 +107,15 @@ class Recovery:
                 log.exception("job cannot be read", job_id=job, tenant=tenant)
             except ServiceUnavailable as error:
                 self._check_outage(tenant, job)
-                log.warning("job is kept back", job_id=job, tenant=tenant, reason=error.detail)
+                log.warning(
+                    "job has an unreadable object", job_id=job, tenant=tenant, reason=error.detail
+                )
         return Survey(rebuilt, discarded)
 
     def _check_outage(self, tenant: str, job: str) -> None:
-        """Raise ServiceUnavailable where Redis is away, or S3 gives not even a job's marker."""
+        """Raise ServiceUnavailable where Redis is away, or S3 does not even serve the marker."""
         self._records.remembers()
-        Manifest(store=self._objects, tenant=tenant, job=job).is_open()
+        raise_outage(self._objects, layout.open_marker(tenant, job))
 
     def _follow_up(self, record: JobRecord) -> bool:
         """Finalize a job that has ended and was cut off before that; returns whether it lives."""

@@ -150,7 +150,7 @@ class Killer:
         self._schedule = schedule
         #: Style and job of every training that was disturbed.
         self.disturbed: dict[str, str] = {}
-        self._fruitless = 0
+        self._without_progress = 0
         self._reached = 0
 
     def at_random(self, kills: int, chance: random.Random) -> None:
@@ -180,7 +180,7 @@ class Killer:
 
     def _next(self, how: str) -> str:
         style = f"{how}-{len(self.disturbed)}"
-        self._fruitless = self._reached = 0
+        self._without_progress = self._reached = 0
         self.disturbed[style] = teach(self._client, self._painting, style, self._schedule).id
         return self.disturbed[style]
 
@@ -200,14 +200,14 @@ class Killer:
 
     def _be_patient(self, job: str) -> None:
         """Wait for progress where the last losses brought none."""
-        if self._fruitless >= PATIENT_AFTER:
+        if self._without_progress >= PATIENT_AFTER:
             wait_until(
                 lambda: iteration(self._client, job) > self._reached or ended(self._client, job),
                 "progress",
                 TRAINING_SECONDS,
             )
         now = iteration(self._client, job)
-        self._fruitless = 0 if now > self._reached else self._fruitless + 1
+        self._without_progress = 0 if now > self._reached else self._without_progress + 1
         self._reached = max(self._reached, now)
 
     def _kill(self, slice_: SliceRecord) -> int:

@@ -8,10 +8,10 @@ from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import InvalidRequest, JobMissing, ServiceUnavailable, StyleTaken
 from infra.jobs.domain.claim import ClaimedTraining
+from infra.jobs.domain.deferral import RETRY_ROUNDS
 from infra.jobs.domain.model import JobDraft, JobRecord, JobState, Problem
 from infra.jobs.domain.rules import JobCancelled, StaleLease
 from infra.jobs.domain.training_rules import STRIKES
-from infra.jobs.domain.unreachable import ROUNDS
 from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
@@ -126,19 +126,19 @@ def test_slice_without_a_message_gets_one_from_the_sweep(world: FakeDeployment) 
     assert world.notifier.training_messages == [(job, 0)]
 
 
-def test_last_round_of_a_training_is_told_with_its_claim(world: FakeDeployment) -> None:
+def test_claim_of_a_training_says_that_it_is_the_last_attempt(world: FakeDeployment) -> None:
     """Each comes by the sweep, after the turns of others."""
     job = submit(world).id
-    for _ in range(ROUNDS - 1):
+    for _ in range(RETRY_ROUNDS - 1):
         claimed = claim(world, job)
-        assert not claimed.last_round
+        assert not claimed.last_attempt
         world.notifier.training_messages.clear()
-        world.jobs.put_off_training(claimed, at(5))
+        world.jobs.defer_training(claimed, at(5))
         assert world.notifier.training_messages == []
         world.clock.advance(world.settings.ring_patience_seconds)
         world.jobs.sweep()
         assert world.notifier.training_messages == [(job, 0)]
-    assert claim(world, job).last_round
+    assert claim(world, job).last_attempt
 
 
 def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) -> None:

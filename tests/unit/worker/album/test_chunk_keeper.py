@@ -58,9 +58,9 @@ class Service:
         self.on_call("release")
         self.released.set()
 
-    def put_off(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
-        self.calls.append(f"put off {sorted(photos)}")
-        self.on_call("put off")
+    def defer(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
+        self.calls.append(f"defer {sorted(photos)}")
+        self.on_call("defer")
 
 
 class Desk:
@@ -225,7 +225,7 @@ def test_each_report_makes_the_lease_live_longer() -> None:
     assert len(desk.service.calls) == 15
 
 
-def test_photos_out_of_reach_for_long_give_the_chunk_back_although_the_heart_beats() -> None:
+def test_photos_unreadable_for_long_give_the_chunk_back_although_the_heart_beats() -> None:
     """The bucket may refuse this job's photos alone; other jobs must not wait for it."""
     desk = Desk()
 

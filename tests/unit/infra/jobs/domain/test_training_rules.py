@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from infra.jobs.domain import rules, training_rules, unreachable
+from infra.jobs.domain import deferral, rules, training_rules
 from infra.jobs.domain.model import JobDraft, JobRecord, JobSpec, JobState, Problem
 from tests.fakes.service import BLEND
 from tests.fakes.trainings import at, draft
@@ -130,7 +130,7 @@ def test_stale_token_is_refused_everywhere(held: JobRecord) -> None:
         for act in (
             lambda r: training_rules.report_training(r, token, at(399), NOW, TTL),
             lambda r: training_rules.end_slice(r, token, at(399), NOW),
-            lambda r: training_rules.put_off(r, token, at(399), NOW),
+            lambda r: training_rules.defer(r, token, at(399), NOW),
             lambda r: training_rules.publish_stage(r, token, 0),
             lambda r: training_rules.finish_training(r, token, NOW),
             lambda r: training_rules.fail_training(r, token, PROBLEM, NOW),
@@ -139,13 +139,13 @@ def test_stale_token_is_refused_everywhere(held: JobRecord) -> None:
                 act(record)
 
 
-def test_progress_forgives_fruitless_rounds(held: JobRecord) -> None:
+def test_progress_clears_retry_rounds(held: JobRecord) -> None:
     """And a round that repeats what is known is none."""
     for iteration, rounds in ((None, 1), (7, 2), (7, 3), (5, 4), (8, 1)):
         progress = None if iteration is None else at(iteration)
-        held = training_rules.put_off(held, held.last_token, progress, NOW)
-        assert held.active[0].fruitless == {0: rounds}
-        assert bool(unreachable.last_round(held.active[0])) == (rounds == unreachable.ROUNDS - 1)
+        held = training_rules.defer(held, held.last_token, progress, NOW)
+        assert held.active[0].retry_rounds == {0: rounds}
+        assert bool(deferral.last_attempt(held.active[0])) == (rounds == deferral.RETRY_ROUNDS - 1)
         held, _ = training_rules.claim(held, "t", NOW, TTL)
     assert held.active[0].strikes == {}
 

@@ -1,4 +1,4 @@
-"""A job of which S3 keeps an object back is told about, and stands in no other job's way."""
+"""A job with an unreadable object is reported, and stands in no other job's way."""
 
 from collections.abc import Callable, Iterator
 
@@ -123,7 +123,7 @@ def test_it_is_left_out_of_the_list_and_an_outage_is_none(key: Callable[[str, st
 
 
 @pytest.mark.parametrize("key", [layout.job_spec, layout.job_outcome])
-def test_the_doctor_names_what_is_kept_back_and_goes_on(key: Callable[[str, str], str]) -> None:
+def test_the_doctor_names_an_unreadable_object_and_goes_on(key: Callable[[str, str], str]) -> None:
     world = FakeDeployment()
     job = finished(world)
     world.objects.withheld.add(key(TENANT, job))
@@ -134,7 +134,7 @@ def test_the_doctor_names_what_is_kept_back_and_goes_on(key: Callable[[str, str]
     assert (lost.check, lost.about) == ("orphan", "receipts of no result")
 
 
-def test_a_receipt_that_is_kept_back_is_no_orphan() -> None:
+def test_an_unreadable_receipt_is_no_orphan() -> None:
     world = FakeDeployment()
     receipt = layout.receipt(TENANT, "ab" * 32)
     world.objects.put(receipt, b'{"key": "gone"}')

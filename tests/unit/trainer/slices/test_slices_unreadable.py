@@ -1,11 +1,11 @@
-"""Trainings from which the bucket keeps an object back: some rounds, then an end that names it."""
+"""Trainings that need an unreadable object: some retry rounds, then an end that names it."""
 
 import time
 
 import pytest
 
+from infra.jobs.domain.deferral import RETRY_ROUNDS
 from infra.jobs.domain.model import JobRecord, JobState
-from infra.jobs.domain.unreachable import ROUNDS
 from infra.jobs.views import JobView
 from tests.unit.trainer.slices.test_slices import LEASE, MakeTrainer, Trainer, make
 from trainer.data.corpus import Photos, split_held_out
@@ -66,15 +66,15 @@ def given_back(trainer: Trainer, job: str) -> JobRecord:
 def worked_in_rounds(trainer: Trainer, job: str) -> JobView:
     """Work as many slices as it takes; between them others have their turns."""
     trainer.at.notifier.training_messages.clear()
-    for rounds in range(1, ROUNDS):
+    for rounds in range(1, RETRY_ROUNDS):
         trainer.worker().work(job, "t")
-        assert given_back(trainer, job).active[0].fruitless == {0: rounds}
+        assert given_back(trainer, job).active[0].retry_rounds == {0: rounds}
     trainer.worker().work(job, "t")
     return trainer.view(job)
 
 
 @pytest.mark.parametrize("kept", ["withheld", "refused"])
-def test_a_photo_that_is_kept_back_when_a_training_opens_ends_it(
+def test_a_photo_that_is_unreadable_when_a_training_opens_ends_it(
     trainer: Trainer, kept: str
 ) -> None:
     keep_in_bucket(trainer)
@@ -87,7 +87,7 @@ def test_a_photo_that_is_kept_back_when_a_training_opens_ends_it(
     assert "send the training again" in view.error.detail
 
 
-def test_a_photo_that_is_kept_back_later_ends_the_training(trainer: Trainer) -> None:
+def test_a_photo_that_is_unreadable_later_ends_the_training(trainer: Trainer) -> None:
     """What each slice repeats up to there is no progress; whoever watches reads what is missing."""
     keep_in_bucket(trainer, held_out=False)
     trainer.at.objects.withheld.add(KEY)
@@ -95,9 +95,9 @@ def test_a_photo_that_is_kept_back_later_ends_the_training(trainer: Trainer) -> 
     trainer.worker().work(job, "t")
     progress = trainer.view(job).training
     assert progress is not None
-    assert f"keeps back {KEY!r}" in str(progress.note)
+    assert f"does not serve {KEY!r}" in str(progress.note)
     assert progress.iteration > 0
-    for _ in range(ROUNDS):
+    for _ in range(RETRY_ROUNDS):
         trainer.worker().work(job, "t")
     view = trainer.view(job)
     assert view.error is not None
@@ -123,15 +123,15 @@ def test_an_object_that_takes_longer_than_a_lease_to_refuse_is_counted(
 
     monkeypatch.setattr(trainer.at.objects, "get_range", slow)
     trainer.worker(heartbeat=0.01).work(job, "t")
-    assert given_back(trainer, job).active[0].fruitless == {0: 1}
+    assert given_back(trainer, job).active[0].retry_rounds == {0: 1}
 
 
-def test_a_photo_that_is_given_in_the_last_round_is_forgiven(trainer: Trainer) -> None:
+def test_a_photo_that_can_be_read_on_the_last_attempt_is_forgiven(trainer: Trainer) -> None:
     keep_in_bucket(trainer)
     job = trainer.submit()
     trainer.at.notifier.training_messages.clear()
     trainer.at.objects.withheld.add(KEY)
-    for _ in range(ROUNDS - 1):
+    for _ in range(RETRY_ROUNDS - 1):
         trainer.worker().work(job, "t")
     trainer.at.objects.withheld.clear()
     assert trainer.finish(job).state is JobState.SUCCEEDED
@@ -148,10 +148,10 @@ def test_an_outage_of_the_whole_bucket_fails_nothing(trainer: Trainer) -> None:
         return photos
 
     trainer.open_corpus = lose_the_bucket  # type: ignore[method-assign]
-    for _ in range(ROUNDS + 1):
+    for _ in range(RETRY_ROUNDS + 1):
         trainer.at.objects.down = False
         trainer.worker().work(job, "t")
-        assert given_back(trainer, job).active[0].fruitless == {}
+        assert given_back(trainer, job).active[0].retry_rounds == {}
     trainer.at.objects.down = False
     trainer.open_corpus = lambda *_: photos  # type: ignore[method-assign]
     assert trainer.finish(job).state is JobState.SUCCEEDED
@@ -176,7 +176,7 @@ def test_an_outage_that_has_just_ended_is_nobodys_fault(trainer: Trainer) -> Non
     trainer.open_corpus = flicker  # type: ignore[method-assign]
     trainer.worker().work(job, "t")
     assert tries == 2
-    assert given_back(trainer, job).active[0].fruitless == {}
+    assert given_back(trainer, job).active[0].retry_rounds == {}
 
 
 def test_a_process_that_is_to_end_does_not_wait_for_an_object(trainer: Trainer) -> None:

@@ -1,11 +1,11 @@
-"""Photos that the bucket keeps back while it gives others, over a real job service in memory."""
+"""Photos that S3 refuses while it serves others, over a real job service in memory."""
 
 from collections.abc import Callable
 
 import pytest
 
+from infra.jobs.domain.deferral import RETRY_ROUNDS
 from infra.jobs.domain.model import JobState
-from infra.jobs.domain.unreachable import ROUNDS
 from tests.fakes.album import AlbumHarness, away
 from tests.photos import encoded, scene
 from worker.album.stages import ConcurrencyLimits
@@ -16,7 +16,7 @@ def pictures(count: int) -> dict[str, bytes | None]:
     return {f"photo-{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(count)}
 
 
-def kept_back(*numbers: int, operation: str = "head") -> Callable[[str, str], None]:
+def unreadable(*numbers: int, operation: str = "head") -> Callable[[str, str], None]:
     """Return what to watch a store with that never gives these photos, and all else."""
     keys = {f"photos/photo-{number}.png" for number in numbers}
 
@@ -43,8 +43,8 @@ def work_rounds(harness: AlbumHarness, job: str, rounds: int) -> None:
 def test_photo_that_is_never_given_fails_alone_and_its_album_ends(operation: str) -> None:
     harness = AlbumHarness()
     job = harness.submit(pictures(4))
-    harness.objects.watch = kept_back(2, operation=operation)
-    work_rounds(harness, job, ROUNDS - 1)
+    harness.objects.watch = unreadable(2, operation=operation)
+    work_rounds(harness, job, RETRY_ROUNDS - 1)
     assert (harness.record(job).done, harness.record(job).failed) == (3, 0)
     harness.jobs.sweep()
     harness.work(job)
@@ -55,15 +55,15 @@ def test_photo_that_is_never_given_fails_alone_and_its_album_ends(operation: str
     assert outcome.error
     assert outcome.error.type == "photo-refused-by-storage"
     assert "'photos/photo-2.png'. S3 is away (in this test)." in outcome.error.detail
-    assert harness.tally.counts["chunks_total", "put-off"] == ROUNDS - 1
+    assert harness.tally.counts["chunks_total", "put-off"] == RETRY_ROUNDS - 1
 
 
 def test_album_of_which_nothing_is_given_ends() -> None:
-    """A policy may keep back a whole prefix: then the job's own manifest is what is given."""
+    """A policy may refuse a whole prefix: then the job's own manifest can be read."""
     harness = AlbumHarness()
     job = harness.submit(pictures(3))
-    harness.objects.watch = kept_back(0, 1, 2)
-    work_rounds(harness, job, ROUNDS)
+    harness.objects.watch = unreadable(0, 1, 2)
+    work_rounds(harness, job, RETRY_ROUNDS)
     assert harness.jobs.get(job, "default").state is JobState.FAILED
     assert harness.jobs.retry(job, "default").total == 3
 
@@ -71,8 +71,8 @@ def test_album_of_which_nothing_is_given_ends() -> None:
 def test_photo_that_is_given_in_a_later_round_is_painted() -> None:
     harness = AlbumHarness()
     job = harness.submit(pictures(2))
-    harness.objects.watch = kept_back(1)
-    work_rounds(harness, job, ROUNDS - 1)
+    harness.objects.watch = unreadable(1)
+    work_rounds(harness, job, RETRY_ROUNDS - 1)
     harness.objects.watch = lambda _operation, _key: None
     harness.work(job)
     assert harness.jobs.get(job, "default").done == 2
@@ -89,24 +89,24 @@ def test_outage_of_everything_is_no_photos_round() -> None:
         if operation in ("head", "get"):
             raise away()
 
-    for _ in range(ROUNDS + 1):
+    for _ in range(RETRY_ROUNDS + 1):
         claim = harness.claim(job)
         harness.objects.watch = watch
         harness.pipeline.run(claim)
         harness.objects.watch = lambda _operation, _key: None
         assert harness.record(job).failed == 0
         harness.lose_lease(job)
-    assert harness.record(job).active[0].fruitless == {}
+    assert harness.record(job).active[0].retry_rounds == {}
     harness.work(job)
     assert harness.jobs.get(job, "default").done == 2
 
 
-def test_photo_out_of_reach_holds_no_place_and_is_not_in_flight() -> None:
+def test_deferred_photo_holds_no_place_and_is_not_in_flight() -> None:
     """The photos behind it are painted in the same round, and should one of them take the worker
     down, it is not blamed."""
     harness = AlbumHarness(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
     job = harness.submit(pictures(3))
-    harness.objects.watch = kept_back(0)
+    harness.objects.watch = unreadable(0)
     flying: list[tuple[int, ...]] = []
     harness.engine.watch = lambda _number: flying.append(harness.record(job).active[0].in_flight)
     harness.work(job)
@@ -122,16 +122,16 @@ def test_stop_is_no_round() -> None:
     """A worker that is to end gives back at once what others can go on with."""
     harness = AlbumHarness(limits=ConcurrencyLimits(window=1, batch=1, prefetch=1, postprocess=1))
     job = harness.submit(pictures(3))
-    harness.objects.watch = kept_back(0)
+    harness.objects.watch = unreadable(0)
     harness.engine.watch = lambda _number: harness.stop.set()
     harness.notifier.messages.clear()
     harness.work(job)
-    assert harness.record(job).active[0].fruitless == {}
+    assert harness.record(job).active[0].retry_rounds == {}
     assert harness.notifier.messages == [(job, 0)]
 
 
 @pytest.mark.parametrize("part", ["/receipts/", "/results/"])
-def test_an_earlier_result_that_is_kept_back_is_made_anew(part: str) -> None:
+def test_an_earlier_result_that_is_unreadable_is_made_anew(part: str) -> None:
     """Waiting for it, an album would never end; an outage is waited for still."""
     harness = AlbumHarness()
     harness.work(harness.submit(pictures(2)))
