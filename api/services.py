@@ -8,7 +8,7 @@ from flask import current_app, g, request
 
 from api.tenants import tenant_of
 from infra.catalogue import StyleCatalogue
-from infra.jobs.service import JobService
+from infra.jobs.service import JobServices
 from infra.redis.counters import Counters
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
@@ -22,7 +22,7 @@ class Services:
     """Everything outside the API, behind its ports."""
 
     settings: Settings
-    jobs: JobService
+    jobs: JobServices
     styles: StyleCatalogue
     objects: ObjectStore
     counters: Counters

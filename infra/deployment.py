@@ -8,8 +8,8 @@ from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.broker.notifier import CeleryNotifier, celery_app
 from infra.catalogue import StyleCatalogue
-from infra.jobs.service import JobService
-from infra.jobs.sweeper import Sweeper
+from infra.jobs.maintenance.sweeper import Sweeper
+from infra.jobs.service import JobServices, connect_jobs
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Counters
 from infra.redis.job_store import RedisJobStore
@@ -34,7 +34,7 @@ class Deployment:
     redis: RedisClient
     celery: Celery
     records: RedisJobStore
-    jobs: JobService
+    jobs: JobServices
     styles: StyleCatalogue
     counters: Counters
     presence: Presence
@@ -44,7 +44,7 @@ class Deployment:
     def sweeper(self) -> Sweeper:
         """Return a sweeper for this process, not started."""
         return Sweeper(
-            service=self.jobs,
+            sweep=self.jobs.sweep,
             take_turn=self.records.take_turn,
             seconds=self.settings.sweep_seconds,
         )
@@ -60,7 +60,7 @@ def connect(settings: Settings) -> Deployment:
     redis = connect_redis(settings)
     celery = celery_app(settings)
     records = RedisJobStore(client=redis)
-    jobs = JobService(
+    jobs = connect_jobs(
         objects=objects,
         records=records,
         notifier=CeleryNotifier(app=celery, client=redis),

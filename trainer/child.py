@@ -69,8 +69,12 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         max_photo_bytes=settings.max_photo_bytes,
         arithmetic=Arithmetic.of(device, fast=settings.trainer_fast),
     )
+
+    def albums_wait() -> bool:
+        return settings.trainer_yields and deployment.jobs.notifier.backlog("stylize") > 0
+
     slices = SliceWorker(
-        jobs=deployment.jobs,
+        trainings=deployment.jobs.trainings,
         objects=objects,
         catalogue=deployment.styles,
         opener=opener,
@@ -79,6 +83,6 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         checkpoint_seconds=settings.checkpoint_seconds,
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
-        yields=settings.trainer_yields,
+        albums_wait=albums_wait,
     )
     return Child(slices)

@@ -8,7 +8,7 @@ import torch
 
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
-from infra.jobs.service import JobService
+from infra.jobs.claims.album import ChunkClaims
 from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_LIMITS, Stages, gpu_limits
@@ -24,9 +24,9 @@ class Child:
     """Takes chunks and works them; lives as long as its process, and its nets with it."""
 
     def __init__(
-        self, *, jobs: JobService, runner: ChunkOverlapRunner, stop: threading.Event
+        self, *, chunks: ChunkClaims, runner: ChunkOverlapRunner, stop: threading.Event
     ) -> None:
-        self._jobs = jobs
+        self._chunks = chunks
         self._runner = runner
         self._stop = stop
 
@@ -38,7 +38,7 @@ class Child:
         if self._stop.is_set():
             return  # The sweeper sends the message again, for a process that has time left.
         try:
-            claim = self._jobs.claim(job, chunk, f"{worker}/{os.getpid()}")
+            claim = self._chunks.claim(job, chunk, f"{worker}/{os.getpid()}")
         except ServiceUnavailable as error:
             log.warning("chunk not claimed", job_id=job, chunk=chunk, reason=error.detail)
             return
@@ -69,7 +69,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         on_load=lambda: deployment.counters.increment("net_loads_total"),
     )
     pipeline = AlbumPipeline(
-        service=deployment.jobs,
+        service=deployment.jobs.chunks,
         objects=deployment.objects,
         nets=nets,
         tally=deployment.counters,
@@ -81,4 +81,4 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         stages=Stages(gpu_limits() if engines.device.type == "cuda" else CPU_LIMITS),
     )
     runner = ChunkOverlapRunner(pipeline=pipeline, stop=stop)
-    return Child(jobs=deployment.jobs, runner=runner, stop=stop)
+    return Child(chunks=deployment.jobs.chunks, runner=runner, stop=stop)

@@ -27,11 +27,15 @@ def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
         album = AlbumByKeys.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid_fields(error) from error
-    draft = make_draft(album, services.jobs.new_job_id(), services=services, tenant=tenant)
+    draft = make_draft(
+        album, services.jobs.submission.new_job_id(), services=services, tenant=tenant
+    )
     allowed = allowed_prefix(services, tenant)
     limit = services.settings.max_album_photos
     keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
-    return services.jobs.submit(draft, name_photos(any_readable(_places(keys, services))))
+    return services.jobs.submission.submit(
+        draft, name_photos(any_readable(_places(keys, services)))
+    )
 
 
 def parse_options(fields: Mapping[str, str]) -> AlbumOptions:

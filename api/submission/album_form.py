@@ -68,7 +68,7 @@ class AlbumForm(Form):
             )
         self._photos = list(any_readable(self._photos))
         draft = self._draft(fields).model_copy(update={"bytes": self._bytes})
-        return lambda: self.services.jobs.submit(draft, self._entries())
+        return lambda: self.services.jobs.submission.submit(draft, self._entries())
 
     def _draft(self, fields: Fields) -> JobDraft:
         options = parse_options(fields)

@@ -24,8 +24,8 @@ def submit_upload(
     Raises InvalidRequest, AlbumTooLarge, StyleTaken, what reading `parts` raises and what the
     job service raises; then none of the files stay in S3.
     """
-    job = services.jobs.new_job_id()
-    services.jobs.announce(job, tenant)
+    job = services.jobs.submission.new_job_id()
+    services.jobs.submission.announce(job, tenant)
     upload = _Upload(services, tenant, job)
     try:
         upload.receive(parts)
@@ -65,7 +65,7 @@ class _Upload:
             elif _has_file(part):
                 self._settle(part.name)
                 self._check()
-                self._services.jobs.check_time(self._job)
+                self._services.jobs.submission.check_time(self._job)
                 self.form.store(part)
 
     def _keep(self, part: TextPart) -> None:

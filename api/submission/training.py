@@ -33,13 +33,13 @@ def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> J
         raise InvalidFields([FieldError(pointer="/painting/key", detail=fault)])
     draft = make_training_draft(
         asked,
-        services.jobs.new_job_id(),
+        services.jobs.submission.new_job_id(),
         painting=_look_at(asked.painting.key, services),
         previews=_look_for(previews, services.objects),
         services=services,
         tenant=tenant,
     )
-    return services.jobs.submit_training(draft)
+    return services.jobs.submission.submit_training(draft)
 
 
 def parse_training_options(fields: Mapping[str, str]) -> TrainingOptions:

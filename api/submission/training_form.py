@@ -61,7 +61,7 @@ class TrainingForm(Form):
             services=self.services,
             tenant=self.tenant,
         )
-        return lambda: self.services.jobs.submit_training(draft)
+        return lambda: self.services.jobs.submission.submit_training(draft)
 
     def _store_painting(self, part: FilePart) -> None:
         if self._painting is not None:

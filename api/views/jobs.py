@@ -55,7 +55,7 @@ def submit_job() -> Response:
 @views.get("", "listJobs", {200: JobPage})
 def list_jobs(query: JobQuery) -> Response:
     """List jobs, newest first."""
-    found = services().jobs.recent(tenant(), limit=query.limit, after=query.after or "")
+    found = services().jobs.queries.recent(tenant(), limit=query.limit, after=query.after or "")
     more = len(found) == query.limit
     following = f"/v1/jobs?limit={query.limit}&after={found[-1].id}" if more else None
     return json_response(JobPage(jobs=[render.job(view) for view in found], next=following))
@@ -64,14 +64,14 @@ def list_jobs(query: JobQuery) -> Response:
 @views.get("/<job_id>", "getJob", {200: Job, **JOB_MISSING})
 def get_job(path: JobPath) -> Response:
     """Look at a job: its state, counts, progress and time left; of a training, its losses."""
-    return json_response(render.job(services().jobs.get(path.job_id, tenant())))
+    return json_response(render.job(services().jobs.queries.get(path.job_id, tenant())))
 
 
 @views.get("/<job_id>/items", "listItems", {200: ItemPage, **JOB_MISSING})
 def list_items(path: JobPath, query: ItemQuery) -> Response:
     """List the photos of a job, in the order of the album; a training has none."""
-    job = services().jobs.get(path.job_id, tenant())
-    found = services().jobs.items(job.id, tenant(), query.offset, query.limit)
+    job = services().jobs.queries.get(path.job_id, tenant())
+    found = services().jobs.queries.items(job.id, tenant(), query.offset, query.limit)
     end = query.offset + len(found)
     address = render.job_address(job.id)
     following = f"{address}/items?offset={end}&limit={query.limit}"
@@ -87,7 +87,7 @@ def list_items(path: JobPath, query: ItemQuery) -> Response:
 @views.post("/<job_id>/cancel", "cancelJob", {200: Job, **JOB_MISSING})
 def cancel_job(path: JobPath) -> Response:
     """Stop a job. Results that are there stay; a job that has ended stays as it is."""
-    return json_response(render.job(services().jobs.cancel(path.job_id, tenant())))
+    return json_response(render.job(services().jobs.cancellation.cancel(path.job_id, tenant())))
 
 
 @views.post(
@@ -105,7 +105,7 @@ def retry_job(path: JobPath) -> Response:
 
     The job that has ended stays as it is; `Location` says where to watch the new one.
     """
-    view = services().jobs.retry(path.job_id, tenant())
+    view = services().jobs.submission.retry(path.job_id, tenant())
     return json_response(render.job(view), 202, Location=render.job_address(view.id))
 
 

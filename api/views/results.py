@@ -15,7 +15,7 @@ from api.views.openapi import PRECONDITION_FAILED, file, problem
 from api.views.routing import Views
 from impasto_client.photo_names import UniqueNames, safe_name
 from infra.errors import JobNotFinished
-from infra.jobs.service import JobService
+from infra.jobs.queries import JobQueries
 from infra.jobs.views import ItemState, ItemView, JobView
 from infra.storage.port import ObjectMissing
 
@@ -40,7 +40,7 @@ def get_result(path: ResultPath) -> Response:
 
     It comes in the photo's own format and name; formats other than JPEG, PNG and WebP as PNG.
     """
-    found = services().jobs.items(path.job_id, tenant(), path.index, 1)
+    found = services().jobs.queries.items(path.job_id, tenant(), path.index, 1)
     if not found:
         raise ResultMissing(f"The job has no photo {path.index}; they are counted from 0.")
     key, name = _result(found[0])
@@ -66,14 +66,14 @@ def get_result(path: ResultPath) -> Response:
 )
 def get_results_zip(path: JobPath) -> Response:
     """Fetch every result of a finished job as one zip."""
-    job = services().jobs.get(path.job_id, tenant())
+    job = services().jobs.queries.get(path.job_id, tenant())
     if job.kind == "train":
         raise ResultMissing(f"The job learns a style; see {style_address(job.style)} for it.")
     if not job.state.terminal:
         raise JobNotFinished(
             f"The job is {job.state}; {job.done + job.failed} of {job.total} photos are worked."
         )
-    archive = Archive(services().objects, _members(services().jobs, job), count=job.done)
+    archive = Archive(services().objects, _members(services().jobs.queries, job), count=job.done)
     response = Response(archive.stream(), content_type="application/zip")
     if archive.size is not None:
         response.content_length = archive.size
@@ -92,11 +92,11 @@ def _result(item: ItemView) -> tuple[str, str]:
     raise ResultMissing(f"The photo is {item.state}; its result is not there yet.")
 
 
-def _members(jobs: JobService, job: JobView) -> Iterator[Member]:
+def _members(queries: JobQueries, job: JobView) -> Iterator[Member]:
     """Yield what goes into a job's zip, looking the photos up page by page."""
     names = UniqueNames()
     for offset in range(0, job.total, PAGE):
-        for item in jobs.items(job.id, job.tenant, offset, PAGE):
+        for item in queries.items(job.id, job.tenant, offset, PAGE):
             if item.state is ItemState.DONE and item.outcome is not None:
                 key, name = _result(item)
                 yield Member(name=names.take(name), key=key, size=item.outcome.bytes)

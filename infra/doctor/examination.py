@@ -95,7 +95,7 @@ def _job_checks(deployment: Deployment, clock: Callable[[], float]) -> JobChecks
     return JobChecks(
         objects=deployment.objects,
         records=deployment.records,
-        jobs=deployment.jobs,
+        sweep=deployment.jobs.sweep,
         workers=deployment.presence,
         trainers=deployment.trainers,
         settings=deployment.settings,

@@ -10,11 +10,10 @@ from infra.errors import JobUnreadable
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import JobKind, JobRecord
 from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
-from infra.jobs.maintenance.sweep import SURVEY_SECONDS
+from infra.jobs.maintenance.sweep import SURVEY_SECONDS, Sweep
 from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import ended_markers, open_markers
 from infra.jobs.ports import JobStore
-from infra.jobs.service import JobService
 from infra.layout.ids import job_time
 from infra.redis.presence import Presence
 from infra.settings import Settings
@@ -36,7 +35,7 @@ class JobChecks:
         *,
         objects: ObjectStore,
         records: JobStore,
-        jobs: JobService,
+        sweep: Sweep,
         workers: Presence,
         trainers: Presence,
         settings: Settings,
@@ -44,7 +43,7 @@ class JobChecks:
     ) -> None:
         self._objects = objects
         self._records = records
-        self._jobs = jobs
+        self._sweep = sweep
         self._workers = workers
         self._trainers = trainers
         self._clock = clock
@@ -75,7 +74,7 @@ class JobChecks:
             if now - (record.finished or now) > self._grace:
                 yield self._stuck("job-unsealed", job, "has ended, but was not written down")
             return
-        patience = self._jobs.patience(record.spec.kind) + self._grace
+        patience = self._sweep.patience(record.spec.kind) + self._grace
         for number, since in rules.stuck(record, now, patience, self._grace)[:TOLD]:
             what = f"has lain still for {now - since:.0f} s"
             yield self._stuck("chunk-stuck", f"{job}, chunk {number},", what)
@@ -116,7 +115,7 @@ class JobChecks:
 
     def _unbegun(self, kind: JobKind, standstill: Standstill) -> Iterator[Finding]:
         now = self._clock()
-        for job, since in standstill.jobs(now, self._jobs.patience(kind))[:TOLD]:
+        for job, since in standstill.jobs(now, self._sweep.patience(kind))[:TOLD]:
             yield Finding(
                 check="job-unbegun",
                 about=job,
@@ -134,7 +133,7 @@ class JobChecks:
             detail=f"Job {what} {trouble}.",
             advice="A worker's sweeper should have seen to it: look at the logs of the workers. "
             "`impasto doctor --repair` sweeps now.",
-            repair=self._jobs.sweep,
+            repair=self._sweep.run,
         )
 
 

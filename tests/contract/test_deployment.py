@@ -27,7 +27,7 @@ from tests.unit.infra.catalogue.test_catalogue import change_card, style_folder
 
 
 def draft(deployment: Deployment) -> JobDraft:
-    job = deployment.jobs.new_job_id()
+    job = deployment.jobs.submission.new_job_id()
     return JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
 
 
@@ -58,7 +58,7 @@ def test_full_redis_refuses_an_album_and_keeps_nothing_of_it(
     redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(ServiceUnavailable):
-            deployment.jobs.submit(draft(deployment), entries(3))
+            deployment.jobs.submission.submit(draft(deployment), entries(3))
     finally:
         redis.config_set("maxmemory", "0")
     assert list(deployment.objects.list("")) == []
@@ -98,17 +98,17 @@ def test_redis_is_as_it_was_when_jobs_have_expired(
 
 def jobs_come_and_go(started: Deployment, redis: Redis) -> None:
     """Eight jobs that end, and sweeps until nothing of them is left in the bucket."""
-    started.jobs.sweep()
+    started.jobs.sweep.run()
     redis.delete("stylize", *redis.scan_iter("stylize.*"))
     before = redis_keys(redis)
-    jobs = [started.jobs.submit(draft(started), entries(6)).id for _ in range(8)]
+    jobs = [started.jobs.submission.submit(draft(started), entries(6)).id for _ in range(8)]
     assert len(redis_keys(redis)) > len(before) + len(jobs)
     for job in jobs:
         work_off(started, [(job, 0)], "w")
     redis.delete("stylize", *redis.scan_iter("stylize.*"))
     expiring = connect(started.settings)  # a process that has not looked for them yet
     while any(key.startswith("tenants/") for key in keys(started)):
-        expiring.jobs.sweep()  # on a slow machine a sweep leaves some to the next one
+        expiring.jobs.sweep.run()  # on a slow machine a sweep leaves some to the next one
 
 
 def redis_keys(redis: Redis) -> set[str]:
@@ -129,17 +129,17 @@ def keys(deployment: Deployment) -> list[str]:
 def work_off(deployment: Deployment, messages: list[tuple[str, int]], worker: str) -> None:
     """Work as one of several workers, until the job has ended."""
     job, _ = messages[0]
-    while not deployment.jobs.get(job, TENANT).state.terminal:
+    while not deployment.jobs.queries.get(job, TENANT).state.terminal:
         for _, chunk in list(messages):
-            if claim := deployment.jobs.claim(job, chunk, worker):
+            if claim := deployment.jobs.chunks.claim(job, chunk, worker):
                 for photo in claim.photos:
-                    deployment.jobs.report(claim, [done(photo.index, claim)], [])
-                deployment.jobs.finish(claim)
+                    deployment.jobs.chunks.report(claim, [done(photo.index, claim)], [])
+                deployment.jobs.chunks.finish(claim)
 
 
 def test_many_workers_that_hear_every_message_do_each_photo_once(deployment: Deployment) -> None:
     """Every worker tries every chunk, again and again, while a sweeper is at work too."""
-    job = deployment.jobs.submit(draft(deployment), entries(100)).id
+    job = deployment.jobs.submission.submit(draft(deployment), entries(100)).id
     messages = [(job, chunk) for chunk in range(13)]
     workers = [
         threading.Thread(target=work_off, args=(deployment, messages, f"w{n}")) for n in range(4)
@@ -147,10 +147,10 @@ def test_many_workers_that_hear_every_message_do_each_photo_once(deployment: Dep
     for worker in workers:
         worker.start()
     while any(worker.is_alive() for worker in workers):
-        deployment.jobs.sweep()
-    view = deployment.jobs.get(job, TENANT)
+        deployment.jobs.sweep.run()
+    view = deployment.jobs.queries.get(job, TENANT)
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 100, 0)
-    outcomes = [item.outcome for item in deployment.jobs.items(job, TENANT, 0, 100)]
+    outcomes = [item.outcome for item in deployment.jobs.queries.items(job, TENANT, 0, 100)]
     assert all(outcome and outcome.result for outcome in outcomes)
     assert deployment.records.open_jobs() == []
 
@@ -159,30 +159,30 @@ def test_flush_in_the_middle_of_an_album_repeats_nothing_that_was_done(
     deployment: Deployment, redis_client: RedisClient
 ) -> None:
     jobs = deployment.jobs
-    job = jobs.submit(draft(deployment), entries(40)).id
-    claim = jobs.claim(job, 0, "w")
+    job = jobs.submission.submit(draft(deployment), entries(40)).id
+    claim = jobs.chunks.claim(job, 0, "w")
     assert claim
-    jobs.report(claim, [done(n, claim) for n in range(5)])
+    jobs.chunks.report(claim, [done(n, claim) for n in range(5)])
     cast("Redis", redis_client).flushall()
     with pytest.raises(StaleLease):
-        jobs.report(claim, [done(5, claim)])
-    assert jobs.sweep().rebuilt == 1
-    assert jobs.get(job, TENANT).done == 5
-    again = jobs.claim(job, 0, "w")
+        jobs.chunks.report(claim, [done(5, claim)])
+    assert jobs.sweep.run().rebuilt == 1
+    assert jobs.queries.get(job, TENANT).done == 5
+    again = jobs.chunks.claim(job, 0, "w")
     assert again
     assert [photo.index for photo in again.photos] == [5, 6, 7]
 
 
 def test_one_message_is_sent_for_each_chunk_of_the_window(deployment: Deployment) -> None:
     jobs = deployment.jobs
-    job = jobs.submit(draft(deployment), entries(400)).id
+    job = jobs.submission.submit(draft(deployment), entries(400)).id
     window = deployment.settings.job_window
-    assert jobs.backlog() == window
-    claim = jobs.claim(job, 0, "w")
+    assert jobs.notifier.backlog() == window
+    claim = jobs.chunks.claim(job, 0, "w")
     assert claim
-    jobs.report(claim, [done(photo.index, claim) for photo in claim.photos])
-    jobs.finish(claim)
-    assert jobs.backlog() == window + 1
+    jobs.chunks.report(claim, [done(photo.index, claim) for photo in claim.photos])
+    jobs.chunks.finish(claim)
+    assert jobs.notifier.backlog() == window + 1
 
 
 def test_first_start_publishes_the_base_of_new_styles(
@@ -200,25 +200,25 @@ def test_training_over_real_servers_survives_the_loss_of_redis(
     deployment: Deployment, redis_client: RedisClient
 ) -> None:
     jobs = deployment.jobs
-    job = jobs.submit_training(training_draft(jobs.new_job_id())).id
+    job = jobs.submission.submit_training(training_draft(jobs.submission.new_job_id())).id
     with pytest.raises(StyleTaken):
-        jobs.submit_training(training_draft(jobs.new_job_id()))
-    assert jobs.backlog("train") == 1
-    claim = jobs.claim_training(job, "t")
+        jobs.submission.submit_training(training_draft(jobs.submission.new_job_id()))
+    assert jobs.notifier.backlog("train") == 1
+    claim = jobs.trainings.claim(job, "t")
     assert claim
-    jobs.report_training(claim, at(100))
+    jobs.trainings.report(claim, at(100))
     publish_stage(deployment, job)
-    jobs.stage_published(claim, 0)
+    jobs.trainings.stage_published(claim, 0)
     cast("Redis", redis_client).flushall()
     with pytest.raises(StaleLease):
-        jobs.report_training(claim, at(150))
-    assert jobs.sweep().rebuilt == 1
-    view = jobs.get(job, TENANT)
+        jobs.trainings.report(claim, at(150))
+    assert jobs.sweep.run().rebuilt == 1
+    view = jobs.queries.get(job, TENANT)
     assert (view.published, view.training) == ((0,), at(100))
-    again = jobs.claim_training(job, "t")
+    again = jobs.trainings.claim(job, "t")
     assert again
-    jobs.finish_training(again)
-    assert jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    jobs.trainings.finish(again)
+    assert jobs.queries.get(job, TENANT).state is JobState.SUCCEEDED
     assert list(deployment.objects.list("open/")) == []
 
 

@@ -53,9 +53,9 @@ def checks(found: list[Examined]) -> list[str]:
 
 
 def submit(deployment: Deployment, photos: int = 3) -> str:
-    job = deployment.jobs.new_job_id()
+    job = deployment.jobs.submission.new_job_id()
     draft = JobDraft(id=job, tenant=TENANT, style="s", blend=BLEND)
-    return deployment.jobs.submit(draft, entries(photos)).id
+    return deployment.jobs.submission.submit(draft, entries(photos)).id
 
 
 def hasty(deployment: Deployment) -> Deployment:
@@ -131,7 +131,9 @@ def test_server_that_is_away_is_named(deployment: Deployment) -> None:
 def test_missing_worker_and_trainer_are_named(deployment: Deployment) -> None:
     deployment.presence.leave("worker@here/1")
     assert checks(examine(deployment.settings)) == ["no-worker"]
-    deployment.jobs.submit_training(training_draft(deployment.jobs.new_job_id()))
+    deployment.jobs.submission.submit_training(
+        training_draft(deployment.jobs.submission.new_job_id())
+    )
     assert checks(examine(deployment.settings)) == ["no-worker", "no-trainer"]
     deployment.trainers.announce("trainer@here/1", 60)
     assert checks(examine(deployment.settings)) == ["no-worker"]
@@ -142,7 +144,7 @@ def test_stuck_chunks_are_named_and_rung_for_again(deployment: Deployment) -> No
     world = hasty(deployment)
     jobs = world.jobs
     job = submit(world, 16)
-    claim = jobs.claim(job, 0, "a worker that is killed now")
+    claim = jobs.chunks.claim(job, 0, "a worker that is killed now")
     assert claim
     cast("Redis", world.redis).delete(*STYLIZE_QUEUES)
     time.sleep(1.1)
@@ -150,10 +152,10 @@ def test_stuck_chunks_are_named_and_rung_for_again(deployment: Deployment) -> No
     assert checks(found) == ["chunk-stuck"] * 2
     assert f"{job}, chunk 0," in found[0].finding.detail
     assert all(item.repaired for item in examine(world.settings, repair=True))
-    assert jobs.backlog() == 2
-    again = jobs.claim(job, 0, "another")
+    assert jobs.notifier.backlog() == 2
+    again = jobs.chunks.claim(job, 0, "another")
     assert again
-    jobs.report(again, [done(photo.index, again) for photo in again.photos])
+    jobs.chunks.report(again, [done(photo.index, again) for photo in again.photos])
 
 
 def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
@@ -166,7 +168,7 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
     later = Clock(time.time() + 2 * SURVEY_SECONDS)
     found = examine(world.settings, clock=later)
     assert {"record-lost", "job-forgotten"} <= set(checks(found))
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert set(world.records.open_jobs()) == {lost, forgotten}
     assert all(world.records.load(job) for job in (lost, forgotten))
 
@@ -174,10 +176,10 @@ def test_job_that_only_s3_knows_and_record_that_is_lost_are_named_and_rebuilt(
 def test_what_a_repair_leaves_as_it_was_is_not_repaired(deployment: Deployment) -> None:
     """A sweep goes on past a job that cannot be finalized, and says nothing."""
     world = hasty(deployment)
-    stuck, orphan = submit(world), layout.newest_entry(TENANT, world.jobs.new_job_id())
+    stuck, orphan = submit(world), layout.newest_entry(TENANT, world.jobs.submission.new_job_id())
     world.objects.put(layout.job_outcome(TENANT, stuck), b"{")
     with pytest.raises(JobUnreadable):
-        world.jobs.cancel(stuck, TENANT)
+        world.jobs.cancellation.cancel(stuck, TENANT)
     world.objects.put(orphan, b"")
     time.sleep(0.1)
     told = [(i.finding.check, i.repaired) for i in examine(world.settings, repair=True)]
@@ -198,11 +200,11 @@ def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deploymen
     objects.put("inbox/2026/mine.jpg", b"the user's own")
     for name in ("mine/too.jpg", "newest/beach.jpg", "receipts/scan-2026.jpg"):
         objects.put(f"tenants/default/{name}", b"the user's own")
-    job, on_its_way = submit(deployment), deployment.jobs.new_job_id()
-    deployment.jobs.announce(on_its_way, TENANT)
+    job, on_its_way = submit(deployment), deployment.jobs.submission.new_job_id()
+    deployment.jobs.submission.announce(on_its_way, TENANT)
     objects.put(layout.upload(TENANT, on_its_way, 0, "0.jpg"), b"x")
     kept = {info.key for info in objects.list("")}
-    gone = deployment.jobs.new_job_id()
+    gone = deployment.jobs.submission.new_job_id()
     orphans = (
         layout.upload(TENANT, gone, 0, "0.jpg"),
         layout.newest_entry(TENANT, gone),
@@ -219,7 +221,7 @@ def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deploymen
     )
     assert all(item.repaired for item in examine(deployment.settings, repair=True))
     assert {info.key for info in objects.list("")} == kept
-    assert deployment.jobs.get(job, TENANT).total == 3
+    assert deployment.jobs.queries.get(job, TENANT).total == 3
 
 
 def run(settings: Settings, *arguments: str) -> tuple[int, str]:

@@ -104,7 +104,7 @@ class Holder(ABC):
     def lose(self) -> None:
         """Let the lease run out and a sweep take it back."""
         self.at.clock.advance(LEASE + 1)
-        self.at.jobs.sweep()
+        self.at.jobs.sweep.run()
 
     def away(self, seconds: float) -> Callable[[], None]:
         """An action that takes so long to find its server away."""
@@ -125,7 +125,9 @@ class ChunkHolder(Holder):
         self.claim: ClaimedChunk = self.at.claim(self.job, 0)
 
     def make(self, timing: LeaseTiming) -> LeaseKeeper:
-        return ChunkKeeper(service=self.at.jobs, claim=self.claim, stop=self.stop, timing=timing)
+        return ChunkKeeper(
+            service=self.at.jobs.chunks, claim=self.claim, stop=self.stop, timing=timing
+        )
 
     def begin(self, keeper: LeaseKeeper) -> None:
         assert isinstance(keeper, ChunkKeeper)
@@ -144,7 +146,7 @@ class TrainingHolder(Holder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.job = self.at.jobs.new_job_id()
+        self.job = self.at.jobs.submission.new_job_id()
         order = TrainingOrder(
             style="s",
             title="S",
@@ -153,13 +155,15 @@ class TrainingHolder(Holder):
             corpus="c",
         )
         draft = JobDraft(id=self.job, tenant=TENANT, kind="train", style="s", training=order)
-        self.at.jobs.submit_training(draft)
-        claim = self.at.jobs.claim_training(self.job, "t")
+        self.at.jobs.submission.submit_training(draft)
+        claim = self.at.jobs.trainings.claim(self.job, "t")
         assert claim
         self.claim: ClaimedTraining = claim
 
     def make(self, timing: LeaseTiming) -> LeaseKeeper:
-        return TrainingKeeper(service=self.at.jobs, claim=self.claim, stop=self.stop, timing=timing)
+        return TrainingKeeper(
+            service=self.at.jobs.trainings, claim=self.claim, stop=self.stop, timing=timing
+        )
 
     def begin(self, keeper: LeaseKeeper) -> None:
         assert isinstance(keeper, TrainingKeeper)
@@ -167,8 +171,8 @@ class TrainingHolder(Holder):
         keeper.confirm()
 
     def hand_in(self) -> None:
-        self.at.jobs.stage_published(self.claim, 0)
-        self.at.jobs.finish_training(self.claim)
+        self.at.jobs.trainings.stage_published(self.claim, 0)
+        self.at.jobs.trainings.finish(self.claim)
 
     @property
     def told(self) -> list[tuple[str, int]]:
@@ -220,7 +224,7 @@ def test_each_report_makes_the_lease_live_longer(holder: Holder) -> None:
         for _ in range(3):
             holder.at.clock.advance(LEASE - 1)
             holder.begin(keeper)
-            holder.at.jobs.sweep()
+            holder.at.jobs.sweep.run()
         assert holder.work.lease is not None
 
 
@@ -347,7 +351,7 @@ def test_heart_beats_until_the_work_is_handed_in(holder: Holder) -> None:
 
     def slowly() -> None:
         holder.live(2 * LEASE)
-        holder.at.jobs.sweep()
+        holder.at.jobs.sweep.run()
         holder.hand_in()
 
     with holder.keeper(heartbeat=0.001) as keeper:
@@ -362,7 +366,7 @@ def test_outage_of_the_bucket_costs_no_lease(holder: Holder) -> None:
         holder.at.objects.down = True
         holder.live(2 * LEASE)
         holder.at.objects.down = False
-        holder.at.jobs.sweep()
+        holder.at.jobs.sweep.run()
         assert holder.work.lease is not None
 
 
@@ -375,14 +379,14 @@ def test_heart_goes_on_after_an_unexpected_error(holder: Holder) -> None:
         holder.at.clock.advance(1)
         assert wait_until(lambda: holder.at.fuse.fired == 1)
         holder.live(2 * LEASE)
-        holder.at.jobs.sweep()
+        holder.at.jobs.sweep.run()
         assert holder.work.lease is not None
     assert any("failed by a bug" in entry["event"] for entry in logs)
 
 
 def test_cancelled_job_ends_once_its_work_has_stopped(holder: Holder) -> None:
     with suppress(Halted), holder.keeper(heartbeat=0.001) as keeper:
-        holder.at.jobs.cancel(holder.job, TENANT)
+        holder.at.jobs.cancellation.cancel(holder.job, TENANT)
         holder.at.clock.advance(1)
         assert wait_until(lambda: keeper.halted)
         keeper.check()

@@ -10,7 +10,7 @@ from infra.catalogue.style import WeightedNet
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
-from infra.jobs.service import JobService
+from infra.jobs.service import connect_jobs
 from infra.settings import Settings
 from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
@@ -145,7 +145,7 @@ class AlbumHarness:
         self.records = MemoryJobStore()
         self.notifier = RecordingNotifier()
         self.settings = Settings(chunk_photos=chunk_photos)
-        self.jobs = JobService(
+        self.jobs = connect_jobs(
             objects=self.objects,
             records=self.records,
             notifier=self.notifier,
@@ -157,7 +157,7 @@ class AlbumHarness:
         self.tally = RecordingTally()
         self.stop = threading.Event()
         self.pipeline = AlbumPipeline(
-            service=self.jobs,
+            service=self.jobs.chunks,
             objects=self.objects,
             nets=self.nets,
             tally=self.tally,
@@ -175,18 +175,18 @@ class AlbumHarness:
         for name, data in photos.items():
             if data is not None:
                 self.objects.put(f"photos/{name}", data)
-        job = self.jobs.new_job_id()
+        job = self.jobs.submission.new_job_id()
         draft = JobDraft(id=job, tenant="default", style="test", stroke=stroke, blend=BLEND)
         entries = [
             PhotoEntry(index=index, name=name, key=f"photos/{name}")
             for index, name in enumerate(photos)
         ]
-        self.jobs.submit(draft, entries)
+        self.jobs.submission.submit(draft, entries)
         return job
 
     def claim(self, job: str, chunk: int = 0) -> ClaimedChunk:
         """Take a chunk that must be there to take."""
-        claim = self.jobs.claim(job, chunk, "worker-1")
+        claim = self.jobs.chunks.claim(job, chunk, "worker-1")
         assert claim is not None
         return claim
 
@@ -202,7 +202,7 @@ class AlbumHarness:
 
     def outcomes(self, job: str) -> dict[str, PhotoOutcome | None]:
         """What became of each photo, by its name."""
-        items = self.jobs.items(job, "default", 0, 1000)
+        items = self.jobs.queries.items(job, "default", 0, 1000)
         return {item.name: item.outcome for item in items}
 
     def results(self) -> list[str]:
@@ -214,7 +214,7 @@ class AlbumHarness:
     def lose_lease(self, job: str) -> None:
         """Let so much time pass that the sweeper takes the chunk back."""
         self.clock.advance(self.settings.lease_seconds + 1)
-        self.jobs.sweep()
+        self.jobs.sweep.run()
 
 
 def away() -> ServiceUnavailable:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from infra.catalogue.style import WeightedNet
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome, Problem
-from infra.jobs.service import JobService
+from infra.jobs.service import JobServices, connect_jobs
 from infra.jobs.views import ItemView, JobView
 from infra.settings import Settings
 from tests.fakes.jobs import Clock, Fuse, MemoryJobStore, RecordingNotifier, Records
@@ -25,10 +25,10 @@ class Deployment(Generic[R]):
     def __init__(
         self,
         keep_records: Callable[[Fuse], R],
-        service: type[JobService] = JobService,
+        connect: Callable[..., JobServices] = connect_jobs,
         **settings: object,
     ) -> None:
-        self._service = service
+        self._connect = connect
         self.fuse = Fuse()
         self.objects = MemoryStore(self.fuse)
         self.records = keep_records(self.fuse)
@@ -40,7 +40,7 @@ class Deployment(Generic[R]):
 
     def restart(self) -> None:
         """Begin a new process over the same world."""
-        self.jobs = self._service(
+        self.jobs = self._connect(
             objects=self.objects,
             records=self.records,
             notifier=self.notifier,
@@ -50,18 +50,20 @@ class Deployment(Generic[R]):
 
     def submit(self, photos: int, tenant: str = TENANT) -> JobView:
         """Submit an album of so many photos."""
-        draft = JobDraft(id=self.jobs.new_job_id(), tenant=tenant, style="s", blend=BLEND)
-        return self.jobs.submit(draft, entries(photos))
+        draft = JobDraft(
+            id=self.jobs.submission.new_job_id(), tenant=tenant, style="s", blend=BLEND
+        )
+        return self.jobs.submission.submit(draft, entries(photos))
 
     def claim(self, job: str, chunk: int, worker: str = "w1") -> ClaimedChunk:
         """Claim a chunk that must be there."""
-        claim = self.jobs.claim(job, chunk, worker)
+        claim = self.jobs.chunks.claim(job, chunk, worker)
         assert claim
         return claim
 
     def items(self, job: str) -> list[ItemView]:
         """Return every photo of a job."""
-        return self.jobs.items(job, TENANT, 0, 100_000)
+        return self.jobs.queries.items(job, TENANT, 0, 100_000)
 
     def states(self, job: str) -> str:
         """Return the photos' states by their first letters, such as `ddfrpp`."""
@@ -69,15 +71,15 @@ class Deployment(Generic[R]):
 
     def take_message(self) -> ClaimedChunk | None:
         """Take the oldest message and claim what it names."""
-        return self.jobs.claim(*self.notifier.messages.pop(0), "w1")
+        return self.jobs.chunks.claim(*self.notifier.messages.pop(0), "w1")
 
     def work(self, claim: ClaimedChunk) -> None:
         """Work a claimed chunk to its end, one report a photo."""
         for photo in claim.photos:
-            self.jobs.report(claim, [], [photo.index])
+            self.jobs.chunks.report(claim, [], [photo.index])
             self.clock.advance(1.0)
-            self.jobs.report(claim, [done(photo.index, claim)], [])
-        self.jobs.finish(claim)
+            self.jobs.chunks.report(claim, [done(photo.index, claim)], [])
+        self.jobs.chunks.finish(claim)
 
     def work_off(self) -> None:
         """Take messages and work until none is left."""
@@ -90,7 +92,7 @@ class FakeDeployment(Deployment[MemoryJobStore]):
     """One service over memory."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(MemoryJobStore, JobService, **settings)
+        super().__init__(MemoryJobStore, connect_jobs, **settings)
 
 
 def entries(count: int) -> list[PhotoEntry]:

@@ -18,7 +18,7 @@ from infra.jobs.domain.model import (
     TrainingConfig,
     TrainingProgress,
 )
-from infra.jobs.service import JobService
+from infra.jobs.service import connect_jobs
 from infra.redis.client import RedisClient
 from infra.redis.counters import Counters
 from infra.settings import Settings
@@ -72,7 +72,7 @@ class World:
     probes: dict[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
 
     def __post_init__(self) -> None:
-        self.jobs = JobService(
+        self.jobs = connect_jobs(
             objects=self.objects,
             records=self.records,
             notifier=self.notifier,
@@ -98,28 +98,28 @@ class World:
     def work(self, paint: Callable[[JobSpec, PhotoEntry], PhotoOutcome]) -> None:
         """Answer every message until nothing is left to do; `paint` is given the job too."""
         while self.notifier.messages:
-            claim = self.jobs.claim(*self.notifier.messages.pop(0), "worker")
+            claim = self.jobs.chunks.claim(*self.notifier.messages.pop(0), "worker")
             if claim is not None:
                 outcomes = [paint(claim.spec, photo) for photo in claim.photos]
-                self.jobs.report(claim, outcomes)
-                self.jobs.finish(claim)
+                self.jobs.chunks.report(claim, outcomes)
+                self.jobs.chunks.finish(claim)
 
     def learn(self, *, until: int | None = None) -> None:
         """Answer every message for a trainer: train each stage, publish it; stop before `until`."""
         while self.notifier.training_messages:
-            claim = self.jobs.claim_training(self.notifier.training_messages.pop(0)[0], "trainer")
+            claim = self.jobs.trainings.claim(self.notifier.training_messages.pop(0)[0], "trainer")
             if claim is not None:
                 self._learn(claim, until)
 
     def _learn(self, claim: ClaimedTraining, until: int | None) -> None:
         for stage in range(len(claim.published), len(claim.config.stages)):
-            self.jobs.report_training(claim, progress(claim.config, stage, done=0.5))
+            self.jobs.trainings.report(claim, progress(claim.config, stage, done=0.5))
             if stage == until:
-                self.jobs.end_slice(claim, notify=False)
+                self.jobs.trainings.end_slice(claim, notify=False)
                 return
             self._publish_stage(claim, stage)
-            self.jobs.stage_published(claim, stage)
-        self.jobs.finish_training(claim)
+            self.jobs.trainings.stage_published(claim, stage)
+        self.jobs.trainings.finish(claim)
 
     def _publish_stage(self, claim: ClaimedTraining, stage: int) -> None:
         StyleCatalogue(self.objects).publish_stage(

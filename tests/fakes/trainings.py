@@ -25,12 +25,12 @@ def draft(job: str, style: str = "waves", stages: Stages = STAGES) -> JobDraft:
 
 def submit(world: FakeDeployment, style: str = "waves") -> JobView:
     """Submit a small training."""
-    return world.jobs.submit_training(draft(world.jobs.new_job_id(), style))
+    return world.jobs.submission.submit_training(draft(world.jobs.submission.new_job_id(), style))
 
 
 def claim(world: FakeDeployment, job: str) -> ClaimedTraining:
     """Claim a training that must be there to be had."""
-    claimed = world.jobs.claim_training(job, "t1")
+    claimed = world.jobs.trainings.claim(job, "t1")
     assert claimed
     return claimed
 

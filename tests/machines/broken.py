@@ -1,14 +1,16 @@
 """Rules and adapters that are wrong in one way each. The machines must find every one of them."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from infra.jobs.claims.album import Claims
+from infra.jobs.claims.album import ChunkClaims
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
 from infra.jobs.ports import JobStore, Notifier, RecordMissing
-from infra.jobs.service import JobService
+from infra.jobs.service import JobServices, connect_jobs
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 from tests.fakes.jobs import Fuse, MemoryJobStore, Records
@@ -119,7 +121,7 @@ class BlindRedis(RedisRecords):
         return super()._write(job, found[0] if found else version, before, record)
 
 
-class HastyClaims(Claims):
+class HastyClaims(ChunkClaims):
     """Commits in Redis what S3 is only told afterwards."""
 
     def report(
@@ -135,28 +137,26 @@ class HastyClaims(Claims):
         """Not yet."""
 
 
-class HastyService(JobService):
-    """A service with hasty claims."""
-
-    def __init__(
-        self,
-        *,
-        objects: ObjectStore,
-        records: JobStore,
-        notifier: Notifier,
-        clock: Callable[[], float],
-        settings: Settings,
-    ) -> None:
-        super().__init__(
-            objects=objects, records=records, notifier=notifier, clock=clock, settings=settings
-        )
-        self._claims = HastyClaims(
-            objects=objects,
-            records=records,
-            post_commit=self._post_commit,
-            clock=clock,
-            settings=settings,
-        )
+def connect_hasty_jobs(
+    *,
+    objects: ObjectStore,
+    records: JobStore,
+    notifier: Notifier,
+    clock: Callable[[], float],
+    settings: Settings,
+) -> JobServices:
+    """Put a job service together whose claims are hasty."""
+    jobs = connect_jobs(
+        objects=objects, records=records, notifier=notifier, clock=clock, settings=settings
+    )
+    hasty = HastyClaims(
+        objects=objects,
+        records=records,
+        post_commit=PostCommit(objects=objects, records=records, notifier=notifier),
+        clock=clock,
+        settings=settings,
+    )
+    return replace(jobs, chunks=hasty)
 
 
 class BlindStoreMachine(StoppedJobMachine):
@@ -169,4 +169,4 @@ class BlindStoreMachine(StoppedJobMachine):
 class HastyMachine(JobMachine):
     """Hasty claims, under kills."""
 
-    service = HastyService
+    connect = staticmethod(connect_hasty_jobs)

@@ -20,7 +20,7 @@ from infra.jobs.domain.model import JobDraft, JobRecord, JobState, PhotoOutcome
 from infra.jobs.domain.rules import StaleLease
 from infra.jobs.maintenance.recovery import ABANDONED_SECONDS
 from infra.jobs.maintenance.sweep import BUSY_PATIENCE, SURVEY_SECONDS
-from infra.jobs.service import JobService
+from infra.jobs.service import connect_jobs
 from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Fuse, Killed, MemoryJobStore, Records
 from tests.fakes.service import BLEND, TENANT, Deployment, done, entries, failed
@@ -41,7 +41,7 @@ class JobMachine(RuleBasedStateMachine):
     """Jobs under every fault that the design names; a process that meets one is killed."""
 
     #: What is tested.
-    service = JobService
+    connect = staticmethod(connect_jobs)
 
     def keep_records(self, fuse: Fuse) -> Records:
         """Return where the records lie; other machines choose other stores."""
@@ -52,7 +52,7 @@ class JobMachine(RuleBasedStateMachine):
     )
     def deploy(self, window: int, chunk: int, photos: int, poison: int | None) -> None:
         self.world = Deployment[Records](
-            self.keep_records, self.service, job_window=window, chunk_photos=chunk
+            self.keep_records, self.connect, job_window=window, chunk_photos=chunk
         )
         self.witness = Witness()
         #: Every id that was ever submitted, and those whose submission returned.
@@ -105,7 +105,7 @@ class JobMachine(RuleBasedStateMachine):
         if poison is not None:
             self.poison.add((job, poison % photos))
         with self.fault_at(fault):
-            self.world.jobs.submit(draft, entries(photos))
+            self.world.jobs.submission.submit(draft, entries(photos))
             self.accepted.append(job)
 
     @rule(pick=picks, fault=faults)
@@ -114,7 +114,7 @@ class JobMachine(RuleBasedStateMachine):
         job = self.accepted[pick % len(self.accepted)]
         self.witness.cancelled.add(job)
         with self.fault_at(fault):
-            if self.world.jobs.cancel(job, TENANT).state not in ENDED_BY_ITSELF:
+            if self.world.jobs.cancellation.cancel(job, TENANT).state not in ENDED_BY_ITSELF:
                 self.witness.stopped.add(job)
 
     @rule(pick=picks)
@@ -124,7 +124,7 @@ class JobMachine(RuleBasedStateMachine):
         self.look(self.accepted[pick % len(self.accepted)])
 
     def look(self, job: str) -> None:
-        self.witness.see(self.world.jobs.get(job, TENANT), self.world.items(job))
+        self.witness.see(self.world.jobs.queries.get(job, TENANT), self.world.items(job))
 
     # What workers do.
 
@@ -153,7 +153,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def claim(self, message: tuple[str, int]) -> ClaimedChunk | None:
         free = self.free(*message)
-        claim = self.world.jobs.claim(*message, "w")
+        claim = self.world.jobs.chunks.claim(*message, "w")
         if claim:
             assert free
             self.note_claim(claim)
@@ -183,7 +183,7 @@ class JobMachine(RuleBasedStateMachine):
     ) -> None:
         """Report for a worker; what is not refused must come from the newest claim."""
         newest = self.witness.newest[claim.spec.id, claim.number]
-        self.world.jobs.report(claim, outcomes, flying)
+        self.world.jobs.chunks.report(claim, outcomes, flying)
         assert claim.token == newest
 
     @rule(pick=picks, fail=st.booleans(), count=st.integers(1, 3), fault=faults)
@@ -213,14 +213,14 @@ class JobMachine(RuleBasedStateMachine):
         claim = self.claims.pop(pick % len(self.claims))
         with self.fault_at(fault), suppress(StaleLease):
             self.work(claim, len(claim.photos))
-            self.world.jobs.finish(claim)
+            self.world.jobs.chunks.finish(claim)
 
     @rule(pick=picks, fault=faults)
     @precondition(lambda self: self.claims)
     def release(self, pick: int, fault: int | None) -> None:
         claim = self.claims.pop(pick % len(self.claims))
         with self.fault_at(fault):
-            self.world.jobs.release(claim)
+            self.world.jobs.chunks.release(claim)
 
     @rule(pick=picks, fault=faults)
     @precondition(lambda self: self.claims)
@@ -228,7 +228,7 @@ class JobMachine(RuleBasedStateMachine):
         """What is left of a chunk is unreadable for now."""
         claim = self.claims.pop(pick % len(self.claims))
         with self.fault_at(fault), suppress(StaleLease):
-            self.world.jobs.defer(claim, [photo.index for photo in claim.photos])
+            self.world.jobs.chunks.defer(claim, [photo.index for photo in claim.photos])
 
     # What happens to them.
 
@@ -239,7 +239,7 @@ class JobMachine(RuleBasedStateMachine):
     @rule(fault=faults)
     def sweep(self, fault: int | None) -> None:
         with self.fault_at(fault):
-            self.world.jobs.sweep()
+            self.world.jobs.sweep.run()
 
     @rule()
     @precondition(lambda self: self.heard)
@@ -279,12 +279,12 @@ class JobMachine(RuleBasedStateMachine):
             self.world.clock.advance(
                 max(SURVEY_SECONDS, BUSY_PATIENCE * self.world.settings.ring_patience_seconds) + 1
             )
-            self.world.jobs.sweep()
+            self.world.jobs.sweep.run()
             self.work_off()
             if not self.world.records.open_jobs() and not self.markers():
                 break
         self.world.clock.advance(ABANDONED_SECONDS + 1)
-        self.world.jobs.sweep()
+        self.world.jobs.sweep.run()
         assert not self.markers()
         assert not self.world.records.open_jobs()
         self.judge()
@@ -294,7 +294,7 @@ class JobMachine(RuleBasedStateMachine):
             with suppress(Killed):
                 if claim := self.claim(self.world.notifier.messages.pop(0)):
                     self.work(claim, len(claim.photos))
-                    self.world.jobs.finish(claim)
+                    self.world.jobs.chunks.finish(claim)
 
     def judge(self) -> None:
         for job in self.accepted:
@@ -304,7 +304,7 @@ class JobMachine(RuleBasedStateMachine):
             assert end is not JobState.CANCELLED or job in self.witness.cancelled
             if end is not JobState.CANCELLED:
                 self.poison_is_known(job)
-        listed = {view.id for view in self.world.jobs.recent(TENANT, limit=100)}
+        listed = {view.id for view in self.world.jobs.queries.recent(TENANT, limit=100)}
         assert set(self.accepted) <= listed
         self.world.records.flush()
         for job in self.known:
@@ -341,7 +341,7 @@ class StoppedJobMachine(JobMachine):
 
     def others_go_on(self) -> None:
         self.world.clock.advance(self.world.settings.lease_seconds + 1)
-        self.world.jobs.sweep()
+        self.world.jobs.sweep.run()
         for message in self.world.notifier.messages[:2]:
             if claim := self.claim(message):
                 with suppress(Killed):  # the other one, by a photo

@@ -79,7 +79,7 @@ class TrainingMachine(RuleBasedStateMachine):
         job = f"{new_job_id(self.world.clock())[:10]}{len(self.known):016d}"
         self.known.append(job)
         with self.fault_at(kill), suppress(StyleTaken):
-            self.world.jobs.submit_training(draft(job, f"style-{pick}"))
+            self.world.jobs.submission.submit_training(draft(job, f"style-{pick}"))
             self.accepted.append(job)
 
     @rule(pick=picks, kill=kills)
@@ -88,7 +88,7 @@ class TrainingMachine(RuleBasedStateMachine):
         job = self.accepted[pick % len(self.accepted)]
         self.cancelled.add(job)
         with self.fault_at(kill):
-            self.world.jobs.cancel(job, TENANT)
+            self.world.jobs.cancellation.cancel(job, TENANT)
 
     # What trainers do.
 
@@ -98,7 +98,7 @@ class TrainingMachine(RuleBasedStateMachine):
         """Messages are not needed: a lost one is a claim that is not made."""
         job = self.known[pick % len(self.known)]
         with self.fault_at(kill):
-            if claimed := self.world.jobs.claim_training(job, "t"):
+            if claimed := self.world.jobs.trainings.claim(job, "t"):
                 assert claimed.token > self.newest.get(job, 0)
                 self.newest[job] = claimed.token
                 self.claims.append(claimed)
@@ -108,7 +108,7 @@ class TrainingMachine(RuleBasedStateMachine):
     def report(self, pick: int, iteration: int, kill: int | None) -> None:
         claimed = self.claims[pick % len(self.claims)]
         with self.fault_at(kill), suppress(StaleLease):
-            self.world.jobs.report_training(claimed, at(iteration))
+            self.world.jobs.trainings.report(claimed, at(iteration))
             self.must_be_newest(claimed)
 
     @rule(pick=picks, stage=st.integers(0, 2), kill=kills)
@@ -129,21 +129,21 @@ class TrainingMachine(RuleBasedStateMachine):
             net=f"net {stage}".encode(),
             files={"card.json": b"{}"},
         )
-        self.world.jobs.stage_published(claimed, stage)
+        self.world.jobs.trainings.stage_published(claimed, stage)
 
     @rule(pick=picks, iteration=iterations, notify=st.booleans(), kill=kills)
     @precondition(lambda self: self.claims)
     def end_slice(self, pick: int, iteration: int, notify: bool, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
         with self.fault_at(kill):
-            self.world.jobs.end_slice(claimed, at(iteration), notify=notify)
+            self.world.jobs.trainings.end_slice(claimed, at(iteration), notify=notify)
 
     @rule(pick=picks, iteration=iterations, kill=kills)
     @precondition(lambda self: self.claims)
     def defer(self, pick: int, iteration: int, kill: int | None) -> None:
         claimed = self.claims.pop(pick % len(self.claims))
         with self.fault_at(kill), suppress(StaleLease):
-            self.world.jobs.defer_training(claimed, at(iteration))
+            self.world.jobs.trainings.defer(claimed, at(iteration))
             self.must_be_newest(claimed)
 
     @rule(pick=picks, fail=st.booleans(), kill=kills)
@@ -152,9 +152,9 @@ class TrainingMachine(RuleBasedStateMachine):
         claimed = self.claims.pop(pick % len(self.claims))
         with self.fault_at(kill), suppress(StaleLease):
             if fail:
-                self.world.jobs.fail_training(claimed, PROBLEM)
+                self.world.jobs.trainings.fail(claimed, PROBLEM)
             else:
-                self.world.jobs.finish_training(claimed)
+                self.world.jobs.trainings.finish(claimed)
             self.must_be_newest(claimed)
 
     def must_be_newest(self, claimed: ClaimedTraining) -> None:
@@ -169,7 +169,7 @@ class TrainingMachine(RuleBasedStateMachine):
     @rule(kill=kills)
     def sweep(self, kill: int | None) -> None:
         with self.fault_at(kill):
-            self.world.jobs.sweep()
+            self.world.jobs.sweep.run()
 
     @rule()
     def flush_everything(self) -> None:
@@ -186,12 +186,12 @@ class TrainingMachine(RuleBasedStateMachine):
             record = self.world.records.peek(job)
             # Looking finalizes what has ended; that must happen by itself, too.
             if not (record and record.state.terminal and not self.world.records.finalized(job)):
-                self.see(self.world.jobs.get(job, TENANT))
+                self.see(self.world.jobs.queries.get(job, TENANT))
 
     @rule(pick=picks)
     @precondition(lambda self: self.accepted)
     def watch(self, pick: int) -> None:
-        self.see(self.world.jobs.get(self.accepted[pick % len(self.accepted)], TENANT))
+        self.see(self.world.jobs.queries.get(self.accepted[pick % len(self.accepted)], TENANT))
 
     def see(self, view: JobView) -> None:
         assert self.stages.get(view.id, set()) <= set(view.published)
@@ -223,7 +223,7 @@ class TrainingMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_shares_a_name(self) -> None:
-        views = [self.world.jobs.get(job, TENANT) for job in self.accepted]
+        views = [self.world.jobs.queries.get(job, TENANT) for job in self.accepted]
         names = [view.style for view in views if not view.state.terminal or view.published]
         assert len(names) == len(set(names))
 
@@ -234,37 +234,37 @@ class TrainingMachine(RuleBasedStateMachine):
         patience = max(SURVEY_SECONDS, BUSY_PATIENCE * self.world.settings.ring_patience_seconds)
         for _ in range(12):
             self.world.clock.advance(patience + 1)
-            self.world.jobs.sweep()
+            self.world.jobs.sweep.run()
             messages = self.world.notifier.training_messages
             while messages:
                 self.train(messages.pop()[0])
         self.world.clock.advance(ABANDONED_SECONDS + 1)
-        self.world.jobs.sweep()
+        self.world.jobs.sweep.run()
         assert not [key for key in self.world.objects.objects if key.startswith("open/")]
         assert not self.world.records.open_jobs()
         self.judge()
 
     def train(self, job: str) -> None:
-        claimed = self.world.jobs.claim_training(job, "t")
+        claimed = self.world.jobs.trainings.claim(job, "t")
         if claimed is None:
             return
         begun = claimed.progress.iteration if claimed.progress else 0
         for iteration in range(begun, ITERATIONS, STRIDE):
-            self.world.jobs.report_training(claimed, at(iteration))
+            self.world.jobs.trainings.report(claimed, at(iteration))
         for stage in range(len(STAGES)):
             self.publish_stage(claimed, stage)
-        self.world.jobs.finish_training(claimed)
+        self.world.jobs.trainings.finish(claimed)
 
     def judge(self) -> None:
         for job in self.accepted:
-            view = self.world.jobs.get(job, TENANT)
+            view = self.world.jobs.queries.get(job, TENANT)
             self.see(view)
             assert view.state.terminal
             assert view.state is not JobState.CANCELLED or job in self.cancelled
         self.world.records.flush()
         for job in self.known:
             with suppress(JobMissing):
-                self.see(self.world.jobs.get(job, TENANT))
+                self.see(self.world.jobs.queries.get(job, TENANT))
         self.nobody_shares_a_name()
 
 

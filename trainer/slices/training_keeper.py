@@ -7,7 +7,7 @@ from typing import Final, Protocol, Self
 
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedTraining
-from infra.jobs.domain.model import JobKind, Problem, TrainingProgress
+from infra.jobs.domain.model import Problem, TrainingProgress
 from infra.jobs.domain.rules import StaleLease
 from worker.process.lease_keeper import LeaseKeeper, LeaseTiming
 
@@ -17,15 +17,13 @@ STOP_GRACE: Final = 15.0
 
 
 class TrainingService(Protocol):
-    """The part of JobService that a trainer calls; see there for what each method promises."""
+    """The part of TrainingClaims that a trainer calls; see there for what each method promises."""
 
-    def claim_training(self, job: str, worker: str) -> ClaimedTraining | None:
+    def claim(self, job: str, worker: str) -> ClaimedTraining | None:
         """Take a training for a slice; None when there is nothing to do."""
         ...
 
-    def report_training(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None = None
-    ) -> None:
+    def report(self, claim: ClaimedTraining, progress: TrainingProgress | None = None) -> None:
         """Say how far it is and extend the lease; raises StaleLease."""
         ...
 
@@ -39,9 +37,7 @@ class TrainingService(Protocol):
         """Give the training back between two slices."""
         ...
 
-    def defer_training(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None = None
-    ) -> None:
+    def defer(self, claim: ClaimedTraining, progress: TrainingProgress | None = None) -> None:
         """Give the training back for a later round; raises StaleLease."""
         ...
 
@@ -49,16 +45,12 @@ class TrainingService(Protocol):
         """Count a stage that the catalogue has published; raises StaleLease."""
         ...
 
-    def finish_training(self, claim: ClaimedTraining) -> None:
+    def finish(self, claim: ClaimedTraining) -> None:
         """End a training whose stages are all decided; raises StaleLease."""
         ...
 
-    def fail_training(self, claim: ClaimedTraining, problem: Problem) -> None:
+    def fail(self, claim: ClaimedTraining, problem: Problem) -> None:
         """End a training that cannot go on; raises StaleLease."""
-        ...
-
-    def backlog(self, queue: JobKind = "stylize") -> int:
-        """Return how many messages wait in a queue."""
         ...
 
 
@@ -66,7 +58,7 @@ class TrainingKeeper(LeaseKeeper):
     """Keeps the lease of one claimed training, and tells the newest progress with each heartbeat.
 
     Progress goes through S3, so a thread of its own tells it: the lease outlives an outage of S3.
-    With `yields`, it also looks whether albums wait.
+    It also asks `albums_wait` whether the training is to make way.
     """
 
     def __init__(
@@ -76,7 +68,7 @@ class TrainingKeeper(LeaseKeeper):
         claim: ClaimedTraining,
         stop: threading.Event,
         timing: LeaseTiming,
-        yields: bool = False,
+        albums_wait: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(stop=stop, timing=timing, job_id=claim.spec.id)
         self.claim = claim
@@ -85,7 +77,7 @@ class TrainingKeeper(LeaseKeeper):
         #: Whether an album waits for a worker, as of the last heartbeat.
         self.albums_wait = False
         self._service = service
-        self._yields = yields
+        self._look_for_albums = albums_wait
         #: Held while progress is told: the service takes it from one thread at a time.
         self._telling = threading.Lock()
         self._teller = threading.Thread(target=self._tell_again, name="progress", daemon=True)
@@ -123,10 +115,10 @@ class TrainingKeeper(LeaseKeeper):
 
     def _tell(self) -> None:
         with self._telling:
-            self._extended(lambda: self._service.report_training(self.claim, self.progress))
+            self._extended(lambda: self._service.report(self.claim, self.progress))
 
     def _extend(self) -> None:
-        self._service.report_training(self.claim)
+        self._service.report(self.claim)
 
     def _give_back(self, *, notify: bool) -> None:
         self._service.end_slice(self.claim, notify=notify)
@@ -135,7 +127,7 @@ class TrainingKeeper(LeaseKeeper):
         """The teller's thread: deliver the newest progress, and look for albums that wait."""
         while not self._done.wait(self._timing.heartbeat_seconds) and not self.halted:
             try:
-                self.albums_wait = self._yields and self._service.backlog("stylize") > 0
+                self.albums_wait = self._look_for_albums()
                 if not self._handing_in.is_set():
                     self._tell()
             except StaleLease:

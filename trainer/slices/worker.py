@@ -68,7 +68,7 @@ class SliceWorker:
     def __init__(
         self,
         *,
-        jobs: TrainingService,
+        trainings: TrainingService,
         objects: ObjectStore,
         catalogue: Catalogue,
         opener: SessionOpener,
@@ -77,10 +77,10 @@ class SliceWorker:
         checkpoint_seconds: float,
         lease_seconds: float,
         heartbeat_seconds: float,
-        yields: bool,
+        albums_wait: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._jobs = jobs
+        self._trainings = trainings
         self._objects = objects
         self._catalogue = catalogue
         self._opener = opener
@@ -93,7 +93,7 @@ class SliceWorker:
             stop_grace=STOP_GRACE,
             clock=clock,
         )
-        self._yields = yields
+        self._albums_wait = albums_wait
         self._clock = clock
 
     def work(self, job: str, worker: str) -> None:
@@ -101,7 +101,7 @@ class SliceWorker:
         if self._stop.is_set():
             return  # The sweeper sends the message again, for a process that has time left.
         try:
-            claim = self._jobs.claim_training(job, worker)
+            claim = self._trainings.claim(job, worker)
         except ServiceUnavailable as error:
             log.warning("training not claimed", job_id=job, reason=error.detail)
             return
@@ -118,11 +118,11 @@ class SliceWorker:
 
     def _keeper(self, claim: ClaimedTraining) -> TrainingKeeper:
         return TrainingKeeper(
-            service=self._jobs,
+            service=self._trainings,
             claim=claim,
             stop=self._stop,
             timing=self._timing,
-            yields=self._yields,
+            albums_wait=self._albums_wait,
         )
 
     def _guarded(self, keeper: TrainingKeeper) -> Left | Problem:
@@ -154,16 +154,16 @@ class SliceWorker:
     def _hand_back(self, keeper: TrainingKeeper, left: Left | Problem) -> None:
         claim = keeper.claim
         if isinstance(left, Problem):
-            self._jobs.fail_training(claim, left)
+            self._trainings.fail(claim, left)
             log.warning("training failed", job_id=claim.spec.id, type=left.type)
         elif left is Left.FINISHED:
-            self._jobs.report_training(claim, keeper.progress)
-            self._jobs.finish_training(claim)
+            self._trainings.report(claim, keeper.progress)
+            self._trainings.finish(claim)
         elif left is Left.DEFERRED:
-            self._jobs.defer_training(claim, keeper.progress)
+            self._trainings.defer(claim, keeper.progress)
             return
         else:
-            self._jobs.end_slice(claim, keeper.progress, notify=left is Left.UNFINISHED)
+            self._trainings.end_slice(claim, keeper.progress, notify=left is Left.UNFINISHED)
             return
         shutil.rmtree(self._opener.folder(claim.spec), ignore_errors=True)
 
@@ -176,7 +176,7 @@ class SliceWorker:
             for stage in session.run.card.stages:
                 if stage.stage not in claim.published:
                     keeper.persist(
-                        lambda number=stage.stage: self._jobs.stage_published(claim, number)
+                        lambda number=stage.stage: self._trainings.stage_published(claim, number)
                     )
             return self._train(slice_, begun)
         except TrainingDiverged:
@@ -249,7 +249,7 @@ class SliceWorker:
             backbone=session.backbone,
             check=keeper.check,
         )
-        self._jobs.stage_published(keeper.claim, stage)
+        self._trainings.stage_published(keeper.claim, stage)
 
     def _write_files(self, session: TrainingSession, keeper: TrainingKeeper) -> None:
         """Write the card and the charts beside the stages; a style without any has no files."""

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class ChunkService(Protocol):
-    """The part of JobService that a chunk's keeper calls."""
+    """The part of ChunkClaims that a chunk's keeper calls."""
 
     def report(
         self,

@@ -8,7 +8,7 @@ import structlog
 
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
-from infra.jobs.sweeper import Sweeper
+from infra.jobs.maintenance.sweeper import Sweeper
 from infra.redis.presence import Presence
 
 log = structlog.get_logger()

@@ -24,8 +24,8 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Claims:
-    """Claims chunks and commits their photos; see JobService for what each method promises."""
+class ChunkClaims:
+    """Claims chunks of albums and commits their photos. `clock`: seconds since the epoch."""
 
     def __init__(
         self,
@@ -43,7 +43,12 @@ class Claims:
         self._settings = settings
 
     def claim(self, job: str, number: int, worker: str) -> ClaimedChunk | None:
-        """Take a chunk and commit what is given up in it; None when there is nothing to do."""
+        """Take a chunk for `worker`; None when there is nothing to do (done, taken, cancelled).
+
+        A job that Redis lost is not looked for here: the sweep rebuilds it and notifies again.
+        Photos that took their worker down too often are committed as failed, not handed out. The
+        claim may be left without photos, and must then be finished all the same.
+        """
         ttl = self._settings.lease_seconds
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobSpec, Chunk]]:
@@ -109,7 +114,12 @@ class Claims:
         outcomes: Sequence[PhotoOutcome],
         in_flight: Collection[int] | None = None,
     ) -> None:
-        """Commit outcomes, change what is in flight, extend the lease."""
+        """Commit outcomes, say which photos are at work now (None: as before), extend the lease.
+
+        Raises StaleLease when the chunk is no longer the caller's, and JobCancelled (a
+        StaleLease) after the outcomes were kept. Only one thread at a time may report outcomes of
+        a claim; another may call with none, as the heartbeat.
+        """
         if outcomes:
             self._write_outcomes(claim, outcomes)
         ttl = self._settings.lease_seconds
@@ -126,7 +136,10 @@ class Claims:
             raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
 
     def finish(self, claim: ClaimedChunk) -> None:
-        """Hand in a chunk whose photos all have an outcome."""
+        """Hand in a chunk whose photos all have an outcome; the window moves on.
+
+        Raises StaleLease, and IllegalTransition when a photo has none.
+        """
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
             now = self._clock()
@@ -139,10 +152,11 @@ class Claims:
         self._post_commit.notify(record, fresh)
         self._post_commit.finalize_if_ended(record)
 
-    def release(self, claim: ClaimedChunk, notify: bool) -> None:
-        """Give a chunk back unfinished; one that was lost loses its strikes.
+    def release(self, claim: ClaimedChunk, *, notify: bool = True) -> None:
+        """Give a chunk back unfinished, without a strike.
 
-        Without `notify` the sweep sends its message after a while.
+        A chunk that was lost meanwhile is no error: the strikes of its loss are taken back.
+        Without `notify`, the sweep sends its message after `ring_patience_seconds`.
         """
 
         def rule(record: JobRecord) -> tuple[JobRecord, tuple[JobRecord, list[int]]]:
@@ -155,7 +169,12 @@ class Claims:
                 self._post_commit.notify(record, freed)
 
     def defer(self, claim: ClaimedChunk, photos: Collection[int]) -> None:
-        """Give a chunk back for a later round; the sweep sends its message after a while."""
+        """Give a chunk back whose other photos have their outcomes: `photos` are unreadable.
+
+        No message is sent now: the sweep sends one after its patience. Photos that were deferred
+        `deferral.RETRY_ROUNDS` - 1 times are in the claim's `last_attempt`. Raises StaleLease when
+        the chunk is no longer the caller's.
+        """
 
         def rule(record: JobRecord) -> tuple[JobRecord, JobRecord]:
             record = deferral.defer(record, claim.number, claim.token, photos, self._clock())

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class TrainingClaims:
-    """Slices of trainings; see JobService for what each method promises."""
+    """Claims trainings for slices, and commits their progress. `clock`: seconds since the epoch."""
 
     def __init__(
         self,
@@ -41,7 +41,12 @@ class TrainingClaims:
         self._ttl = settings.lease_seconds
 
     def claim(self, job: str, worker: str) -> ClaimedTraining | None:
-        """Take a training for a slice; None when there is nothing to do."""
+        """Take a training for a slice; None when there is nothing to do.
+
+        That is: it has ended, is taken, is an album, or is forgotten (then the sweep rebuilds it
+        and notifies again). A lease that runs out is a strike; after `training_rules.STRIKES`
+        without progress between, the job fails.
+        """
 
         def rule(record: JobRecord) -> tuple[JobRecord, ClaimedTraining]:
             record, token = training_rules.claim(record, worker, self._clock(), self._ttl)
@@ -73,11 +78,17 @@ class TrainingClaims:
             return not self._manifest(claim.spec).exists()
         except ServiceUnavailable:
             with suppress(ServiceUnavailable):
-                self.end_slice(claim, None, notify=False)
+                self.end_slice(claim, notify=False)
             raise
 
-    def report(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
-        """Note progress and extend the lease."""
+    def report(self, claim: ClaimedTraining, progress: TrainingProgress | None = None) -> None:
+        """Record progress and extend the lease; None only does the latter.
+
+        A place behind the known one is ignored. Raises StaleLease when the training is no longer
+        the caller's, and JobCancelled (a StaleLease) when it is to be given back: until `end_slice`
+        it is the caller's. Only one thread at a time may report progress of a claim; another may
+        call with none, as the heartbeat.
+        """
         self._write_progress(claim, progress)
         kept = True
 
@@ -94,9 +105,17 @@ class TrainingClaims:
             raise rules.JobCancelled(f"job {claim.spec.id} is being cancelled")
 
     def end_slice(
-        self, claim: ClaimedTraining, progress: TrainingProgress | None, notify: bool
+        self,
+        claim: ClaimedTraining,
+        progress: TrainingProgress | None = None,
+        *,
+        notify: bool = True,
     ) -> None:
-        """Give the training back; without `notify` the sweep sends its message after a while."""
+        """Give a training back between two slices, without a strike.
+
+        A training that was lost meanwhile is no error: the strike of its loss is taken back.
+        Without `notify`, the sweep sends its message after `ring_patience_seconds`.
+        """
         with suppress(rules.StaleLease):
             self._write_progress(claim, progress)
         with suppress(rules.StaleLease):
@@ -106,8 +125,13 @@ class TrainingClaims:
             if not self._post_commit.finalize_if_ended(record) and notify:
                 self._post_commit.notify(record, [training_rules.CHUNK])
 
-    def defer(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
-        """Give the training back for a later round; the sweep sends its message after a while."""
+    def defer(self, claim: ClaimedTraining, progress: TrainingProgress | None = None) -> None:
+        """Give a training back that needs an unreadable object.
+
+        No message is sent now: the sweep sends one after its patience. After
+        `deferral.RETRY_ROUNDS` - 1 times without progress between, the claim says `last_attempt`.
+        Raises StaleLease.
+        """
         self._write_progress(claim, progress)
         record = self._change(
             claim, lambda r: training_rules.defer(r, claim.token, progress, self._clock())
@@ -115,16 +139,19 @@ class TrainingClaims:
         self._post_commit.finalize_if_ended(record)
 
     def stage_published(self, claim: ClaimedTraining, stage: int) -> None:
-        """Count a stage that can be used."""
+        """Count a stage that the catalogue has published, once; raises StaleLease."""
         self._change(claim, lambda r: training_rules.publish_stage(r, claim.token, stage))
         log.info("stage published", job_id=claim.spec.id, style=claim.spec.style, stage=stage)
 
     def finish(self, claim: ClaimedTraining) -> None:
-        """End a training whose stages are all decided."""
+        """End a training whose stages are all published or refused; raises StaleLease.
+
+        It succeeds when at least one was published.
+        """
         self._end(claim, lambda r: training_rules.finish_training(r, claim.token, self._clock()))
 
     def fail(self, claim: ClaimedTraining, problem: Problem) -> None:
-        """End a training that cannot go on."""
+        """End a training that cannot go on; what is published stays. Raises StaleLease."""
         self._end(
             claim, lambda r: training_rules.fail_training(r, claim.token, problem, self._clock())
         )

@@ -19,7 +19,7 @@ from infra.layout import PART_PHOTOS
 from infra.storage.port import ObjectStore
 
 
-def retried(
+def failed_photos(
     record: JobRecord, objects: ObjectStore, job: str
 ) -> tuple[JobDraft, Iterator[PhotoEntry]]:
     """Return what to submit as `job`; raises JobNotFinished and NothingToRetry.

@@ -258,7 +258,7 @@ def album_seconds(engine: TorchEngine, files: dict[str, bytes]) -> float:
     for chunk in range(harness.record(job).spec.chunks):
         runner.run(harness.claim(job, chunk))
     runner.finish()
-    assert harness.jobs.get(job, "default").done == len(files)
+    assert harness.jobs.queries.get(job, "default").done == len(files)
     return time.perf_counter() - begun
 
 

@@ -161,10 +161,12 @@ def test_training_that_fails_says_why_and_exits_with_1(
 ) -> None:
     def fail(*, until: int | None = None) -> None:
         while world.notifier.training_messages:
-            claim = world.jobs.claim_training(world.notifier.training_messages.pop(0)[0], "trainer")
+            claim = world.jobs.trainings.claim(
+                world.notifier.training_messages.pop(0)[0], "trainer"
+            )
             assert claim is not None
             error = Problem(type="loss-weights-missing", detail="Put vgg19.pth there.")
-            world.jobs.fail_training(claim, error)
+            world.jobs.trainings.fail(claim, error)
 
     world.learn = fail
     result = train(painting, service)

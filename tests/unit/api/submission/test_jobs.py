@@ -329,7 +329,7 @@ def test_photos_in_the_bucket_are_named_by_their_keys(client: FlaskClient, world
     job = send_keys(client, {"keys": keys}, strength=0, stroke="proportional").get_json()
     items = client.get(job["links"]["items"]).get_json()["items"]
     assert [item["name"] for item in items] == ["sea.jpg", "sea-2.jpg", "straße.png"]
-    claim = world.jobs.claim(job["id"], 0, "worker")
+    claim = world.jobs.chunks.claim(job["id"], 0, "worker")
     assert claim is not None
     assert [photo.key for photo in claim.photos] == keys
     assert claim.spec.stroke == "proportional"

@@ -203,10 +203,10 @@ def test_training_that_failed_says_why_and_keeps_its_stages(
 ) -> None:
     job = teach(client).get_json()
     world.learn(until=1)
-    claim = world.jobs.claim_training(job["id"], "trainer")
+    claim = world.jobs.trainings.claim(job["id"], "trainer")
     assert claim is not None
     error = Problem(type="loss-weights-missing", detail="Put vgg19.pth into the folder.")
-    world.jobs.fail_training(claim, error)
+    world.jobs.trainings.fail(claim, error)
     after = client.get(job["links"]["self"]).get_json()
     assert (after["state"], after["counts"]["done"]) == ("failed", 1)
     assert after["error"] == {"type": error.type, "detail": error.detail}

@@ -55,7 +55,7 @@ def test_job_says_when_it_will_be_removed() -> None:
     ended = client.get(job["links"]["self"]).get_json()
     assert ended["finished"][:8] < ended["expires_at"]
     world.clock.advance(24 * 3600 + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert client.get(job["links"]["self"]).status_code == 404
     assert client.get("/v1/jobs").get_json()["jobs"] == []
 

@@ -27,7 +27,7 @@ def lie(world: FakeDeployment) -> None:
     for _ in range(MESSAGES):
         lose_messages(world)
         world.clock.advance(PATIENCE)
-        assert world.jobs.sweep().notified
+        assert world.jobs.sweep.run().notified
     lose_messages(world)
 
 
@@ -67,7 +67,7 @@ def test_jobs_behind_one_that_is_worked_wait_their_turn() -> None:
     world.submit(3)
     for _ in range(MESSAGES):
         world.clock.advance(PATIENCE)
-        world.jobs.report(claim, [])
+        world.jobs.chunks.report(claim, [])
     assert found(world) == []
 
 
@@ -75,7 +75,7 @@ def test_cancelled_job_waits_for_nobody() -> None:
     world = FakeDeployment(ring_patience_seconds=PATIENCE)
     job = world.submit(3).id
     lie(world)
-    world.jobs.cancel(job, TENANT)
+    world.jobs.cancellation.cancel(job, TENANT)
     assert found(world) == []
 
 
@@ -94,7 +94,7 @@ def checks(world: FakeDeployment, workers: Staff, trainers: Staff) -> list[str]:
     doctor = JobChecks(
         objects=world.objects,
         records=world.records,
-        jobs=world.jobs,
+        sweep=world.jobs.sweep,
         workers=cast("Presence", workers),
         trainers=cast("Presence", trainers),
         settings=world.settings,
@@ -107,7 +107,7 @@ def test_doctor_names_jobs_that_those_who_are_there_do_not_begin() -> None:
     """Where nobody is there, that is what it says instead."""
     world = FakeDeployment(ring_patience_seconds=PATIENCE)
     world.submit(3)
-    world.jobs.submit_training(draft(world.jobs.new_job_id()))
+    world.jobs.submission.submit_training(draft(world.jobs.submission.new_job_id()))
     lie(world)
     assert checks(world, Staff("w"), Staff("t")) == ["job-unbegun", "job-unbegun"]
     assert checks(world, Staff(), Staff("t")) == ["no-worker", "job-unbegun"]

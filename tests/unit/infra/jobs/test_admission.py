@@ -29,14 +29,17 @@ def test_bound_refuses_before_anything_is_kept_and_lets_in_again_later(
     world = FakeDeployment(**{setting: reached})
 
     def submit(tenant: str = TENANT) -> None:
-        job = world.jobs.new_job_id()
+        job = world.jobs.submission.new_job_id()
         draft = JobDraft(id=job, tenant=tenant, style="s", blend=BLEND, bytes=100)
-        world.jobs.submit(draft, entries(4))
+        world.jobs.submission.submit(draft, entries(4))
 
     submit()
     submit()
     before = dict(world.objects.objects)
-    for refused in (submit, lambda: world.jobs.announce(world.jobs.new_job_id(), TENANT)):
+    for refused in (
+        submit,
+        lambda: world.jobs.submission.announce(world.jobs.submission.new_job_id(), TENANT),
+    ):
         with pytest.raises(QueueFull) as caught:
             refused()
         assert caught.value.retry_after > 0
@@ -90,7 +93,7 @@ def work_in_turns(world: FakeDeployment, messages: int) -> dict[str, int]:
         lanes.append(mine)
         message = world.notifier.lanes[mine].popleft()
         world.notifier.messages.remove(message)
-        if claim := world.jobs.claim(*message, "w"):
+        if claim := world.jobs.chunks.claim(*message, "w"):
             world.work(claim)
             done[claim.spec.id] = done.get(claim.spec.id, 0) + 1
     return done
@@ -120,7 +123,7 @@ def test_album_of_a_few_photos_and_single_photos_do_not_wait_for_each_other(
 def test_album_does_not_starve_tiny_jobs_nor_jobs_of_other_sizes() -> None:
     world = FakeDeployment(chunk_photos=1, job_window=8)
     album = world.submit(300).id
-    world.jobs.claim(*world.notifier.messages[0], "w")
+    world.jobs.chunks.claim(*world.notifier.messages[0], "w")
     others = [world.submit(photos).id for photos in (1, 1, 8, 60)]
     done = work_in_turns(world, 40)
     assert done[album] >= 10

@@ -42,7 +42,7 @@ def examined(world: FakeDeployment) -> list[Finding]:
     doctor = JobChecks(
         objects=world.objects,
         records=world.records,
-        jobs=world.jobs,
+        sweep=world.jobs.sweep,
         workers=cast("Presence", Staff()),
         trainers=cast("Presence", Staff()),
         settings=world.settings,
@@ -57,7 +57,7 @@ def test_damaged_job_expires_as_others_do(key: Callable[[str, str], str]) -> Non
     oldest, younger = finished(world), finished(world)
     world.objects.put(key(TENANT, oldest), b"{")
     world.clock.advance(2 * DAY_SECONDS)
-    assert world.jobs.sweep().removed == 2
+    assert world.jobs.sweep.run().removed == 2
     assert not [stored for stored in world.objects.objects if oldest in stored or younger in stored]
 
 
@@ -67,8 +67,8 @@ def test_what_a_damaged_job_holds_stays() -> None:
     world.objects.put(layout.reference(TENANT, owner, TENANT, user), b"")
     world.objects.put(layout.job_spec(TENANT, user), b"{")
     world.clock.advance(2 * DAY_SECONDS)
-    assert world.jobs.sweep().removed == 0
-    assert world.jobs.get(owner, TENANT).total == 1
+    assert world.jobs.sweep.run().removed == 0
+    assert world.jobs.queries.get(owner, TENANT).total == 1
 
 
 @pytest.mark.parametrize("key", ENDED)
@@ -79,9 +79,9 @@ def test_damaged_job_is_left_out_of_the_list_and_says_so_itself(
     older, damaged, younger = finished(world), finished(world), finished(world)
     world.objects.put(key(TENANT, damaged), b'{"id": "another version\'s"}')
     forgotten(world, damaged)
-    assert [job.id for job in world.jobs.recent(TENANT, limit=3)] == [younger, older]
+    assert [job.id for job in world.jobs.queries.recent(TENANT, limit=3)] == [younger, older]
     with pytest.raises(JobUnreadable, match=key(TENANT, damaged)):
-        world.jobs.get(damaged, TENANT)
+        world.jobs.queries.get(damaged, TENANT)
 
 
 def test_damaged_record_in_redis_hides_no_other_job_and_is_rebuilt_once_it_is_removed() -> None:
@@ -89,15 +89,15 @@ def test_damaged_record_in_redis_hides_no_other_job_and_is_rebuilt_once_it_is_re
     world = FakeDeployment()
     older, younger, damaged = finished(world), finished(world), world.submit(1).id
     world.records.records[damaged] = '{"id": "another version\'s"}'
-    assert [job.id for job in world.jobs.recent(TENANT, limit=3)] == [younger, older]
-    for look in (world.jobs.get, world.jobs.cancel):
+    assert [job.id for job in world.jobs.queries.recent(TENANT, limit=3)] == [younger, older]
+    for look in (world.jobs.queries.get, world.jobs.cancellation.cancel):
         with pytest.raises(JobUnreadable, match="impasto doctor"):
             look(damaged, TENANT)
     [finding] = examined(world)
     assert (finding.check, finding.about) == ("record-unreadable", damaged)
     del world.records.records[damaged]  # as the doctor advises
-    assert world.jobs.sweep().rebuilt == 1
-    assert world.jobs.get(damaged, TENANT).state == "queued"
+    assert world.jobs.sweep.run().rebuilt == 1
+    assert world.jobs.queries.get(damaged, TENANT).state == "queued"
 
 
 @pytest.mark.parametrize("key", ENDED)
@@ -120,7 +120,7 @@ def test_doctor_names_a_damaged_job_that_only_s3_knows() -> None:
     found = {finding.check: finding.detail for finding in examined(world)}
     assert found.keys() == {"manifest-unreadable", "job-forgotten"}
     assert other in found["job-forgotten"]
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.records.open_jobs() == [other]
 
 

@@ -11,7 +11,7 @@ from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, PhotoEntry, PhotoOutcome
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.maintenance.expiry import LOOK_SECONDS
-from infra.jobs.service import JobService
+from infra.jobs.service import JobServices
 from infra.layout.ids import new_job_id
 from tests.fakes.jobs import Killed
 from tests.fakes.service import BLEND, TENANT, FakeDeployment
@@ -27,7 +27,7 @@ def deployment(days: float | None = DAYS) -> FakeDeployment:
 
 def submit(world: FakeDeployment, keys: Iterable[str] | None = None, photos: int = 4) -> str:
     """Submit an album of its own uploads, or of photos that lie under other keys."""
-    job = world.jobs.new_job_id()
+    job = world.jobs.submission.new_job_id()
     uploads = [layout.upload(TENANT, job, n, f"{n}.jpg") for n in range(photos)]
     if keys is None:
         for key in uploads:
@@ -36,7 +36,7 @@ def submit(world: FakeDeployment, keys: Iterable[str] | None = None, photos: int
     chosen = [
         PhotoEntry(index=n, name=f"{n}.jpg", key=key) for n, key in enumerate(keys or uploads)
     ]
-    world.jobs.submit(draft, chosen)
+    world.jobs.submission.submit(draft, chosen)
     return job
 
 
@@ -45,8 +45,8 @@ def paint(world: FakeDeployment) -> None:
     while world.notifier.messages:
         if claim := world.take_message():
             for photo in claim.photos:
-                world.jobs.report(claim, [painted(world, claim, photo)])
-            world.jobs.finish(claim)
+                world.jobs.chunks.report(claim, [painted(world, claim, photo)])
+            world.jobs.chunks.finish(claim)
 
 
 def painted(world: FakeDeployment, claim: ClaimedChunk, photo: PhotoEntry) -> PhotoOutcome:
@@ -64,8 +64,8 @@ def pass_days(world: FakeDeployment, days: float) -> None:
 
 def sweep(world: FakeDeployment) -> None:
     """Sweep until nothing more is removed; a slow machine takes more than one."""
-    world.jobs.sweep()
-    while world.jobs.sweep().removed:
+    world.jobs.sweep.run()
+    while world.jobs.sweep.run().removed:
         pass
 
 
@@ -92,8 +92,8 @@ def test_result_that_was_never_committed_goes_with_its_receipt() -> None:
     job = submit(world)
     claim = world.claim(job, 0)
     painted(world, claim, claim.photos[0])
-    world.jobs.release(claim)
-    world.jobs.cancel(job, TENANT)
+    world.jobs.chunks.release(claim)
+    world.jobs.cancellation.cancel(job, TENANT)
     pass_days(world, DAYS + 1)
     assert not traces(world, job)
 
@@ -103,23 +103,27 @@ def test_job_that_is_removed_while_it_is_asked_for_does_not_come_back(effects: i
     world = deployment()
     job = submit(world)
     paint(world)
-    told = world.jobs.get(job, TENANT)
+    told = world.jobs.queries.get(job, TENANT)
     world.records.remove(job)  # its day in Redis is over
     world.clock.advance((DAYS + 1) * DAY_SECONDS)
     world.fuse.set(effects, lambda: sweep(world))
     with suppress(JobMissing):
-        assert world.jobs.get(job, TENANT) == told
+        assert world.jobs.queries.get(job, TENANT) == told
     world.fuse.clear()
     assert not world.records.open_jobs()
 
 
-def page(jobs: JobService, job: str, tenant: str) -> object:
-    return jobs.items(job, tenant, 0, 100)
+def page(jobs: JobServices, job: str, tenant: str) -> object:
+    return jobs.queries.items(job, tenant, 0, 100)
 
 
-@pytest.mark.parametrize("ask", [page, JobService.retry])
+def retry(jobs: JobServices, job: str, tenant: str) -> object:
+    return jobs.submission.retry(job, tenant)
+
+
+@pytest.mark.parametrize("ask", [page, retry])
 def test_job_that_is_removed_while_it_is_read_is_missing(
-    ask: Callable[[JobService, str, str], object],
+    ask: Callable[[JobServices, str, str], object],
 ) -> None:
     told: list[bool] = []
     for effects in range(20):
@@ -138,18 +142,18 @@ def test_job_that_is_removed_while_it_is_read_is_missing(
 def test_job_says_when_it_goes_and_then_nothing_is_left_of_it() -> None:
     world = deployment()
     job = submit(world)
-    assert world.jobs.get(job, TENANT).expires is None, "nobody knows while it runs"
+    assert world.jobs.queries.get(job, TENANT).expires is None, "nobody knows while it runs"
     paint(world)
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert view.finished is not None
     assert view.expires == view.finished + DAYS * DAY_SECONDS
     pass_days(world, DAYS - 0.01)
-    assert world.jobs.get(job, TENANT) == view
+    assert world.jobs.queries.get(job, TENANT) == view
     pass_days(world, 0.02)
     assert traces(world, job) == []
     assert world.objects.objects == {}
     with pytest.raises(JobMissing):
-        world.jobs.get(job, TENANT)
+        world.jobs.queries.get(job, TENANT)
 
 
 def test_everything_stays_where_nothing_is_set() -> None:
@@ -158,7 +162,7 @@ def test_everything_stays_where_nothing_is_set() -> None:
     paint(world)
     before = dict(world.objects.objects)
     pass_days(world, 10_000)
-    assert world.jobs.get(job, TENANT).expires is None
+    assert world.jobs.queries.get(job, TENANT).expires is None
     assert world.objects.objects == before
 
 
@@ -184,7 +188,7 @@ def test_job_that_runs_is_never_removed() -> None:
     before = set(world.objects.objects)
     pass_days(world, 100)
     assert before <= set(world.objects.objects)
-    assert not world.jobs.get(job, TENANT).state.terminal
+    assert not world.jobs.queries.get(job, TENANT).state.terminal
 
 
 @pytest.mark.parametrize("effects", range(60))
@@ -198,7 +202,7 @@ def test_removal_that_is_killed_anywhere_is_done_by_the_next_sweep(effects: int)
     of_kept = {key for key in world.objects.objects if layout.job_of(key) == (TENANT, kept)}
     world.fuse.set(effects)
     try:
-        world.jobs.sweep()
+        world.jobs.sweep.run()
     except Killed:
         world.restart()
     world.fuse.clear()
@@ -206,7 +210,7 @@ def test_removal_that_is_killed_anywhere_is_done_by_the_next_sweep(effects: int)
     sweep(world)
     assert traces(world, job) == []
     assert of_kept <= set(world.objects.objects)
-    assert world.jobs.get(user, TENANT).total == 1
+    assert world.jobs.queries.get(user, TENANT).total == 1
 
 
 def test_uploads_stay_until_the_last_job_that_uses_them_is_gone() -> None:
@@ -219,7 +223,7 @@ def test_uploads_stay_until_the_last_job_that_uses_them_is_gone() -> None:
     paint(world)
     pass_days(world, 0.6)
     assert world.objects.get(upload) == b"a photo"
-    assert world.jobs.get(first, TENANT).done == 1
+    assert world.jobs.queries.get(first, TENANT).done == 1
     pass_days(world, DAYS)
     pass_days(world, 0.1)
     assert traces(world, first) == traces(world, second) == []
@@ -243,12 +247,12 @@ def test_painting_stays_while_a_training_learns_from_it() -> None:
     world = deployment()
     job = submit(world, photos=1)
     paint(world)
-    draft = training_draft(world.jobs.new_job_id())
+    draft = training_draft(world.jobs.submission.new_job_id())
     assert draft.training
     upload = layout.upload(TENANT, job, 0, "0.jpg")
     painting = draft.training.painting.model_copy(update={"key": upload})
     config = draft.training.model_copy(update={"painting": painting})
-    world.jobs.submit_training(draft.model_copy(update={"training": config}))
+    world.jobs.submission.submit_training(draft.model_copy(update={"training": config}))
     pass_days(world, DAYS + 1)
     assert world.objects.get(upload) == b"a photo"
 

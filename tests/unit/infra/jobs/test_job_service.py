@@ -22,7 +22,7 @@ def world() -> FakeDeployment:
 
 
 def draft(world: FakeDeployment) -> JobDraft:
-    return JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    return JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
 
 
 def keys(world: FakeDeployment, part: str) -> list[str]:
@@ -43,7 +43,7 @@ def test_submitted_album_is_worked_to_its_end(world: FakeDeployment) -> None:
     job = world.submit(7).id
     assert world.states(job) == "ppppppp"
     world.work_off()
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.done, view.progress) == (JobState.SUCCEEDED, 7, 1.0)
     assert world.states(job) == "ddddddd"
     assert not keys(world, "open/")
@@ -63,10 +63,10 @@ def test_only_a_window_of_chunks_is_in_the_broker(world: FakeDeployment) -> None
 def test_album_of_many_parts_is_paged(world: FakeDeployment) -> None:
     job = world.submit(2500).id
     assert len(keys(world, "/photos/")) == 3
-    page = world.jobs.items(job, TENANT, 998, 1004)
+    page = world.jobs.queries.items(job, TENANT, 998, 1004)
     assert [item.index for item in page] == list(range(998, 2002))
-    assert world.jobs.items(job, TENANT, 2499, 100)[0].name == "2499.jpg"
-    assert world.jobs.items(job, TENANT, 2500, 100) == []
+    assert world.jobs.queries.items(job, TENANT, 2499, 100)[0].name == "2499.jpg"
+    assert world.jobs.queries.items(job, TENANT, 2500, 100) == []
 
 
 def test_photos_are_streamed_part_by_part(world: FakeDeployment) -> None:
@@ -78,7 +78,7 @@ def test_photos_are_streamed_part_by_part(world: FakeDeployment) -> None:
             written.append(len(keys(world, "/photos/")))
             yield entry
 
-    world.jobs.submit(draft(world), photos())
+    world.jobs.submission.submit(draft(world), photos())
     assert written[999] == 0
     assert written[1000] == 1
     assert written[2000] == 2
@@ -103,13 +103,13 @@ def test_failed_submission_takes_its_uploads_with_it(world: FakeDeployment) -> N
     asked = draft(world)
     world.objects.put(layout.upload(TENANT, asked.id, 0, "a.jpg"), b"photo")
     with pytest.raises(ValueError, match="order"):
-        world.jobs.submit(asked, reversed(entries(2)))
+        world.jobs.submission.submit(asked, reversed(entries(2)))
     assert not world.objects.objects
 
 
 def test_photos_out_of_order_are_refused(world: FakeDeployment) -> None:
     with pytest.raises(ValueError, match="order"):
-        world.jobs.submit(draft(world), entries(3)[1:])
+        world.jobs.submission.submit(draft(world), entries(3)[1:])
 
 
 def test_nothing_is_accepted_while_redis_is_away(world: FakeDeployment) -> None:
@@ -132,7 +132,7 @@ def test_unreachable_broker_does_not_refuse_the_album(world: FakeDeployment) -> 
     job = world.submit(3).id
     world.notifier.down = False
     world.clock.advance(world.settings.ring_patience_seconds)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.notifier.messages == [(job, 0)]
 
 
@@ -141,17 +141,17 @@ def test_submission_that_took_too_long_is_refused(world: FakeDeployment) -> None
     asked = draft(world)
     world.clock.advance(SUBMISSION_SECONDS + 1)
     with pytest.raises(InvalidRequest):
-        world.jobs.submit(asked, entries(2))
+        world.jobs.submission.submit(asked, entries(2))
 
 
 def test_uploads_of_a_submission_that_was_cut_off_are_cleared(world: FakeDeployment) -> None:
-    job = world.jobs.new_job_id()
-    world.jobs.announce(job, TENANT)
+    job = world.jobs.submission.new_job_id()
+    world.jobs.submission.announce(job, TENANT)
     world.objects.put(layout.upload(TENANT, job, 0, "a.jpg"), b"photo")
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert len(world.objects.objects) == 2
     world.clock.advance(ABANDONED_SECONDS)
-    assert world.jobs.sweep().discarded == 1
+    assert world.jobs.sweep.run().discarded == 1
     assert not world.objects.objects
 
 
@@ -159,7 +159,7 @@ def test_record_whose_submission_was_withdrawn_is_dropped(world: FakeDeployment)
     """Redis took the record, but its answer was lost, so the sender was told to try again."""
     job = world.submit(3).id
     world.objects.delete_prefix("")
-    assert world.jobs.claim(job, 0, "w") is None
+    assert world.jobs.chunks.claim(job, 0, "w") is None
     assert not world.records.records
 
 
@@ -168,32 +168,32 @@ def test_record_whose_submission_was_withdrawn_is_dropped(world: FakeDeployment)
 
 def test_job_of_another_tenant_is_missing(world: FakeDeployment) -> None:
     job = world.submit(3, tenant="alice").id
-    for ask in (world.jobs.get, world.jobs.cancel):
+    for ask in (world.jobs.queries.get, world.jobs.cancellation.cancel):
         with pytest.raises(JobMissing):
             ask(job, "bob")
     with pytest.raises(JobMissing):
-        world.jobs.items(job, "bob", 0, 1)
+        world.jobs.queries.items(job, "bob", 0, 1)
     world.records.flush()
     with pytest.raises(JobMissing):
-        world.jobs.get(job, "bob")
+        world.jobs.queries.get(job, "bob")
 
 
 @pytest.mark.parametrize("job", ["", "nonsense", "../../alice", "0" * 26])
 def test_unknown_job_is_missing(world: FakeDeployment, job: str) -> None:
     with pytest.raises(JobMissing):
-        world.jobs.get(job, TENANT)
+        world.jobs.queries.get(job, TENANT)
 
 
 def test_progress_is_seen_while_a_chunk_runs(world: FakeDeployment) -> None:
     job = world.submit(4).id
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [], [0, 1])
+    world.jobs.chunks.report(claim, [], [0, 1])
     assert world.states(job) == "rrpp"
     world.clock.advance(2)
-    world.jobs.report(claim, [done(0, claim)], [1, 2])
-    world.jobs.report(claim, [failed(1)])
+    world.jobs.chunks.report(claim, [done(0, claim)], [1, 2])
+    world.jobs.chunks.report(claim, [failed(1)])
     assert world.states(job) == "dfrp"
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.done, view.failed) == (JobState.RUNNING, 1, 1)
     assert view.eta_seconds == 2.0
 
@@ -205,19 +205,19 @@ def test_recent_jobs_come_newest_first_in_pages(world: FakeDeployment) -> None:
         jobs.append(world.submit(1).id)
     world.submit(1, tenant="alice")
     newest = list(reversed(jobs))
-    first = world.jobs.recent(TENANT, limit=2)
+    first = world.jobs.queries.recent(TENANT, limit=2)
     assert [view.id for view in first] == newest[:2]
-    rest = world.jobs.recent(TENANT, limit=99, after=first[-1].id)
+    rest = world.jobs.queries.recent(TENANT, limit=99, after=first[-1].id)
     assert [view.id for view in rest] == newest[2:]
-    assert world.jobs.recent("nobody", limit=9) == []
+    assert world.jobs.queries.recent("nobody", limit=9) == []
 
 
 def test_finalized_job_is_answered_by_s3_alone(world: FakeDeployment) -> None:
     job = world.submit(7).id
     world.work_off()
-    view, items = world.jobs.get(job, TENANT), world.items(job)
+    view, items = world.jobs.queries.get(job, TENANT), world.items(job)
     world.records.flush()
-    assert world.jobs.get(job, TENANT) == view
+    assert world.jobs.queries.get(job, TENANT) == view
     assert world.items(job) == items
     assert not world.records.records
 
@@ -228,30 +228,30 @@ def test_finalized_job_is_answered_by_s3_alone(world: FakeDeployment) -> None:
 def test_message_that_comes_twice_does_the_work_once(world: FakeDeployment) -> None:
     job = world.submit(3).id
     claim = world.claim(job, 0)
-    assert world.jobs.claim(job, 0, "w2") is None
+    assert world.jobs.chunks.claim(job, 0, "w2") is None
     world.work(claim)
-    assert world.jobs.claim(job, 0, "w2") is None
-    assert world.jobs.get(job, TENANT).done == 3
+    assert world.jobs.chunks.claim(job, 0, "w2") is None
+    assert world.jobs.queries.get(job, TENANT).done == 3
 
 
 @pytest.mark.parametrize("message", [("no-such-job", 0), ("0" * 26, 0), ("", -1)])
 def test_garbage_on_the_queue_is_nothing_to_do(
     world: FakeDeployment, message: tuple[str, int]
 ) -> None:
-    assert world.jobs.claim(*message, "w") is None
+    assert world.jobs.chunks.claim(*message, "w") is None
 
 
 def test_next_worker_gets_only_what_is_left(world: FakeDeployment) -> None:
     job = world.submit(3).id
     lost = world.claim(job, 0)
-    world.jobs.report(lost, [done(0, lost)], [1])
+    world.jobs.chunks.report(lost, [done(0, lost)], [1])
     world.clock.advance(world.settings.lease_seconds)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     claim = world.claim(job, 0, "w2")
     assert [photo.index for photo in claim.photos] == [1, 2]
     assert not claim.solo
     with pytest.raises(StaleLease):
-        world.jobs.report(lost, [done(1, lost)])
+        world.jobs.chunks.report(lost, [done(1, lost)])
     world.work(claim)
     results = [item.outcome.result for item in world.items(job) if item.outcome]
     assert results == [f"results/0-{lost.token}.jpg"] + [
@@ -264,19 +264,19 @@ def test_heartbeat_keeps_the_chunk(world: FakeDeployment) -> None:
     claim = world.claim(job, 0)
     for _ in range(10):
         world.clock.advance(world.settings.lease_seconds - 1)
-        world.jobs.report(claim, [])
-        world.jobs.sweep()
+        world.jobs.chunks.report(claim, [])
+        world.jobs.sweep.run()
     world.work(claim)
-    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    assert world.jobs.queries.get(job, TENANT).state is JobState.SUCCEEDED
 
 
 def test_released_chunk_is_rung_for_at_once(world: FakeDeployment) -> None:
     job = world.submit(3).id
     claim = world.take_message()
     assert claim
-    world.jobs.release(claim)
+    world.jobs.chunks.release(claim)
     assert world.notifier.messages == [(job, 0)]
-    world.jobs.release(claim)
+    world.jobs.chunks.release(claim)
     assert world.notifier.messages == [(job, 0)]
 
 
@@ -285,50 +285,50 @@ def test_photo_that_kills_its_worker_is_quarantined_and_the_rest_is_done(
 ) -> None:
     job = world.submit(3).id
     for _ in range(20):
-        if world.jobs.get(job, TENANT).state.terminal:
+        if world.jobs.queries.get(job, TENANT).state.terminal:
             break
         if claim := world.take_message():
             work_until_killed_by(world, claim, poison=1)
         world.clock.advance(world.settings.lease_seconds + 1)
-        world.jobs.sweep()
+        world.jobs.sweep.run()
     assert world.states(job) == "dfd"
     outcome = world.items(job)[1].outcome
     assert outcome
     assert outcome.error
     assert outcome.error.type == "photo-crashes-worker"
-    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    assert world.jobs.queries.get(job, TENANT).state is JobState.SUCCEEDED
 
 
 def work_until_killed_by(world: FakeDeployment, claim, poison: int) -> None:  # noqa: ANN001
     """Work as the pipeline does: all at once, or one by one when told to."""
     flights = [[p] for p in claim.photos] if claim.solo else [list(claim.photos)]
     for flight in flights:
-        world.jobs.report(claim, [], [photo.index for photo in flight])
+        world.jobs.chunks.report(claim, [], [photo.index for photo in flight])
         if any(photo.index == poison for photo in flight):
             return
-        world.jobs.report(claim, [done(photo.index, claim) for photo in flight])
-    world.jobs.finish(claim)
+        world.jobs.chunks.report(claim, [done(photo.index, claim) for photo in flight])
+    world.jobs.chunks.finish(claim)
 
 
 def test_chunk_whose_last_photo_is_given_up_can_be_handed_in(world: FakeDeployment) -> None:
     job = world.submit(1).id
     for _ in range(3):
-        world.jobs.report(world.claim(job, 0), [], [0])
+        world.jobs.chunks.report(world.claim(job, 0), [], [0])
         world.clock.advance(world.settings.lease_seconds)
-        world.jobs.sweep()
+        world.jobs.sweep.run()
     claim = world.claim(job, 0)
     assert claim.photos == ()
-    world.jobs.finish(claim)
-    assert world.jobs.get(job, TENANT).state is JobState.FAILED
+    world.jobs.chunks.finish(claim)
+    assert world.jobs.queries.get(job, TENANT).state is JobState.FAILED
 
 
 def test_claim_is_given_back_when_s3_is_away(world: FakeDeployment) -> None:
     job = world.submit(3).id
     world.objects.down = True
     with pytest.raises(ServiceUnavailable):
-        world.jobs.claim(job, 0, "w")
+        world.jobs.chunks.claim(job, 0, "w")
     world.objects.down = False
-    assert world.jobs.claim(job, 0, "w")
+    assert world.jobs.chunks.claim(job, 0, "w")
 
 
 def test_claim_that_is_lost_while_s3_is_away_is_an_outage_too(world: FakeDeployment) -> None:
@@ -337,18 +337,18 @@ def test_claim_that_is_lost_while_s3_is_away_is_an_outage_too(world: FakeDeploym
     world.objects.down = True
     world.fuse.set(3, world.records.flush)  # after the record was read, written, and S3 asked
     with pytest.raises(ServiceUnavailable):
-        world.jobs.claim(job, 0, "w")
+        world.jobs.chunks.claim(job, 0, "w")
 
 
 def test_end_that_was_not_finalized_is_finalized_by_the_sweep(world: FakeDeployment) -> None:
     job = world.submit(3).id
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [done(n, claim) for n in range(3)])
+    world.jobs.chunks.report(claim, [done(n, claim) for n in range(3)])
     world.fuse.set(3)  # the record, read and written, and then nothing is finalized
     with pytest.raises(Killed):
-        world.jobs.finish(claim)
+        world.jobs.chunks.finish(claim)
     assert keys(world, "open/")
-    assert world.jobs.sweep().finalized == 1
+    assert world.jobs.sweep.run().finalized == 1
     assert not keys(world, "open/")
 
 
@@ -357,21 +357,21 @@ def test_end_is_shown_only_once_s3_knows_it(world: FakeDeployment) -> None:
     what a user saw between must stay true."""
     job = world.submit(3).id
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [done(n, claim) for n in range(3)])
+    world.jobs.chunks.report(claim, [done(n, claim) for n in range(3)])
     world.fuse.set(2)  # the record read, the marker written, and no more
     with pytest.raises(Killed):
-        world.jobs.cancel(job, TENANT)
+        world.jobs.cancellation.cancel(job, TENANT)
     world.fuse.set(2)  # the record, read and written, and then nothing is finalized
     with pytest.raises(Killed):
-        world.jobs.finish(claim)
+        world.jobs.chunks.finish(claim)
     world.objects.down = True
     with pytest.raises(ServiceUnavailable):
-        world.jobs.get(job, TENANT)
+        world.jobs.queries.get(job, TENANT)
     world.objects.down = False
-    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    assert world.jobs.queries.get(job, TENANT).state is JobState.SUCCEEDED
     world.records.flush()
-    world.jobs.sweep()
-    assert world.jobs.get(job, TENANT).state is JobState.SUCCEEDED
+    world.jobs.sweep.run()
+    assert world.jobs.queries.get(job, TENANT).state is JobState.SUCCEEDED
 
 
 # Cancel.
@@ -380,34 +380,34 @@ def test_end_is_shown_only_once_s3_knows_it(world: FakeDeployment) -> None:
 def test_cancel_stops_the_job_and_keeps_what_is_done(world: FakeDeployment) -> None:
     job = world.submit(7).id
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [done(0, claim)], [1])
-    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLING
-    assert world.jobs.claim(job, 1, "w2") is None
+    world.jobs.chunks.report(claim, [done(0, claim)], [1])
+    assert world.jobs.cancellation.cancel(job, TENANT).state is JobState.CANCELLING
+    assert world.jobs.chunks.claim(job, 1, "w2") is None
     with pytest.raises(JobCancelled):
-        world.jobs.report(claim, [done(1, claim)])
-    view = world.jobs.get(job, TENANT)
+        world.jobs.chunks.report(claim, [done(1, claim)])
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.done) == (JobState.CANCELLED, 2)
     assert world.states(job) == "ddppppp"
     world.records.flush()
-    assert world.jobs.get(job, TENANT) == view
+    assert world.jobs.queries.get(job, TENANT) == view
     assert world.states(job) == "ddppppp"
 
 
 def test_cancel_is_safe_to_repeat_and_too_late_after_the_end(world: FakeDeployment) -> None:
     job, ended = world.submit(3).id, world.submit(3).id
-    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLED
-    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLED
+    assert world.jobs.cancellation.cancel(job, TENANT).state is JobState.CANCELLED
+    assert world.jobs.cancellation.cancel(job, TENANT).state is JobState.CANCELLED
     world.work_off()
-    assert world.jobs.cancel(ended, TENANT).state is JobState.SUCCEEDED
+    assert world.jobs.cancellation.cancel(ended, TENANT).state is JobState.SUCCEEDED
 
 
 def test_cancel_outlives_a_flush(world: FakeDeployment) -> None:
     job = world.submit(3).id
     world.claim(job, 0)
-    world.jobs.cancel(job, TENANT)
+    world.jobs.cancellation.cancel(job, TENANT)
     world.records.flush()
-    world.jobs.sweep()
-    assert world.jobs.get(job, TENANT).state is JobState.CANCELLED
+    world.jobs.sweep.run()
+    assert world.jobs.queries.get(job, TENANT).state is JobState.CANCELLED
 
 
 # The sweep.
@@ -417,24 +417,24 @@ def test_flush_in_the_middle_of_an_album_loses_nothing(world: FakeDeployment) ->
     job = world.submit(7).id
     claim = world.take_message()
     assert claim
-    world.jobs.report(claim, [done(0, claim), failed(1)])
+    world.jobs.chunks.report(claim, [done(0, claim), failed(1)])
     before = world.items(job)[:2]
     world.records.flush()
     world.notifier.messages.clear()
     with pytest.raises(StaleLease):
-        world.jobs.report(claim, [done(2, claim)])
-    report = world.jobs.sweep()
+        world.jobs.chunks.report(claim, [done(2, claim)])
+    report = world.jobs.sweep.run()
     assert (report.rebuilt, report.notified) == (1, 2)
     assert world.items(job)[:2] == before
     world.work_off()
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 6, 1)
 
 
 def test_get_restores_a_job_without_waiting_for_the_sweep(world: FakeDeployment) -> None:
     job = world.submit(3).id
     world.records.flush()
-    assert world.jobs.get(job, TENANT).state is JobState.QUEUED
+    assert world.jobs.queries.get(job, TENANT).state is JobState.QUEUED
     assert world.records.open_jobs() == [job]
 
 
@@ -442,7 +442,7 @@ def test_lost_message_is_rung_again_when_the_queue_is_empty(world: FakeDeploymen
     job = world.submit(3).id
     world.notifier.messages.clear()
     world.clock.advance(world.settings.ring_patience_seconds)
-    assert world.jobs.sweep().notified == 1
+    assert world.jobs.sweep.run().notified == 1
     assert world.notifier.messages == [(job, 0)]
 
 
@@ -451,9 +451,9 @@ def test_waiting_chunks_are_not_rung_for_again_and_again(world: FakeDeployment) 
     world.submit(3)
     for _ in range(BUSY_PATIENCE - 1):
         world.clock.advance(world.settings.ring_patience_seconds)
-        assert world.jobs.sweep().notified == 0
+        assert world.jobs.sweep.run().notified == 0
     world.clock.advance(world.settings.ring_patience_seconds)
-    assert world.jobs.sweep().notified == 1
+    assert world.jobs.sweep.run().notified == 1
 
 
 def test_one_unreadable_record_does_not_stop_the_sweep(world: FakeDeployment) -> None:
@@ -461,7 +461,7 @@ def test_one_unreadable_record_does_not_stop_the_sweep(world: FakeDeployment) ->
     world.records.records[broken] = "{}"
     world.notifier.messages.clear()
     world.clock.advance(world.settings.ring_patience_seconds)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.notifier.messages == [(job, 0)]
 
 
@@ -470,7 +470,7 @@ def test_a_strange_marker_does_not_stop_the_survey(world: FakeDeployment) -> Non
     world.objects.put("open/default", b"")
     world.objects.put("open/default/What's this?", b"")
     world.records.flush()
-    assert world.jobs.sweep().rebuilt == 1
+    assert world.jobs.sweep.run().rebuilt == 1
     assert world.records.open_jobs() == [job]
 
 
@@ -482,7 +482,7 @@ def test_files_of_the_users_own_below_open_survive_every_sweep(world: FakeDeploy
         world.objects.put(key, b"a photo")
     for _ in range(3):
         world.clock.advance(ABANDONED_SECONDS + SURVEY_SECONDS)
-        assert world.jobs.sweep().discarded == 0
+        assert world.jobs.sweep.run().discarded == 0
     assert list(world.objects.objects) == keys
 
 
@@ -505,7 +505,7 @@ def test_submission_that_s3_cannot_take_back_now_is_forgotten_by_redis(
     assert not world.records.open_jobs()
     world.objects.down = False
     world.clock.advance(ABANDONED_SECONDS + 1)
-    assert world.jobs.sweep().discarded == 1
+    assert world.jobs.sweep.run().discarded == 1
     assert not world.objects.objects
 
 
@@ -513,7 +513,7 @@ def test_one_unreadable_manifest_does_not_stop_the_survey(world: FakeDeployment)
     broken, job = world.submit(3).id, world.submit(3).id
     world.objects.objects[layout.job_spec(TENANT, broken)] = b"{}"
     world.records.flush()
-    assert world.jobs.sweep().rebuilt == 1
+    assert world.jobs.sweep.run().rebuilt == 1
     assert world.records.open_jobs() == [job]
 
 
@@ -524,7 +524,7 @@ def test_what_a_rebuild_has_given_out_does_not_change_with_a_late_write(
     job = world.submit(3).id
     early = world.claim(job, 0)
     world.clock.advance(world.settings.lease_seconds + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     late = world.claim(job, 0)
     manifest = Manifest(store=world.objects, tenant=TENANT, job=job)
     given_out: list[list[ItemView]] = []
@@ -547,21 +547,21 @@ def test_rebuild_that_comes_late_does_not_bring_back_what_has_ended(
     told: list[JobView] = []
 
     def others() -> None:
-        world.jobs.sweep()
+        world.jobs.sweep.run()
         world.clock.advance(0.001)
         if cancelled:
-            world.jobs.cancel(job, TENANT)
+            world.jobs.cancellation.cancel(job, TENANT)
         else:
             world.work_off()
-        told.append(world.jobs.get(job, TENANT))
+        told.append(world.jobs.queries.get(job, TENANT))
         lose_redis(world)
 
     lose_redis(world)
     world.fuse.set(effects, others)
-    world.jobs.get(job, TENANT)
+    world.jobs.queries.get(job, TENANT)
     world.fuse.clear()
     for view in told:
-        assert world.jobs.get(job, TENANT) == view
+        assert world.jobs.queries.get(job, TENANT) == view
 
 
 @pytest.mark.parametrize("effects", range(12))
@@ -571,25 +571,25 @@ def test_two_rebuilds_do_not_disagree_about_what_was_told(
     """One is slow; the chunk is given out meanwhile, and a write from before the flush lands."""
     job = world.submit(3).id
     early = world.claim(job, 0)
-    world.jobs.report(early, [done(0, early)], [1])
+    world.jobs.chunks.report(early, [done(0, early)], [1])
     manifest = Manifest(store=world.objects, tenant=TENANT, job=job)
     later: list[ClaimedChunk] = []
 
     def others() -> None:
-        world.jobs.sweep()
+        world.jobs.sweep.run()
         later.append(world.claim(job, 0))
         world.clock.advance(0.001)
         manifest.write_outcomes(0, early.token, [done(0, early), done(1, early)])
 
     lose_redis(world)
     world.fuse.set(effects, others)
-    world.jobs.get(job, TENANT)
+    world.jobs.queries.get(job, TENANT)
     world.fuse.clear()
     for claim in later:
-        world.jobs.report(claim, [done(1, claim)])
+        world.jobs.chunks.report(claim, [done(1, claim)])
         told = world.items(job)[1]
-        world.jobs.report(claim, [done(2, claim)])
-        world.jobs.finish(claim)
+        world.jobs.chunks.report(claim, [done(2, claim)])
+        world.jobs.chunks.finish(claim)
         assert world.items(job)[1] == told
 
 

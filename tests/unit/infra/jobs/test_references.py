@@ -35,8 +35,8 @@ def away() -> None:
 def use(world: FakeDeployment, owner: str) -> None:
     """Submit an album of a photo that came with another job."""
     upload = layout.upload(TENANT, owner, 0, "0.jpg")
-    draft = JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
-    world.jobs.submit(draft, [PhotoEntry(index=0, name="0.jpg", key=upload)])
+    draft = JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    world.jobs.submission.submit(draft, [PhotoEntry(index=0, name="0.jpg", key=upload)])
 
 
 def test_announcement_of_a_process_that_died_counts_for_a_time_only() -> None:

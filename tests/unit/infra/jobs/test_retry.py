@@ -15,27 +15,27 @@ def half_failed(world: FakeDeployment, photos: int = 8) -> str:
         if claim := world.take_message():
             indices = [photo.index for photo in claim.photos]
             outcomes = [failed(n) if n % 2 else done(n, claim) for n in indices]
-            world.jobs.report(claim, outcomes)
-            world.jobs.finish(claim)
+            world.jobs.chunks.report(claim, outcomes)
+            world.jobs.chunks.finish(claim)
     return job
 
 
 def test_retry_works_the_failed_photos_alone_and_leaves_the_old_job_as_it_was() -> None:
     world = FakeDeployment()
     job = half_failed(world)
-    before, photos = world.jobs.get(job, TENANT), world.items(job)
-    again = world.jobs.retry(job, TENANT)
+    before, photos = world.jobs.queries.get(job, TENANT), world.items(job)
+    again = world.jobs.submission.retry(job, TENANT)
     assert (again.total, again.retry_of, again.state) == (4, job, JobState.QUEUED)
     assert [item.name for item in world.items(again.id)] == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
     world.work_off()
     assert world.states(again.id) == "dddd"
-    assert (world.jobs.get(job, TENANT), world.items(job)) == (before, photos)
+    assert (world.jobs.queries.get(job, TENANT), world.items(job)) == (before, photos)
 
 
 def test_retry_reads_the_photos_where_they_lie_and_paints_as_the_first_job_did() -> None:
     world = FakeDeployment()
     job = half_failed(world, 2)
-    again = world.jobs.retry(job, TENANT)
+    again = world.jobs.submission.retry(job, TENANT)
     claim = world.claim(again.id, 0)
     assert [(photo.index, photo.key) for photo in claim.photos] == [(0, "photos/1.jpg")]
     spec = world.claim(world.submit(1).id, 0).spec
@@ -44,13 +44,13 @@ def test_retry_reads_the_photos_where_they_lie_and_paints_as_the_first_job_did()
 
 def test_retry_can_be_retried() -> None:
     world = FakeDeployment()
-    again = world.jobs.retry(half_failed(world), TENANT)
+    again = world.jobs.submission.retry(half_failed(world), TENANT)
     while world.notifier.messages:
         if claim := world.take_message():
-            world.jobs.report(claim, [failed(photo.index) for photo in claim.photos])
-            world.jobs.finish(claim)
-    assert world.jobs.get(again.id, TENANT).state is JobState.FAILED
-    assert world.jobs.retry(again.id, TENANT).total == 4
+            world.jobs.chunks.report(claim, [failed(photo.index) for photo in claim.photos])
+            world.jobs.chunks.finish(claim)
+    assert world.jobs.queries.get(again.id, TENANT).state is JobState.FAILED
+    assert world.jobs.submission.retry(again.id, TENANT).total == 4
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -58,30 +58,30 @@ def test_what_came_in_damaged_is_not_retried(others: int) -> None:
     world = FakeDeployment()
     fault = Problem(type="archive-damaged", detail="It broke off.")
     damaged = PhotoEntry(index=others, name="a.zip", key="a.zip", fault=fault)
-    draft = JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
-    job = world.jobs.submit(draft, [*entries(others), damaged]).id
+    draft = JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    job = world.jobs.submission.submit(draft, [*entries(others), damaged]).id
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [failed(photo.index) for photo in claim.photos])
-    world.jobs.finish(claim)
+    world.jobs.chunks.report(claim, [failed(photo.index) for photo in claim.photos])
+    world.jobs.chunks.finish(claim)
     if others:
-        assert world.jobs.retry(job, TENANT).total == others
+        assert world.jobs.submission.retry(job, TENANT).total == others
     else:
         with pytest.raises(NothingToRetry, match="ZIP"):
-            world.jobs.retry(job, TENANT)
+            world.jobs.submission.retry(job, TENANT)
 
 
 def test_job_that_runs_or_has_no_failed_photo_cannot_be_retried() -> None:
     world = FakeDeployment()
     job = world.submit(3).id
     with pytest.raises(JobNotFinished):
-        world.jobs.retry(job, TENANT)
+        world.jobs.submission.retry(job, TENANT)
     world.work_off()
     with pytest.raises(NothingToRetry, match="3 of 3"):
-        world.jobs.retry(job, TENANT)
+        world.jobs.submission.retry(job, TENANT)
     training = trainings.submit(world).id
-    world.jobs.cancel(training, TENANT)
+    world.jobs.cancellation.cancel(training, TENANT)
     with pytest.raises(NothingToRetry, match="training again, under the same name or another"):
-        world.jobs.retry(training, TENANT)
+        world.jobs.submission.retry(training, TENANT)
 
 
 def test_training_that_has_published_is_sent_again_under_another_name() -> None:
@@ -89,8 +89,8 @@ def test_training_that_has_published_is_sent_again_under_another_name() -> None:
     world = FakeDeployment()
     training = trainings.submit(world).id
     claim = trainings.claim(world, training)
-    world.jobs.stage_published(claim, 0)
-    world.jobs.cancel(training, TENANT)
-    world.jobs.end_slice(claim)
+    world.jobs.trainings.stage_published(claim, 0)
+    world.jobs.cancellation.cancel(training, TENANT)
+    world.jobs.trainings.end_slice(claim)
     with pytest.raises(NothingToRetry, match="under another name"):
-        world.jobs.retry(training, TENANT)
+        world.jobs.submission.retry(training, TENANT)

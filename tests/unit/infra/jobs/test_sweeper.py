@@ -6,12 +6,12 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import JobRecord
 from infra.jobs.maintenance.sweep import SWEEP_JOBS
-from infra.jobs.sweeper import Sweeper
+from infra.jobs.maintenance.sweeper import Sweeper
 from tests.fakes.service import TENANT, FakeDeployment
 
 
 def sweeper(world: FakeDeployment, turn: bool = True, seconds: float = 60.0) -> Sweeper:
-    return Sweeper(service=world.jobs, take_turn=lambda _: turn, seconds=seconds)
+    return Sweeper(sweep=world.jobs.sweep, take_turn=lambda _: turn, seconds=seconds)
 
 
 def test_step_sweeps_when_it_is_its_turn() -> None:
@@ -33,7 +33,7 @@ def test_outage_does_not_end_the_sweeper() -> None:
     once.step()
     world.objects.down = False
     once.step()
-    assert world.jobs.get(job, TENANT).total == 3
+    assert world.jobs.queries.get(job, TENANT).total == 3
 
 
 def test_bug_does_not_end_the_sweeper() -> None:
@@ -41,7 +41,7 @@ def test_bug_does_not_end_the_sweeper() -> None:
         raise RuntimeError("a bug")
 
     world = FakeDeployment()
-    Sweeper(service=world.jobs, take_turn=broken, seconds=60).step()
+    Sweeper(sweep=world.jobs.sweep, take_turn=broken, seconds=60).step()
 
 
 def test_turn_is_shorter_than_the_period() -> None:
@@ -52,7 +52,7 @@ def test_turn_is_shorter_than_the_period() -> None:
         asked.append(seconds)
         raise ServiceUnavailable("away")
 
-    Sweeper(service=FakeDeployment().jobs, take_turn=take, seconds=3.0).step()
+    Sweeper(sweep=FakeDeployment().jobs.sweep, take_turn=take, seconds=3.0).step()
     assert 0 < asked[0] < 3.0
 
 
@@ -63,7 +63,7 @@ def test_thread_sweeps_until_it_is_stopped() -> None:
         swept.set()
         return False
 
-    running = Sweeper(service=FakeDeployment().jobs, take_turn=take, seconds=0.01)
+    running = Sweeper(sweep=FakeDeployment().jobs.sweep, take_turn=take, seconds=0.01)
     running.start()
     assert swept.wait(10)
     running.stop()
@@ -81,6 +81,6 @@ def test_jobs_of_a_flood_take_turns_and_none_is_left_out() -> None:
     world.records.remember()
     world.objects.objects.clear()
     world.clock.advance(world.settings.ring_patience_seconds + 1)
-    assert world.jobs.sweep().notified == SWEEP_JOBS
+    assert world.jobs.sweep.run().notified == SWEEP_JOBS
     world.notifier.messages.clear()
-    assert world.jobs.sweep().notified == 50
+    assert world.jobs.sweep.run().notified == 50

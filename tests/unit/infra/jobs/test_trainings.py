@@ -36,7 +36,7 @@ def publish(world: FakeDeployment, claimed: ClaimedTraining, stage: int) -> None
         net=f"net {stage}".encode(),
         files={"card.json": b"{}"},
     )
-    world.jobs.stage_published(claimed, stage)
+    world.jobs.trainings.stage_published(claimed, stage)
 
 
 def owners(world: FakeDeployment) -> list[str]:
@@ -48,15 +48,15 @@ def test_training_is_worked_to_its_end_in_slices(world: FakeDeployment) -> None:
     for stage, iteration in enumerate((100, 200, 400)):
         assert world.notifier.training_messages.pop() == (job, 0)
         claimed = claim(world, job)
-        world.jobs.report_training(claimed, at(iteration - 50))
+        world.jobs.trainings.report(claimed, at(iteration - 50))
         publish(world, claimed, stage)
         if stage < 2:
-            world.jobs.end_slice(claimed, at(iteration))
+            world.jobs.trainings.end_slice(claimed, at(iteration))
         else:
-            world.jobs.finish_training(claimed)
-        seen = world.jobs.get(job, TENANT)
+            world.jobs.trainings.finish(claimed)
+        seen = world.jobs.queries.get(job, TENANT)
         assert (seen.done, seen.published) == (stage + 1, tuple(range(stage + 1)))
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.progress, view.total) == (JobState.SUCCEEDED, 1.0, 3)
     assert world.notifier.messages == world.notifier.training_messages == []
     assert not [key for key in world.objects.objects if key.startswith("open/")]
@@ -68,8 +68,8 @@ def test_view_tells_config_and_progress(world: FakeDeployment) -> None:
     assert (view.kind, view.style, view.strength, view.total) == ("train", "waves", 1.0, 3)
     assert view.training_config == draft(view.id).training
     assert (view.training, view.progress, view.eta_seconds) == (None, 0.0, None)
-    world.jobs.report_training(claim(world, view.id), at(100, images_per_second=8.0))
-    view = world.jobs.get(view.id, TENANT)
+    world.jobs.trainings.report(claim(world, view.id), at(100, images_per_second=8.0))
+    view = world.jobs.queries.get(view.id, TENANT)
     assert view.training == at(100, images_per_second=8.0)
     assert (view.progress, view.eta_seconds) == (0.25, 150.0)
 
@@ -81,48 +81,48 @@ def test_training_has_no_photos(world: FakeDeployment) -> None:
 def test_each_kind_is_worked_by_its_own(world: FakeDeployment) -> None:
     training, album = submit(world).id, world.submit(3).id
     assert world.notifier.messages == [(album, 0)]
-    assert (world.jobs.backlog("train"), world.jobs.backlog()) == (1, 1)
-    assert world.jobs.claim(training, 0, "w") is None
-    assert world.jobs.claim_training(album, "t") is None
-    assert world.jobs.claim_training("unknown", "t") is None
+    assert (world.jobs.notifier.backlog("train"), world.jobs.notifier.backlog()) == (1, 1)
+    assert world.jobs.chunks.claim(training, 0, "w") is None
+    assert world.jobs.trainings.claim(album, "t") is None
+    assert world.jobs.trainings.claim("unknown", "t") is None
 
 
 def test_album_cannot_be_submitted_as_a_training(world: FakeDeployment) -> None:
-    album = JobDraft(id=world.jobs.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+    album = JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
     with pytest.raises(InvalidRequest):
-        world.jobs.submit_training(album)
+        world.jobs.submission.submit_training(album)
 
 
 def test_never_two_trainers_at_once(world: FakeDeployment) -> None:
     job = submit(world).id
     first = claim(world, job)
-    assert world.jobs.claim_training(job, "t2") is None
+    assert world.jobs.trainings.claim(job, "t2") is None
     world.clock.advance(world.settings.lease_seconds + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     second = claim(world, job)
     for act in (
-        lambda: world.jobs.report_training(first),
-        lambda: world.jobs.report_training(first, at(300)),
-        lambda: world.jobs.stage_published(first, 0),
-        lambda: world.jobs.finish_training(first),
-        lambda: world.jobs.fail_training(first, PROBLEM),
+        lambda: world.jobs.trainings.report(first),
+        lambda: world.jobs.trainings.report(first, at(300)),
+        lambda: world.jobs.trainings.stage_published(first, 0),
+        lambda: world.jobs.trainings.finish(first),
+        lambda: world.jobs.trainings.fail(first, PROBLEM),
     ):
         with pytest.raises(StaleLease):
             act()
-    world.jobs.end_slice(first, at(300))
-    assert world.jobs.get(job, TENANT).training is None
-    world.jobs.report_training(second)
+    world.jobs.trainings.end_slice(first, at(300))
+    assert world.jobs.queries.get(job, TENANT).training is None
+    world.jobs.trainings.report(second)
 
 
 def test_slice_without_a_message_gets_one_from_the_sweep(world: FakeDeployment) -> None:
     """The trainer makes way for albums, but not for ever."""
     job = submit(world).id
     world.notifier.training_messages.clear()
-    world.jobs.end_slice(claim(world, job), at(5), notify=False)
-    world.jobs.sweep()
+    world.jobs.trainings.end_slice(claim(world, job), at(5), notify=False)
+    world.jobs.sweep.run()
     assert world.notifier.training_messages == []
     world.clock.advance(world.settings.ring_patience_seconds)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.notifier.training_messages == [(job, 0)]
 
 
@@ -133,10 +133,10 @@ def test_claim_of_a_training_says_that_it_is_the_last_attempt(world: FakeDeploym
         claimed = claim(world, job)
         assert not claimed.last_attempt
         world.notifier.training_messages.clear()
-        world.jobs.defer_training(claimed, at(5))
+        world.jobs.trainings.defer(claimed, at(5))
         assert world.notifier.training_messages == []
         world.clock.advance(world.settings.ring_patience_seconds)
-        world.jobs.sweep()
+        world.jobs.sweep.run()
         assert world.notifier.training_messages == [(job, 0)]
     assert claim(world, job).last_attempt
 
@@ -146,7 +146,7 @@ def test_full_queue_of_albums_does_not_delay_trainings(world: FakeDeployment) ->
     world.notifier.training_messages.clear()
     world.submit(3)
     world.clock.advance(world.settings.ring_patience_seconds)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.notifier.training_messages == [(job, 0)]
 
 
@@ -155,8 +155,8 @@ def test_training_that_takes_trainers_down_is_given_up(world: FakeDeployment) ->
     for _ in range(STRIKES):
         claim(world, job)
         world.clock.advance(world.settings.lease_seconds + 1)
-        world.jobs.sweep()
-    view = world.jobs.get(job, TENANT)
+        world.jobs.sweep.run()
+    view = world.jobs.queries.get(job, TENANT)
     assert view.state is JobState.FAILED
     assert view.error
     assert view.error.type == "training-crashes-worker"
@@ -167,10 +167,10 @@ def test_training_survives_the_loss_of_redis(world: FakeDeployment) -> None:
     job = submit(world).id
     claimed = claim(world, job)
     publish(world, claimed, 0)
-    world.jobs.report_training(claimed, at(120))
-    world.jobs.end_slice(claimed, at(130))
+    world.jobs.trainings.report(claimed, at(120))
+    world.jobs.trainings.end_slice(claimed, at(130))
     world.records.flush()
-    view = world.jobs.get(job, TENANT)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.done, view.published) == (JobState.RUNNING, 1, (0,))
     assert view.training == at(130)
     again = claim(world, job)
@@ -183,10 +183,10 @@ def test_progress_does_not_run_back_when_redis_is_lost_in_a_repetition(
 ) -> None:
     """What a resumed trainer repeats lies behind what its predecessor had reported."""
     job = submit(world).id
-    world.jobs.end_slice(claim(world, job), at(130))
-    world.jobs.report_training(claim(world, job), at(90))
+    world.jobs.trainings.end_slice(claim(world, job), at(130))
+    world.jobs.trainings.report(claim(world, job), at(90))
     world.records.flush()
-    assert world.jobs.get(job, TENANT).training == at(130)
+    assert world.jobs.queries.get(job, TENANT).training == at(130)
 
 
 def test_stage_published_before_redis_was_lost_is_counted(world: FakeDeployment) -> None:
@@ -198,30 +198,30 @@ def test_stage_published_before_redis_was_lost_is_counted(world: FakeDeployment)
         publish(world, claimed, 0)
     world.records.down = False
     world.records.flush()
-    assert world.jobs.get(job, TENANT).published == (0,)
+    assert world.jobs.queries.get(job, TENANT).published == (0,)
 
 
 def test_forgotten_trainer_learns_of_it(world: FakeDeployment) -> None:
     claimed = claim(world, submit(world).id)
     world.records.flush()
     with pytest.raises(StaleLease):
-        world.jobs.report_training(claimed, at(5))
+        world.jobs.trainings.report(claimed, at(5))
     with pytest.raises(StaleLease):
-        world.jobs.finish_training(claimed)
-    world.jobs.end_slice(claimed, at(5))
+        world.jobs.trainings.finish(claimed)
+    world.jobs.trainings.end_slice(claimed, at(5))
 
 
 def test_cancelled_training_keeps_its_stages(world: FakeDeployment) -> None:
     job = submit(world).id
     claimed = claim(world, job)
     publish(world, claimed, 0)
-    assert world.jobs.cancel(job, TENANT).state is JobState.CANCELLING
+    assert world.jobs.cancellation.cancel(job, TENANT).state is JobState.CANCELLING
     with pytest.raises(JobCancelled):
-        world.jobs.report_training(claimed, at(110))
-    assert world.jobs.get(job, TENANT).state is JobState.CANCELLING
+        world.jobs.trainings.report(claimed, at(110))
+    assert world.jobs.queries.get(job, TENANT).state is JobState.CANCELLING
     publish(world, claimed, 1)  # it was in the middle of that, and says so
-    world.jobs.end_slice(claimed)
-    view = world.jobs.get(job, TENANT)
+    world.jobs.trainings.end_slice(claimed)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.published) == (JobState.CANCELLED, (0, 1))
     assert StyleCatalogue(world.objects).names() == ["waves"]
     with pytest.raises(StyleTaken):
@@ -230,11 +230,11 @@ def test_cancelled_training_keeps_its_stages(world: FakeDeployment) -> None:
 
 def test_failed_training_says_why(world: FakeDeployment) -> None:
     job = submit(world).id
-    world.jobs.fail_training(claim(world, job), PROBLEM)
-    view = world.jobs.get(job, TENANT)
+    world.jobs.trainings.fail(claim(world, job), PROBLEM)
+    view = world.jobs.queries.get(job, TENANT)
     assert (view.state, view.error, view.failed) == (JobState.FAILED, PROBLEM, 3)
     world.records.flush()
-    assert world.jobs.get(job, TENANT) == view
+    assert world.jobs.queries.get(job, TENANT) == view
 
 
 # Names.
@@ -254,11 +254,11 @@ def test_name_is_reserved_from_submission_on(world: FakeDeployment) -> None:
 def test_name_is_free_again_when_nothing_was_published(world: FakeDeployment, way: str) -> None:
     job = submit(world).id
     if way == "cancel":
-        world.jobs.cancel(job, TENANT)
+        world.jobs.cancellation.cancel(job, TENANT)
     elif way == "fail":
-        world.jobs.fail_training(claim(world, job), PROBLEM)
+        world.jobs.trainings.fail(claim(world, job), PROBLEM)
     else:
-        world.jobs.finish_training(claim(world, job))
+        world.jobs.trainings.finish(claim(world, job))
     assert not owners(world)
     assert submit(world).id != job
 
@@ -277,21 +277,21 @@ def test_submission_that_was_cut_off_holds_the_name_until_it_is_cleared(
 ) -> None:
     """Wherever it was cut off, the name is either its job's or free in the end."""
     world.fuse.set(effects)
-    job = world.jobs.new_job_id()
+    job = world.jobs.submission.new_job_id()
     with suppress(Killed):
-        world.jobs.submit_training(draft(job))
+        world.jobs.submission.submit_training(draft(job))
     world.fuse.clear()
     world.restart()
     world.clock.advance(ABANDONED_SECONDS + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     try:
-        world.jobs.get(job, TENANT)
+        world.jobs.queries.get(job, TENANT)
     except JobMissing:
         assert not [key for key in world.objects.objects if f"/jobs/{job}/" in key]
     else:
         with pytest.raises(StyleTaken):
             submit(world)
-        world.jobs.cancel(job, TENANT)
+        world.jobs.cancellation.cancel(job, TENANT)
     other = submit(world).id
     assert owners(world) == [layout.style_owner("waves", other)]
 
@@ -304,12 +304,12 @@ def test_name_is_given_back_wherever_the_end_was_cut_off(
     job = submit(world).id
     world.fuse.set(effects)
     with suppress(Killed):
-        world.jobs.cancel(job, TENANT)
+        world.jobs.cancellation.cancel(job, TENANT)
     world.fuse.clear()
     world.restart()
     world.records.flush()
-    world.jobs.sweep()
-    world.jobs.cancel(job, TENANT)
+    world.jobs.sweep.run()
+    world.jobs.cancellation.cancel(job, TENANT)
     assert not owners(world)
 
 
@@ -320,13 +320,13 @@ def test_training_that_comes_back_to_life_has_its_name(world: FakeDeployment, ef
     claimed = claim(world, job)
     world.fuse.set(effects)
     with suppress(Killed):
-        world.jobs.finish_training(claimed)
+        world.jobs.trainings.finish(claimed)
     world.fuse.clear()
     world.restart()
     world.records.flush()
     world.clock.advance(0.001)
-    world.jobs.sweep()
-    if world.jobs.get(job, TENANT).state.terminal:
+    world.jobs.sweep.run()
+    if world.jobs.queries.get(job, TENANT).state.terminal:
         assert not owners(world)
     else:
         publish(world, claim(world, job), 0)
@@ -345,25 +345,25 @@ def test_end_that_comes_late_does_not_end_a_training_that_has_come_back_to_life(
     def go_on() -> None:
         world.records.flush()
         world.clock.advance(0.001)
-        world.jobs.sweep()
-        if not world.jobs.get(job, TENANT).state.terminal:
+        world.jobs.sweep.run()
+        if not world.jobs.queries.get(job, TENANT).state.terminal:
             others.append(claim(world, job))
 
     world.fuse.set(effects, go_on)
     with suppress(StaleLease):
         if way == "fail":
-            world.jobs.fail_training(claimed, PROBLEM)
+            world.jobs.trainings.fail(claimed, PROBLEM)
         else:
-            world.jobs.finish_training(claimed)
+            world.jobs.trainings.finish(claimed)
     world.fuse.clear()
     for other in others:
         assert world.records.open_jobs() == [job]
         with pytest.raises(StyleTaken):
             submit(world)
         publish(world, other, 0)
-        world.jobs.finish_training(other)
-    assert world.jobs.get(job, TENANT).published == ((0,) if others else ())
-    assert world.jobs.get(job, TENANT).state.terminal
+        world.jobs.trainings.finish(other)
+    assert world.jobs.queries.get(job, TENANT).published == ((0,) if others else ())
+    assert world.jobs.queries.get(job, TENANT).state.terminal
     assert not world.records.open_jobs()
 
 
@@ -380,18 +380,18 @@ def test_submission_that_could_not_be_withdrawn_keeps_its_name(
         world.fuse.set(effects, fail)
         fail()
 
-    job = world.jobs.new_job_id()
+    job = world.jobs.submission.new_job_id()
     with monkeypatch.context() as patch:
         patch.setattr(world.records, "create", fail_now_and_later)
         with pytest.raises(ServiceUnavailable):
-            world.jobs.submit_training(draft(job))
+            world.jobs.submission.submit_training(draft(job))
     world.fuse.clear()
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     try:
-        world.jobs.get(job, TENANT)
+        world.jobs.queries.get(job, TENANT)
     except JobMissing:
         world.clock.advance(ABANDONED_SECONDS + 1)
-        world.jobs.sweep()
+        world.jobs.sweep.run()
         submit(world)
     else:
         publish(world, claim(world, job), 0)
@@ -408,13 +408,13 @@ def test_training_that_was_withdrawn_is_not_trained(
         world.records.down = True
         raise ServiceUnavailable("Away for a moment.")
 
-    job = world.jobs.new_job_id()
+    job = world.jobs.submission.new_job_id()
     with monkeypatch.context() as patch:
         patch.setattr(world.records, "create", unanswered)
         with pytest.raises(ServiceUnavailable):
-            world.jobs.submit_training(draft(job))
+            world.jobs.submission.submit_training(draft(job))
     world.records.down = False
-    assert world.jobs.claim_training(job, "t") is None
+    assert world.jobs.trainings.claim(job, "t") is None
     assert not world.records.open_jobs()
 
 
@@ -425,9 +425,9 @@ def test_claim_that_s3_interrupts_is_no_strike(world: FakeDeployment) -> None:
     job = submit(world).id
     world.fuse.set(2, fail)  # the record, read and written, and then no word of the spec
     with pytest.raises(ServiceUnavailable):
-        world.jobs.claim_training(job, "t")
+        world.jobs.trainings.claim(job, "t")
     world.clock.advance(world.settings.lease_seconds + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     record = world.records.peek(job)
     assert record
     assert not record.active[0].strikes
@@ -453,9 +453,9 @@ def test_two_who_want_a_name_at_once_do_not_both_get_it(world: FakeDeployment) -
 def test_unlisted_stranger_may_not_publish(world: FakeDeployment) -> None:
     """A trainer whose job was cancelled and whose name is another's comes too late."""
     claimed = claim(world, submit(world).id)
-    world.jobs.cancel(claimed.spec.id, TENANT)
+    world.jobs.cancellation.cancel(claimed.spec.id, TENANT)
     world.clock.advance(world.settings.lease_seconds + 1)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     submit(world)
     with pytest.raises(StyleTaken):
         publish(world, claimed, 0)

@@ -24,7 +24,7 @@ NEXT_LOOK = SURVEY_SECONDS + 1
 def outcomes_of(world: FakeDeployment, job: str) -> str:
     """Report a photo of an album, and return the key of the file that says so."""
     claim = world.claim(job, 0)
-    world.jobs.report(claim, [done(claim.photos[0].index, claim)])
+    world.jobs.chunks.report(claim, [done(claim.photos[0].index, claim)])
     return layout.outcomes(TENANT, job, 0, claim.token)
 
 
@@ -37,15 +37,15 @@ def test_it_holds_up_no_other_when_redis_is_lost(what: str) -> None:
     world.objects.withheld.add(key)
     world.records.flush()
     world.notifier.messages.clear()
-    assert world.jobs.sweep().rebuilt == 1
+    assert world.jobs.sweep.run().rebuilt == 1
     assert world.records.open_jobs() == [other]
     assert {job for job, _ in world.notifier.messages} == {other}
     world.work_off()
-    assert world.jobs.get(other, TENANT).state == "succeeded"
+    assert world.jobs.queries.get(other, TENANT).state == "succeeded"
     world.objects.withheld.clear()
     world.clock.advance(NEXT_LOOK)
-    assert world.jobs.sweep().rebuilt == 1
-    assert world.jobs.get(kept, TENANT).done == 1
+    assert world.jobs.sweep.run().rebuilt == 1
+    assert world.jobs.queries.get(kept, TENANT).done == 1
 
 
 def test_an_outage_in_the_middle_of_a_survey_concludes_nothing() -> None:
@@ -60,24 +60,24 @@ def test_an_outage_in_the_middle_of_a_survey_concludes_nothing() -> None:
 
     world.records.load = load_and_lose_s3  # type: ignore[method-assign]
     with pytest.raises(ServiceUnavailable):
-        world.jobs.sweep()
+        world.jobs.sweep.run()
     assert not world.records.remembers()
     world.records.load, world.objects.down = load, False  # type: ignore[method-assign]
-    assert world.jobs.sweep().rebuilt == 2
+    assert world.jobs.sweep.run().rebuilt == 2
     assert set(world.records.open_jobs()) == jobs
 
 
 def test_a_clock_that_is_put_back_stops_no_survey() -> None:
     world = FakeDeployment(retention_days=1.0)
     over = finished(world)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     world.clock.advance(-DAY_SECONDS)
     job = world.submit(1).id
     world.records.remove(job)
-    world.jobs.sweep()
+    world.jobs.sweep.run()
     assert world.records.open_jobs() == [job]
     world.clock.advance(DAY_SECONDS * 2.5)
-    assert world.jobs.sweep().removed == 1
+    assert world.jobs.sweep.run().removed == 1
     assert layout.job_spec(TENANT, over) not in world.objects.objects
 
 
@@ -102,11 +102,11 @@ def test_an_object_that_cannot_be_removed_holds_up_no_other_removal() -> None:
     oldest, younger = finished(world), finished(world)
     world.locked = layout.job_spec(TENANT, oldest)
     world.clock.advance(2 * DAY_SECONDS)
-    assert world.jobs.sweep().removed == 1
+    assert world.jobs.sweep.run().removed == 1
     assert not [key for key in world.objects.objects if younger in key]
     world.locked = ""
     world.clock.advance(NEXT_LOOK)
-    assert world.jobs.sweep().removed == 1
+    assert world.jobs.sweep.run().removed == 1
     assert not [key for key in world.objects.objects if oldest in key]
 
 
@@ -116,10 +116,10 @@ def test_it_is_left_out_of_the_list_and_an_outage_is_none(key: Callable[[str, st
     older, kept, younger = finished(world), finished(world), finished(world)
     forgotten(world, kept)
     world.objects.withheld.add(key(TENANT, kept))
-    assert [job.id for job in world.jobs.recent(TENANT, limit=3)] == [younger, older]
+    assert [job.id for job in world.jobs.queries.recent(TENANT, limit=3)] == [younger, older]
     world.objects.withheld.add(layout.newest_entry(TENANT, kept))  # nothing is to be had any more
     with pytest.raises(ObjectUnavailable):
-        world.jobs.recent(TENANT, limit=3)
+        world.jobs.queries.recent(TENANT, limit=3)
 
 
 @pytest.mark.parametrize("key", [layout.job_spec, layout.job_outcome])
@@ -158,7 +158,7 @@ def test_a_removal_that_was_cut_off_is_an_orphan_where_nobody_finishes_it(expiri
 
 def test_an_orphan_that_cannot_be_removed_leaves_the_others_to_be() -> None:
     world = Locked()
-    entries = [layout.newest_entry(TENANT, world.jobs.new_job_id()) for _ in range(2)]
+    entries = [layout.newest_entry(TENANT, world.jobs.submission.new_job_id()) for _ in range(2)]
     for entry in entries:
         world.objects.put(entry, b"")
     world.locked = min(entries)

@@ -88,11 +88,11 @@ class Trainer:
             **config,
         }
         training = TrainingConfig.model_validate(chosen)
-        job = self.at.jobs.new_job_id()
+        job = self.at.jobs.submission.new_job_id()
         draft = JobDraft(
             id=job, tenant=TENANT, kind="train", style=training.style, training=training
         )
-        self.at.jobs.submit_training(draft)
+        self.at.jobs.submission.submit_training(draft)
         return job
 
     @property
@@ -124,7 +124,7 @@ class Trainer:
         """A new process's worker, whose slices last so many looks at the clock."""
         ticks = iter(range(10**9))
         return SliceWorker(
-            jobs=self.at.jobs,
+            trainings=self.at.jobs.trainings,
             objects=self.at.objects,
             catalogue=self.catalogue,
             opener=self.opener(),
@@ -133,18 +133,18 @@ class Trainer:
             checkpoint_seconds=4,
             lease_seconds=10**6,
             heartbeat_seconds=heartbeat,
-            yields=True,
+            albums_wait=lambda: self.at.jobs.notifier.backlog("stylize") > 0,
             clock=lambda: next(ticks) * self.tick,
         )
 
     def view(self, job: str) -> JobView:
-        return self.at.jobs.get(job, TENANT)
+        return self.at.jobs.queries.get(job, TENANT)
 
     def recover(self) -> None:
         """What the sweeper does after a trainer was killed."""
         self.at.fuse.clear()
         self.at.clock.advance(LEASE + 1)
-        self.at.jobs.sweep()
+        self.at.jobs.sweep.run()
 
     def finish(self, job: str, steps: int = 10**6) -> JobView:
         for _ in range(100):
@@ -329,8 +329,8 @@ def test_a_trainer_that_lost_its_lease_writes_nothing_more(make: MakeTrainer) ->
 
     def take_over() -> None:
         trainer.at.clock.advance(LEASE + 1)
-        trainer.at.jobs.sweep()
-        taken.append(trainer.at.jobs.claim_training(job, "other"))
+        trainer.at.jobs.sweep.run()
+        taken.append(trainer.at.jobs.trainings.claim(job, "other"))
 
     opened = trainer.open_corpus
 
@@ -353,7 +353,7 @@ def test_a_cancelled_training_stops(make: MakeTrainer) -> None:
     trainer = make()
     job = trainer.submit()
     trainer.worker(steps=3).work(job, "t")
-    trainer.at.jobs.cancel(job, TENANT)
+    trainer.at.jobs.cancellation.cancel(job, TENANT)
     trainer.worker().work(job, "t")
     assert trainer.view(job).state is JobState.CANCELLED
 
@@ -370,7 +370,7 @@ def test_a_cancel_during_publication_tells_what_can_be_used(
     def watched(key: str, body: bytes, **options: str | None) -> None:
         put(key, body, **options)
         if key.startswith(f"styles/stripes/{written}") and not asked:
-            asked.append(trainer.at.jobs.cancel(job, TENANT).state)
+            asked.append(trainer.at.jobs.cancellation.cancel(job, TENANT).state)
             time.sleep(0.1)
             assert trainer.view(job).state is JobState.CANCELLING
 
@@ -598,7 +598,7 @@ def test_who_lost_the_training_does_not_decide_what_it_starts_from(make: MakeTra
     shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
     base = pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02))
     job = trainer.submit(stages=((0.1, 50), (1.0, 6)), base="auto")
-    lost = trainer.at.jobs.claim_training(job, "lost")
+    lost = trainer.at.jobs.trainings.claim(job, "lost")
     assert lost
     trainer.recover()
     trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), base)

@@ -118,7 +118,7 @@ def test_an_object_that_takes_longer_than_a_lease_to_refuse_is_counted(
         for _ in range(3):
             trainer.at.clock.advance(LEASE / 2)
             time.sleep(0.1)
-            trainer.at.jobs.sweep()
+            trainer.at.jobs.sweep.run()
         return get_range(key, start, stop)
 
     monkeypatch.setattr(trainer.at.objects, "get_range", slow)

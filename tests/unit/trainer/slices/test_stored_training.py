@@ -83,7 +83,7 @@ def test_it_goes_on_after_a_flush(make: MakeTrainer, stored: Stored) -> None:
 def test_no_checkpoint_of_it_is_passed_over(make: MakeTrainer, stored: Stored) -> None:
     """Passing one over would cost iterations and say nothing: what was ordered has one digest."""
     trainer, job = upgraded(make, stored), stored.job("half_trained")
-    claim = trainer.at.jobs.claim_training(job, "t")
+    claim = trainer.at.jobs.trainings.claim(job, "t")
     assert claim is not None
     run = trainer.opener().open(claim).run
     newest = max(key for key in stored.objects if "/checkpoints/" in key)
@@ -95,7 +95,7 @@ def test_one_that_waited_is_known_by_all_that_was_asked_for(
     make: MakeTrainer, stored: Stored
 ) -> None:
     trainer = upgraded(make, stored)
-    claim = trainer.at.jobs.claim_training(stored.job("queued"), "t")
+    claim = trainer.at.jobs.trainings.claim(stored.job("queued"), "t")
     assert claim is not None
     config = claim.config
     assert (config.style, config.profile, config.base) == ("quickly", "quick", "auto")

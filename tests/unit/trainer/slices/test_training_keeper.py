@@ -25,7 +25,7 @@ def at() -> FakeDeployment:
 
 @pytest.fixture
 def claim(at: FakeDeployment) -> ClaimedTraining:
-    job = at.jobs.new_job_id()
+    job = at.jobs.submission.new_job_id()
     config = TrainingConfig(
         style="s",
         title="S",
@@ -34,8 +34,8 @@ def claim(at: FakeDeployment) -> ClaimedTraining:
         corpus="c",
     )
     draft = JobDraft(id=job, tenant=TENANT, kind="train", style="s", training=config)
-    at.jobs.submit_training(draft)
-    claim = at.jobs.claim_training(job, "t")
+    at.jobs.submission.submit_training(draft)
+    claim = at.jobs.trainings.claim(job, "t")
     assert claim
     return claim
 
@@ -47,7 +47,7 @@ def keeper(
     stop: threading.Event | None = None,
 ) -> TrainingKeeper:
     return TrainingKeeper(
-        service=at.jobs,
+        service=at.jobs.trainings,
         claim=claim,
         stop=stop or threading.Event(),
         timing=LeaseTiming(lease_seconds=lease_seconds, heartbeat_seconds=1000.0, clock=at.clock),
@@ -125,7 +125,7 @@ def test_a_lost_lease_halts(at: FakeDeployment, claim: ClaimedTraining) -> None:
     kept = keeper(at, claim)
     kept.confirm()
     at.clock.advance(21)
-    at.jobs.sweep()
+    at.jobs.sweep.run()
     with pytest.raises(Halted):
         kept.confirm()
 
@@ -134,7 +134,7 @@ def test_confirming_tells_the_progress(at: FakeDeployment, claim: ClaimedTrainin
     kept = keeper(at, claim)
     kept.progress = progress(3)
     kept.confirm()
-    seen = at.jobs.get(claim.spec.id, TENANT).training
+    seen = at.jobs.queries.get(claim.spec.id, TENANT).training
     assert seen is not None
     assert seen.iteration == 3
 
@@ -148,6 +148,6 @@ def test_what_an_action_raises_is_passed_on(at: FakeDeployment, claim: ClaimedTr
 
 
 def test_a_failed_training_frees_the_trainer(at: FakeDeployment, claim: ClaimedTraining) -> None:
-    at.jobs.fail_training(claim, Problem(type="p", detail="d"))
+    at.jobs.trainings.fail(claim, Problem(type="p", detail="d"))
     with pytest.raises(StaleLease):
-        at.jobs.report_training(claim)
+        at.jobs.trainings.report(claim)

@@ -58,8 +58,8 @@ def test_the_next_chunk_begins_while_the_last_photo_of_the_one_before_is_painted
     runner.run(harness.claim(job, 2))
     runner.finish()
     assert met == [True]
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
-    assert harness.jobs.get(job, "default").done == 6
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").done == 6
 
 
 def test_no_more_photos_are_at_work_than_the_window_has_slots_for() -> None:
@@ -76,7 +76,7 @@ def test_no_more_photos_are_at_work_than_the_window_has_slots_for() -> None:
     for number in range(4):
         runner.run(harness.claim(job, number))
     runner.finish()
-    assert harness.jobs.get(job, "default").done == 16
+    assert harness.jobs.queries.get(job, "default").done == 16
     assert max(seen) <= CPU_LIMITS.window
 
 
@@ -84,7 +84,7 @@ def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
     harness = AlbumHarness(chunk_photos=2)
     job = harness.submit(pictures(4))
     for _ in range(2):
-        harness.jobs.report(harness.claim(job, 1), [], [2])
+        harness.jobs.chunks.report(harness.claim(job, 1), [], [2])
         harness.lose_lease(job)
     alone: list[int] = []
 
@@ -98,7 +98,7 @@ def test_a_chunk_with_a_suspect_is_worked_alone() -> None:
     harness.engine.watch = watch
     runner.run(suspect)
     assert alone[-2:] == [1, 1]
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
 
 
 def test_a_chunk_that_is_to_be_worked_alone_holds_its_lease_while_it_waits() -> None:
@@ -106,7 +106,7 @@ def test_a_chunk_that_is_to_be_worked_alone_holds_its_lease_while_it_waits() -> 
     harness = AlbumHarness(chunk_photos=1, heartbeat_seconds=HEARTBEAT)
     job = harness.submit(pictures(2))
     for _ in range(2):
-        harness.jobs.report(harness.claim(job, 1), [], [1])
+        harness.jobs.chunks.report(harness.claim(job, 1), [], [1])
         harness.lose_lease(job)
     claimed, held = threading.Event(), list[bool]()
 
@@ -135,7 +135,7 @@ def test_a_chunk_that_is_to_be_worked_alone_holds_its_lease_while_it_waits() -> 
     runner.run(suspect)
     runner.finish()
     assert held == [True] * 3
-    assert harness.jobs.get(job, "default").done == 2
+    assert harness.jobs.queries.get(job, "default").done == 2
 
 
 def test_a_stop_gives_both_chunks_back_before_the_task_ends() -> None:

@@ -28,7 +28,7 @@ def test_every_photo_comes_back_painted_in_its_size_and_name() -> None:
     harness = AlbumHarness()
     job = harness.submit(pictures(5) | {"last.tiff": encoded(scene(), "TIFF")})
     harness.work(job)
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
     for number, (name, outcome) in enumerate(harness.outcomes(job).items()):
         assert outcome is not None
         assert outcome.error is None
@@ -145,7 +145,7 @@ def test_bad_photos_fail_alone_and_say_why() -> None:
         "empty.jpg": "photo-empty",
         "fine.jpg": None,
     }
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 2, 5)
 
 
@@ -193,7 +193,7 @@ def test_photos_of_one_size_are_painted_together_where_the_limits_allow() -> Non
     engine.watch = watch
     job = harness.submit({**wide, "tall.png": encoded(scene(16, 24), "PNG")})
     harness.work(job)
-    assert harness.jobs.get(job, "default").done == 6
+    assert harness.jobs.queries.get(job, "default").done == 6
     assert sum(engine.batches) + engine.alone == 6
     assert max(engine.batches) == 3
 
@@ -220,7 +220,7 @@ def test_a_photo_that_fails_fails_alone_in_a_batch_too() -> None:
     same = {f"photo-{n}.png": encoded(scene(20, 16), "PNG", dpi=(n, n)) for n in range(4)}
     job = harness.submit(same)
     harness.work(job)
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert (view.done, view.failed) == (3, 1)
 
 
@@ -230,7 +230,7 @@ def test_style_whose_net_is_gone_fails_its_photos(error: Exception | None) -> No
     harness.nets.error = error
     job = harness.submit(pictures(2))
     harness.work(job)
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert view.state is (JobState.FAILED if error else JobState.SUCCEEDED)
     for outcome in harness.outcomes(job).values():
         assert outcome is not None
@@ -255,14 +255,14 @@ def test_each_photo_is_named_as_in_flight_before_it_is_touched() -> None:
     harness.work(job)
     assert sorted(touched) == list(range(7))
     assert max(named) == CPU_LIMITS.window
-    assert harness.jobs.get(job, "default").failed == 0
+    assert harness.jobs.queries.get(job, "default").failed == 0
 
 
 def test_chunk_with_a_suspect_goes_photo_by_photo() -> None:
     harness = AlbumHarness()
     job = harness.submit(pictures(4))
     for _ in range(2):
-        harness.jobs.report(harness.claim(job), [], [2])
+        harness.jobs.chunks.report(harness.claim(job), [], [2])
         harness.lose_lease(job)
     claim = harness.claim(job)
     assert claim.solo
@@ -325,7 +325,7 @@ def test_lost_lease_stops_the_chunk_and_nothing_more_is_written() -> None:
         if number == 0:
             harness.lose_lease(job)
             # Another worker has the chunk now.
-            assert harness.jobs.claim(job, 0, "worker-2") is not None
+            assert harness.jobs.chunks.claim(job, 0, "worker-2") is not None
 
     harness.engine.watch = watch
     harness.work(job)
@@ -345,11 +345,11 @@ def test_cancelled_job_stops_and_keeps_what_is_done() -> None:
 
     def watch(number: int) -> None:
         if number == 3:
-            harness.jobs.cancel(job, "default")
+            harness.jobs.cancellation.cancel(job, "default")
 
     harness.engine.watch = watch
     harness.work(job)
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert view.state is JobState.CANCELLED
     assert 1 <= view.done <= harness.engine.photos <= 3 + CPU_LIMITS.window
 
@@ -368,7 +368,7 @@ def test_outage_of_the_bucket_is_no_photos_failure() -> None:
 
     harness.objects.watch = watch
     harness.work(job)
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 2, 0)
     assert {operation for operation, _ in failed} == {"head", "get", "put"}
 
@@ -384,7 +384,7 @@ def test_outage_of_redis_is_no_photos_failure() -> None:
 
     harness.engine.watch = watch
     harness.work(job)
-    assert harness.jobs.get(job, "default").done == 3
+    assert harness.jobs.queries.get(job, "default").done == 3
 
 
 def test_outage_that_outlives_the_lease_leaves_the_chunk_to_the_sweeper() -> None:
@@ -405,7 +405,7 @@ def test_outage_that_outlives_the_lease_leaves_the_chunk_to_the_sweeper() -> Non
     assert harness.record(job).active[0].strikes == {}
     harness.lose_lease(job)
     harness.work(job)
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
 
 
 def test_stop_gives_the_chunk_back_between_photos_and_keeps_what_is_done() -> None:
@@ -428,7 +428,7 @@ def test_stop_gives_the_chunk_back_between_photos_and_keeps_what_is_done() -> No
     assert harness.tally.counts["chunks_total", "released"] == 1
     harness.stop.clear()
     harness.work(job)
-    assert harness.jobs.get(job, "default").done == 8
+    assert harness.jobs.queries.get(job, "default").done == 8
     assert harness.engine.photos == 8
 
 
@@ -451,7 +451,7 @@ def test_stop_leaves_a_photo_in_the_middle_that_is_long_at_work() -> None:
     harness.stop.clear()
     harness.engine.seconds = 0
     harness.work(job)
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
     assert harness.engine.photos == 5
 
 
@@ -461,9 +461,11 @@ def test_cancelled_job_ends_a_photo_in_the_middle() -> None:
     job = harness.submit(pictures(3))
     harness.engine.seconds = PATIENCE
     cancelled: list[JobView] = []
-    harness.engine.watch = lambda _number: cancelled.append(harness.jobs.cancel(job, "default"))
+    harness.engine.watch = lambda _number: cancelled.append(
+        harness.jobs.cancellation.cancel(job, "default")
+    )
     harness.work(job)
-    assert harness.jobs.get(job, "default").state is JobState.CANCELLED
+    assert harness.jobs.queries.get(job, "default").state is JobState.CANCELLED
     assert harness.engine.photos == 1
     assert harness.record(job).done == 0
 
@@ -503,12 +505,14 @@ def test_chunk_whose_photos_all_have_an_outcome_is_just_handed_in() -> None:
     """The worker before was killed between its last commit and handing in."""
     harness = AlbumHarness()
     job = harness.submit(pictures(2))
-    harness.jobs.report(harness.claim(job), [PhotoOutcome(index=n, result="r") for n in range(2)])
+    harness.jobs.chunks.report(
+        harness.claim(job), [PhotoOutcome(index=n, result="r") for n in range(2)]
+    )
     harness.lose_lease(job)
     again = harness.claim(job)
     assert again.photos == ()
     harness.pipeline.run(again)
-    assert harness.jobs.get(job, "default").state is JobState.SUCCEEDED
+    assert harness.jobs.queries.get(job, "default").state is JobState.SUCCEEDED
     assert harness.engine.photos == 0
 
 

@@ -30,12 +30,12 @@ class Upgraded:
         """Let the old leases end, then work what messages name until the job has ended."""
         for _ in range(20):
             self.harness.clock.advance(self.harness.settings.lease_seconds + 1)
-            self.harness.jobs.sweep()
+            self.harness.jobs.sweep.run()
             while self.harness.notifier.messages:
                 named = self.harness.notifier.messages.pop(0)
-                if claim := self.harness.jobs.claim(*named, "worker-2"):
+                if claim := self.harness.jobs.chunks.claim(*named, "worker-2"):
                     self.harness.pipeline.run(claim)
-            view = self.harness.jobs.get(job, "default")
+            view = self.harness.jobs.queries.get(job, "default")
             if view.state.terminal:
                 return view
         pytest.fail("the album does not end")
@@ -90,9 +90,9 @@ def test_the_retry_of_a_failed_photo_fails_as_before(stored: Stored) -> None:
 
 def test_an_album_that_had_ended_is_shown_and_retried(stored: Stored) -> None:
     upgraded = Upgraded(stored, flushed=True)
-    view = upgraded.harness.jobs.get(stored.job("ended"), "default")
+    view = upgraded.harness.jobs.queries.get(stored.job("ended"), "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 1, 1)
-    assert upgraded.harness.jobs.retry(stored.job("ended"), "default").total == 1
+    assert upgraded.harness.jobs.submission.retry(stored.job("ended"), "default").total == 1
 
 
 def test_results_are_found_again_by_what_made_them(stored: Stored) -> None:

@@ -34,8 +34,8 @@ def work_rounds(harness: AlbumHarness, job: str, rounds: int) -> None:
         harness.work(job)
         assert harness.notifier.messages == [], "it would come again at once, and for ever"
         harness.clock.advance(harness.settings.ring_patience_seconds)
-        harness.jobs.sweep()
-        if not harness.jobs.get(job, "default").state.terminal:
+        harness.jobs.sweep.run()
+        if not harness.jobs.queries.get(job, "default").state.terminal:
             assert harness.notifier.messages.pop() == (job, 0)
 
 
@@ -46,9 +46,9 @@ def test_photo_that_is_never_given_fails_alone_and_its_album_ends(operation: str
     harness.objects.watch = unreadable(2, operation=operation)
     work_rounds(harness, job, RETRY_ROUNDS - 1)
     assert (harness.record(job).done, harness.record(job).failed) == (3, 0)
-    harness.jobs.sweep()
+    harness.jobs.sweep.run()
     harness.work(job)
-    view = harness.jobs.get(job, "default")
+    view = harness.jobs.queries.get(job, "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 3, 1)
     outcome = harness.outcomes(job)["photo-2.png"]
     assert outcome
@@ -64,8 +64,8 @@ def test_album_of_which_nothing_is_given_ends() -> None:
     job = harness.submit(pictures(3))
     harness.objects.watch = unreadable(0, 1, 2)
     work_rounds(harness, job, RETRY_ROUNDS)
-    assert harness.jobs.get(job, "default").state is JobState.FAILED
-    assert harness.jobs.retry(job, "default").total == 3
+    assert harness.jobs.queries.get(job, "default").state is JobState.FAILED
+    assert harness.jobs.submission.retry(job, "default").total == 3
 
 
 def test_photo_that_is_given_in_a_later_round_is_painted() -> None:
@@ -75,7 +75,7 @@ def test_photo_that_is_given_in_a_later_round_is_painted() -> None:
     work_rounds(harness, job, RETRY_ROUNDS - 1)
     harness.objects.watch = lambda _operation, _key: None
     harness.work(job)
-    assert harness.jobs.get(job, "default").done == 2
+    assert harness.jobs.queries.get(job, "default").done == 2
 
 
 def test_outage_of_everything_is_no_photos_round() -> None:
@@ -98,7 +98,7 @@ def test_outage_of_everything_is_no_photos_round() -> None:
         harness.lose_lease(job)
     assert harness.record(job).active[0].retry_rounds == {}
     harness.work(job)
-    assert harness.jobs.get(job, "default").done == 2
+    assert harness.jobs.queries.get(job, "default").done == 2
 
 
 def test_deferred_photo_holds_no_place_and_is_not_in_flight() -> None:
@@ -115,7 +115,7 @@ def test_deferred_photo_holds_no_place_and_is_not_in_flight() -> None:
     # Its slot is free for the next album.
     other = harness.submit({"other.png": encoded(scene(), "PNG")})
     harness.work(other)
-    assert harness.jobs.get(other, "default").done == 1
+    assert harness.jobs.queries.get(other, "default").done == 1
 
 
 def test_stop_is_no_round() -> None:
@@ -144,5 +144,5 @@ def test_an_earlier_result_that_is_unreadable_is_made_anew(part: str) -> None:
 
     harness.objects.watch = watch
     harness.work(again)
-    assert harness.jobs.get(again, "default").done == 2
+    assert harness.jobs.queries.get(again, "default").done == 2
     assert harness.engine.photos == painted + 2

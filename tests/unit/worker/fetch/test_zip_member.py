@@ -15,12 +15,14 @@ def work(data: bytes) -> list[str | None]:
     harness = AlbumHarness()
     harness.objects.put("inbox/a.zip", data)
     places = read_archive(harness.objects, "inbox/a.zip", harness.settings, name="a.zip")
-    job = harness.jobs.new_job_id()
+    job = harness.jobs.submission.new_job_id()
     entries = (
         PhotoEntry(index=index, name=f"{index}.jpg", key="inbox/a.zip", member=member)
         for index, (_, member) in enumerate(places)
     )
-    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    harness.jobs.submission.submit(
+        JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries
+    )
     harness.work(job)
     outcomes = harness.outcomes(job).values()
     return [outcome.error.type if outcome and outcome.error else None for outcome in outcomes]
@@ -51,8 +53,10 @@ def test_archive_that_was_found_damaged_fails_alone_and_says_so() -> None:
         PhotoEntry(index=0, name="a.zip", key="photos/a.zip", fault=fault),
         PhotoEntry(index=1, name="b.jpg", key="photos/b.jpg"),
     ]
-    job = harness.jobs.new_job_id()
-    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries)
+    job = harness.jobs.submission.new_job_id()
+    harness.jobs.submission.submit(
+        JobDraft(id=job, tenant="default", style="test", blend=BLEND), entries
+    )
     harness.work(job)
     archive, photo = harness.outcomes(job).values()
     assert archive is not None
@@ -66,9 +70,11 @@ def test_archive_that_was_replaced_meanwhile_gives_no_wrong_photo() -> None:
     harness.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
     ((_, member),) = read_archive(harness.objects, "a.zip", harness.settings, name="a.zip")
     harness.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
-    job = harness.jobs.new_job_id()
+    job = harness.jobs.submission.new_job_id()
     entry = PhotoEntry(index=0, name="a.jpg", key="a.zip", member=member)
-    harness.jobs.submit(JobDraft(id=job, tenant="default", style="test", blend=BLEND), [entry])
+    harness.jobs.submission.submit(
+        JobDraft(id=job, tenant="default", style="test", blend=BLEND), [entry]
+    )
     harness.work(job)
     (outcome,) = harness.outcomes(job).values()
     assert outcome is not None

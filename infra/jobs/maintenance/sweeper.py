@@ -1,4 +1,4 @@
-"""The thread that puts right what was lost; one runs in every worker's main process."""
+"""The thread that sweeps; one runs in every worker's main process."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from infra.errors import ServiceUnavailable
-from infra.jobs.service import JobService
+from infra.jobs.maintenance.sweep import Sweep
 
 #: Part of the period that a turn lasts: a lone sweeper must not find its own last turn.
 TURN: Final = 0.9
@@ -18,10 +18,8 @@ log = structlog.get_logger()
 class Sweeper:
     """Sweeps every `seconds`, when it is this process's turn, until it is stopped."""
 
-    def __init__(
-        self, *, service: JobService, take_turn: Callable[[float], bool], seconds: float
-    ) -> None:
-        self._service = service
+    def __init__(self, *, sweep: Sweep, take_turn: Callable[[float], bool], seconds: float) -> None:
+        self._sweep = sweep
         self._take_turn = take_turn
         self._seconds = seconds
         self._stopping = Event()
@@ -44,7 +42,7 @@ class Sweeper:
         """Sweep once if it is our turn. Nothing escapes: the thread must outlive every outage."""
         try:
             if self._take_turn(self._seconds * TURN):
-                self._service.sweep()
+                self._sweep.run()
         except ServiceUnavailable as error:
             log.warning("sweep postponed", reason=error.detail)
         except Exception:

@@ -1,4 +1,4 @@
-"""Takes albums and trainings in: from a draft, and photos, to a job that cannot be lost."""
+"""Submission: from a draft, and photos, to a job that cannot be lost."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -6,61 +6,89 @@ import structlog
 
 from infra.catalogue.names import StyleNames
 from infra.errors import AlbumTooLarge, InvalidRequest, ServiceUnavailable
+from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import JobDraft, JobRecord, JobSpec, PhotoEntry
 from infra.jobs.maintenance.recovery import SUBMISSION_SECONDS
 from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
+from infra.jobs.queries import JobQueries
 from infra.jobs.submission.admission import Admission
-from infra.layout.ids import job_time
+from infra.jobs.submission.retry import failed_photos
+from infra.jobs.views import JobView
+from infra.layout.ids import job_time, new_job_id
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 
 log = structlog.get_logger()
 
 
-class Intake:
-    """Marker, photos or name, spec, record: in this order, and nothing half-made is left."""
+class Submission:
+    """Takes albums and trainings in. `clock` is in seconds since the epoch.
+
+    It writes the open marker, the photos or the style's name, the spec and the record, in this
+    order; a submission that fails leaves nothing behind.
+    """
 
     def __init__(
         self,
         *,
         objects: ObjectStore,
         records: JobStore,
+        queries: JobQueries,
+        post_commit: PostCommit,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         self._objects = objects
         self._records = records
+        self._queries = queries
+        self._post_commit = post_commit
         self._clock = clock
         self._settings = settings
         self._admission = Admission(records=records, settings=settings)
         self._references = References(objects=objects, clock=clock)
 
+    def new_job_id(self) -> str:
+        """Return an id for a submission: sorts by time, unguessable, safe in a URL."""
+        return new_job_id(self._clock())
+
     def announce(self, job: str, tenant: str) -> None:
-        """Leave the marker of a submission whose files come now; raises QueueFull before that."""
+        """Announce a submission before its uploads, so that they are cleared if it is cut off.
+
+        Raises QueueFull while the queue is full: then nothing needs to be sent.
+        """
         self._admission.check(tenant)
         Manifest(store=self._objects, tenant=tenant, job=job).open()
 
     def check_time(self, job: str) -> None:
-        """Raise InvalidRequest once a submission takes so long that it can no longer be accepted.
+        """Raise InvalidRequest once an announced submission takes too long to be accepted.
 
         The sweeper may be about to clear it away, and would miss what is stored after that.
         """
         if self._clock() - job_time(job) > SUBMISSION_SECONDS:
             raise InvalidRequest("Sending it took too long; send an album in smaller jobs.")
 
-    def accept(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> tuple[JobRecord, list[int]]:
-        """Keep the job in S3 and Redis; returns its record and the chunks to notify of.
+    def submit(self, draft: JobDraft, photos: Iterable[PhotoEntry]) -> JobView:
+        """Accept an album; `photos` is streamed, its indices 0, 1, 2, ….
 
-        Raises InvalidRequest, AlbumTooLarge, QueueFull, ServiceUnavailable, and whatever `photos`
-        raises; then what was written is taken back.
+        When this returns, the job survives any loss but S3's. Raises InvalidRequest,
+        AlbumTooLarge, QueueFull, ServiceUnavailable and whatever `photos` raises: then nothing was
+        accepted, and the uploads below the job's prefix are gone.
         """
-        return self._accept(draft, lambda manifest: self._write(manifest, draft, photos))
+        record, chunks = self._accept(draft, lambda manifest: self._write(manifest, draft, photos))
+        log.info("job submitted", job_id=draft.id, tenant=draft.tenant, photos=record.spec.total)
+        self._post_commit.notify(record, chunks)
+        return self._queries.view(record)
 
-    def accept_training(self, draft: JobDraft) -> tuple[JobRecord, list[int]]:
-        """Keep a training in S3 and Redis, as `accept` does; raises StyleTaken too."""
+    def submit_training(self, draft: JobDraft) -> JobView:
+        """Accept a training and reserve the name of its style.
+
+        When this returns, the job survives any loss but S3's. Raises InvalidRequest, StyleTaken,
+        QueueFull and ServiceUnavailable: then nothing was accepted, and what was uploaded below
+        the job's prefix is gone.
+        """
         if draft.training is None:
             raise InvalidRequest("A training needs a training config.")
         config = draft.training
@@ -71,11 +99,26 @@ class Intake:
             StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
             return self._commit(manifest, draft, total=total, chunk_photos=total)
 
-        return self._accept(draft, write)
+        record, chunks = self._accept(draft, write)
+        log.info("training submitted", job_id=draft.id, tenant=draft.tenant, style=draft.style)
+        self._post_commit.notify(record, chunks)
+        return self._queries.view(record)
+
+    def retry(self, job: str, tenant: str) -> JobView:
+        """Send the failed photos of a job that has ended as a job of their own, and return that.
+
+        Raises JobMissing, JobNotFinished, NothingToRetry and what `submit` raises.
+        """
+        record = self._queries.find(job, tenant)
+        return self.submit(*failed_photos(record, self._objects, self.new_job_id()))
 
     def _accept(
         self, draft: JobDraft, write: Callable[[Manifest], JobSpec]
     ) -> tuple[JobRecord, list[int]]:
+        """Keep the job in S3 and Redis; returns its record and the chunks to notify of.
+
+        On any error, what was written is taken back.
+        """
         manifest = Manifest(store=self._objects, tenant=draft.tenant, job=draft.id)
         manifest.open()
         try:
