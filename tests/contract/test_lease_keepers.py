@@ -20,7 +20,7 @@ from infra.jobs.domain.model import (
     JobDraft,
     JobState,
     Painting,
-    TrainingOrder,
+    TrainingConfig,
     TrainingProgress,
 )
 from tests.fakes.service import TENANT, FakeDeployment
@@ -147,14 +147,14 @@ class TrainingHolder(Holder):
     def __init__(self) -> None:
         super().__init__()
         self.job = self.at.jobs.submission.new_job_id()
-        order = TrainingOrder(
+        config = TrainingConfig(
             style="s",
             title="S",
             painting=Painting(key="k", sha256="0"),
             stages=((0.1, 5),),
             corpus="c",
         )
-        draft = JobDraft(id=self.job, tenant=TENANT, kind="train", style="s", training=order)
+        draft = JobDraft(id=self.job, tenant=TENANT, kind="train", style="s", training=config)
         self.at.jobs.submission.submit_training(draft)
         claim = self.at.jobs.trainings.claim(self.job, "t")
         assert claim
