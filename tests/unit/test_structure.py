@@ -13,7 +13,7 @@ FOLDER_FILES: Final = 14
 def files(suffix: str) -> list[Path]:
     """Return our files of a suffix; what a build left beside them is not ours."""
     found = [path for package in PACKAGES for path in (ROOT / package).rglob(f"*{suffix}")]
-    return sorted(path for path in found if "build" not in path.parts)
+    return sorted(path for path in found if "build" not in path.relative_to(ROOT).parts)
 
 
 def relative(path: Path) -> str:
