@@ -2,59 +2,22 @@
 
 import pytest
 
-from infra.jobs.domain import quarantine, rules, timing
+from infra.jobs.domain import rules, timing
 from infra.jobs.domain.model import (
-    Attempt,
-    Chunk,
     JobRecord,
-    JobSpec,
     JobState,
-    PhotoOutcome,
-    Problem,
 )
-
-NOW = 1_800_000_000.0
-TTL = 20.0
-PROBLEM = Problem(type="truncated-photo", detail="The file ends too early.")
-
-
-def spec(total: int = 7, chunk: int = 3) -> JobSpec:
-    return JobSpec(
-        id="j", tenant="t", style="s", blend=(), total=total, chunk_photos=chunk, created=NOW
-    )
-
-
-def offered(total: int = 7, chunk: int = 3, window: int = 2) -> JobRecord:
-    record, _ = rules.offer(JobRecord(spec=spec(total, chunk)), NOW, window)
-    return record
-
-
-def claimed(record: JobRecord, number: int = 0, now: float = NOW) -> tuple[JobRecord, int]:
-    """Claim a chunk; returns the token."""
-    record, chunk = rules.claim(record, number, "w", now, TTL)
-    assert chunk.lease
-    return record, chunk.lease.token
-
-
-def outcomes(*indices: int) -> list[PhotoOutcome]:
-    return [PhotoOutcome(index=n, result=f"r{n}") for n in indices]
-
-
-def failures(*indices: int) -> list[PhotoOutcome]:
-    return [PhotoOutcome(index=n, error=PROBLEM) for n in indices]
-
-
-def report(record: JobRecord, token: int, *indices: int, number: int = 0) -> JobRecord:
-    record, kept = rules.report(record, number, token, outcomes(*indices), None, NOW, TTL)
-    assert kept
-    return record
-
-
-def worked(record: JobRecord, number: int) -> JobRecord:
-    """Claim a chunk, do all its photos, hand it in."""
-    record, token = claimed(record, number)
-    record = report(record, token, *record.spec.indices(number), number=number)
-    return rules.finish_chunk(record, number, token, NOW)
+from tests.fakes.records import (
+    NOW,
+    TTL,
+    claimed,
+    failures,
+    offered,
+    outcomes,
+    report,
+    spec,
+    worked,
+)
 
 
 def test_last_chunk_is_short() -> None:
@@ -177,87 +140,6 @@ def test_job_fails_when_every_photo_failed() -> None:
     assert record.error.type == "every-photo-failed"
 
 
-def test_sweep_leaves_what_is_well() -> None:
-    record, _ = claimed(offered())
-    assert rules.sweep(record, NOW + 5, 30) == (record, [])
-
-
-def test_lost_lease_is_taken_back_with_a_strike_for_what_was_in_flight() -> None:
-    record, token = claimed(offered())
-    record, _ = rules.report(record, 0, token, outcomes(0), [1, 2], NOW, TTL)
-    swept, chunks = rules.sweep(record, NOW + TTL, 30)
-    assert chunks == rules.lost(record, swept) == [0]
-    chunk = swept.active[0]
-    assert chunk.lease is None
-    assert chunk.strikes == {1: 1, 2: 1}
-    assert list(chunk.items) == [0]
-
-
-def test_unclaimed_chunk_is_rung_again_after_a_while() -> None:
-    record = offered()
-    assert rules.sweep(record, NOW + 29, 30)[1] == []
-    record, chunks = rules.sweep(record, NOW + 30, 30)
-    assert chunks == [0, 1]
-    assert rules.sweep(record, NOW + 31, 30)[1] == []
-
-
-def test_released_chunk_has_no_strike() -> None:
-    record, token = claimed(offered())
-    record, _ = rules.report(record, 0, token, [], [0], NOW, TTL)
-    chunk = rules.release(record, 0, token, NOW).active[0]
-    assert (chunk.lease, chunk.in_flight, chunk.strikes) == (None, (), {})
-
-
-def test_worker_that_outlived_its_lease_takes_the_strikes_back() -> None:
-    """It was stopped or cut off, so the photos that it held are not to blame; others' are."""
-    record, old = claimed(offered())
-    record, _ = rules.report(record, 0, old, [], [0, 1], NOW, TTL)
-    record, _ = rules.sweep(record, NOW + TTL, 30)
-    record, newer = claimed(record, now=NOW + TTL)
-    record, _ = rules.report(record, 0, newer, [], [1], NOW + TTL, TTL)
-    record, _ = rules.sweep(record, NOW + 2 * TTL, 30)
-    assert record.active[0].strikes == {0: 1, 1: 2}
-    record, due = rules.give_back(record, 0, old, NOW + 2 * TTL)
-    assert due == []
-    assert record.active[0].strikes == {1: 1}
-    with pytest.raises(rules.StaleLease):
-        rules.give_back(record, 0, old, NOW + 2 * TTL)
-
-
-def test_late_word_of_a_survivor_leaves_the_new_holder_alone() -> None:
-    record, old = claimed(offered())
-    record, _ = rules.report(record, 0, old, [], [0], NOW, TTL)
-    record, _ = rules.sweep(record, NOW + TTL, 30)
-    record, newer = claimed(record, now=NOW + TTL)
-    record, _ = rules.give_back(record, 0, old, NOW + TTL)
-    _, lease = rules.held(record, 0, newer)
-    assert lease.token == newer
-    assert record.active[0].strikes == {}
-
-
-def test_chunk_given_back_in_time_is_rung_for() -> None:
-    record, token = claimed(offered())
-    record, due = rules.give_back(record, 0, token, NOW)
-    assert due == [0]
-    assert record.active[0].lease is None
-
-
-def test_photo_that_kills_workers_is_found_and_given_up() -> None:
-    """Two strikes: photo by photo. Three: condemned, and the rest goes on together."""
-    record = offered()
-    seen: list[tuple[bool, list[int]]] = []
-    for _ in range(4):
-        record, token = claimed(record)
-        chunk = record.active[0]
-        seen.append((quarantine.solo(chunk), [item.index for item in quarantine.condemned(chunk)]))
-        record, _ = rules.report(record, 0, token, [], [1], NOW, TTL)
-        record, _ = rules.sweep(record, NOW + TTL, 30)
-    assert seen == [(False, []), (False, []), (True, []), (False, [1])]
-    assert quarantine.condemned(record.active[0])[0].error
-    done = report(*claimed(record), 1)
-    assert quarantine.condemned(done.active[0]) == []
-
-
 def test_cancel_before_anybody_works_is_immediate() -> None:
     record = rules.cancel(offered(), NOW + 1)
     assert record.state is JobState.CANCELLED
@@ -312,60 +194,9 @@ def test_rules_leave_what_they_are_handed() -> None:
     assert record.model_dump_json() == before
 
 
-def test_rebuild_of_an_untouched_job_is_the_job() -> None:
-    assert rules.rebuild(spec(), [], cancelled=False, now=NOW) == JobRecord(spec=spec())
-
-
-def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
-    attempts = [
-        Attempt(chunk=3, tokens=(9_000_000,), outcomes=tuple(outcomes(9) + failures(10))),
-        Attempt(chunk=1, tokens=(7_000_000,), outcomes=tuple(outcomes(3, 4, 5))),
-    ]
-    record = rules.rebuild(spec(total=20), attempts, cancelled=False, now=NOW)
-    assert (record.done, record.failed) == (4, 1)
-    assert record.cursor == 4
-    assert sorted(record.active) == [0, 2, 3]
-    assert sorted(record.active[3].items) == [9, 10]
-    assert record.last_token == 9_000_000
-    assert record.started == 7.0
-    assert record.state is JobState.RUNNING
-    assert rules.sweep(record, NOW, 30)[1] == [3, 0, 2]
-
-
-def test_rebuild_of_a_finished_job_is_finished() -> None:
-    attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0, 1)))
-    record = rules.rebuild(spec(total=2), [attempt], cancelled=False, now=NOW)
-    assert record.state is JobState.SUCCEEDED
-    assert record.finished == NOW
-
-
-def test_rebuild_of_a_cancelled_job_is_cancelled() -> None:
-    attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0)))
-    record = rules.rebuild(spec(), [attempt], cancelled=True, now=NOW)
-    assert record.state is JobState.CANCELLED
-    assert record.done == 1
-
-
 def test_eta_follows_the_pace_and_is_unknown_before_the_first_photo() -> None:
     record, token = claimed(offered())
     assert timing.eta(record, NOW + 5) is None
     record = report(record, token, 0, 1)
     assert timing.eta(record, NOW + 8) == 8 / 2 * 5
     assert timing.eta(rules.cancel(record, NOW), NOW + 8) is None
-
-
-def test_record_survives_json() -> None:
-    record, token = claimed(offered())
-    record, _ = rules.report(record, 0, token, failures(0), [1], NOW, TTL)
-    record, _ = rules.sweep(record, NOW + TTL, 30)
-    assert isinstance(record.active[0], Chunk)
-    assert JobRecord.model_validate_json(record.model_dump_json(exclude_none=True)) == record
-
-
-def test_renamed_field_keeps_its_stored_name() -> None:
-    """Processes of the version before share the record: they write and read `rung_at`."""
-    record = offered()
-    document = record.model_dump_json(exclude_none=True)
-    assert '"rung_at":' in document
-    assert "notified_at" not in document
-    assert JobRecord.model_validate_json(document).active[0].notified_at == NOW
