@@ -17,7 +17,7 @@ from trainer.slices.session import TrainingSession
 from trainer.slices.training_keeper import TrainingKeeper
 from worker.engines.memory import is_out_of_memory
 
-#: Steps over which pace and losses are averaged for whoever watches.
+#: Steps over which speed and losses are averaged for whoever watches.
 WATCHED: Final = 20
 
 log = structlog.get_logger()
@@ -67,13 +67,13 @@ class Slice:
             stage=run.stage,
             iteration=before + (0 if run.done else run.iteration),
             iteration_total=self.session.config.iterations,
-            images_per_second=self._pace(),
+            images_per_second=self._images_per_second(),
             content=fmean(loss.content for loss in recent) if recent else None,
             style=fmean(loss.style for loss in recent) if recent else None,
             note=f"stage {steps[-1].stage} went back: {steps[-1].reason}" if steps else None,
         )
 
-    def _pace(self) -> float | None:
+    def _images_per_second(self) -> float | None:
         seconds = self._ticks[-1] - self._ticks[0]
         return (len(self._ticks) - 1) * self.session.config.batch / seconds if seconds > 0 else None
 

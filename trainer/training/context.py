@@ -17,7 +17,7 @@ from trainer.loss.distances import StyleTarget, distances, style_target
 from trainer.loss.measure import Measured, measure
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
-from trainer.schedule.pace import AdaptivePace, FixedPace, Pace
+from trainer.schedule.rate_policy import AdaptiveRate, FixedRate, LearningRatePolicy
 from trainer.schedule.stages import Adaptive, Schedule
 from trainer.training.loop import StageTrainer
 from worker.net import NetConfig, TransformNet
@@ -129,17 +129,17 @@ class TrainingContext:
             hyperparameters=config.hyperparameters,
             lowest_ratio=config.schedule.stages[0].ratio,
             first_photo=before * config.hyperparameters.batch,
-            pace=self._pace(stage),
+            rate_policy=self._rate_policy(stage),
             rate_scale=rate_scale,
             arithmetic=self.arithmetic,
         )
 
-    def _pace(self, stage: int) -> Pace:
+    def _rate_policy(self, stage: int) -> LearningRatePolicy:
         hyperparameters, plan = self.config.hyperparameters, self.config.schedule.stages[stage]
         rates = {"peak": hyperparameters.peak(stage), "floor": hyperparameters.floor_rate}
         if self.config.adaptive is None:
-            return FixedPace(plan, **rates)
-        return AdaptivePace(plan, self.config.adaptive, **rates)
+            return FixedRate(plan, **rates)
+        return AdaptiveRate(plan, self.config.adaptive, **rates)
 
     def measure(self, net: TransformNet) -> Measured:
         """Measure a net on the held-out photos."""

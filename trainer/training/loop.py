@@ -16,7 +16,7 @@ from trainer.data.corpus import CropSampler
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters, Objective, StepLoss
-from trainer.schedule.pace import FixedPace, Pace
+from trainer.schedule.rate_policy import FixedRate, LearningRatePolicy
 from trainer.schedule.stages import Stage
 from worker.net import TransformNet
 
@@ -42,7 +42,7 @@ class StageTrainer:
         hyperparameters: Hyperparameters,
         lowest_ratio: float,
         first_photo: int,
-        pace: Pace | None = None,
+        rate_policy: LearningRatePolicy | None = None,
         rate_scale: float = 1.0,
         arithmetic: Arithmetic = EXACT,
     ) -> None:
@@ -67,7 +67,7 @@ class StageTrainer:
         self._sampler = sampler
         self._batches: Generator[Tensor] | None = None
         self._first_photo = first_photo
-        self._pace = pace or FixedPace(
+        self._rate_policy = rate_policy or FixedRate(
             stage, peak=hyperparameters.peak_rate, floor=hyperparameters.floor_rate
         )
         self._rate_scale = rate_scale
@@ -76,7 +76,7 @@ class StageTrainer:
     @property
     def done(self) -> bool:
         """Whether the stage has had all its iterations."""
-        return self._pace.ended(self.iteration)
+        return self._rate_policy.ended(self.iteration)
 
     def step(self) -> StepLoss:
         """Train on one batch and return its distances before the step."""
@@ -87,7 +87,7 @@ class StageTrainer:
         loss.backward()
         self._optimizer.step()
         self.iteration += 1
-        self._pace.observe(measured.total(self._stage.ratio))
+        self._rate_policy.observe(measured.total(self._stage.ratio))
         return measured
 
     def state(self) -> dict[str, Tensor]:
@@ -107,7 +107,7 @@ class StageTrainer:
         The next step is then the same, bit for bit. Raises KeyError where `state` lacks a weight.
         """
         for loss in losses:
-            self._pace.observe(loss.total(self._stage.ratio))
+            self._rate_policy.observe(loss.total(self._stage.ratio))
             self.iteration += 1
         with torch.no_grad():
             for name, weight in self._learning.items():
@@ -133,6 +133,6 @@ class StageTrainer:
         return self._arithmetic.place(next(self._batches), self._device)
 
     def _set_rate(self) -> None:
-        rate = self._pace.rate(self.iteration) * self._rate_scale
+        rate = self._rate_policy.rate(self.iteration) * self._rate_scale
         for group in self._optimizer.param_groups:
             group["lr"] = rate

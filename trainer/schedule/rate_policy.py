@@ -1,6 +1,6 @@
-"""How long a stage trains, and at which learning rate: fixed, or until it has settled.
+"""Learning-rate policies: the rate of each step of a stage, and when the stage ends.
 
-A pace sees the losses of a stage one by one and nothing else, so it is the same again after a
+A policy sees the losses of a stage one by one and nothing else, so it is the same again after a
 resume that shows it the losses so far.
 """
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from trainer.schedule.stages import Adaptive, Stage, learning_rate, settled, warm_rate
 
 
-class Pace(Protocol):
+class LearningRatePolicy(Protocol):
     """Decides the rate of each iteration of one stage, and when the stage ends."""
 
     def observe(self, loss: float) -> None:
@@ -25,7 +25,7 @@ class Pace(Protocol):
         ...
 
 
-class FixedPace:
+class FixedRate:
     """As many iterations as the schedule says: a warm-up, then half a cosine."""
 
     def __init__(self, stage: Stage, *, peak: float, floor: float) -> None:
@@ -34,18 +34,18 @@ class FixedPace:
         self._floor = floor
 
     def observe(self, loss: float) -> None:
-        """See Pace; nothing depends on it."""
+        """See LearningRatePolicy; nothing depends on it."""
 
     def rate(self, iteration: int) -> float:
-        """See Pace."""
+        """See LearningRatePolicy."""
         return learning_rate(iteration, self._iterations, peak=self._peak, floor=self._floor)
 
     def ended(self, iteration: int) -> bool:
-        """See Pace."""
+        """See LearningRatePolicy."""
         return iteration >= self._iterations
 
 
-class AdaptivePace:
+class AdaptiveRate:
     """Trains at the peak rate until the loss has settled, then cools down and ends.
 
     The schedule's iterations are the most that the stage gets. The rate stays up until then: a
@@ -64,7 +64,7 @@ class AdaptivePace:
         self._open = True
 
     def observe(self, loss: float) -> None:
-        """See Pace."""
+        """See LearningRatePolicy."""
         self._losses.append(loss)
         done = len(self._losses)
         if self._open and done < self._settled and self._looks(done):
@@ -75,7 +75,7 @@ class AdaptivePace:
         return enough and settled(self._losses, self._rule)
 
     def rate(self, iteration: int) -> float:
-        """See Pace."""
+        """See LearningRatePolicy."""
         if iteration < self._settled:
             return warm_rate(iteration, self._most, peak=self._peak)
         return learning_rate(
@@ -87,5 +87,5 @@ class AdaptivePace:
         )
 
     def ended(self, iteration: int) -> bool:
-        """See Pace."""
+        """See LearningRatePolicy."""
         return iteration >= self._settled + self._cooling
