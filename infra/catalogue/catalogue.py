@@ -229,7 +229,7 @@ class StyleCatalogue:
         with suppress(ValidationError):
             published = self._find(card.name)
         if published and (published.job is not None or published.stages == stages):
-            return published  # what a user has taught it under this name is the user's
+            return published  # what a user has trained under this name is the user's
         for entry, stage in zip(entries, stages, strict=True):
             self._put_net(folder / entry.file, stage)
         for path in _companions(folder):

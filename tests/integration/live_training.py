@@ -62,7 +62,7 @@ def write_painting(folder: Path) -> Path:
     return path
 
 
-def teach(client: Client, painting: Path, style: str, schedule: str) -> Job:
+def submit_training(client: Client, painting: Path, style: str, schedule: str) -> Job:
     """Send a training from random weights."""
     return client.submit_training(
         painting,

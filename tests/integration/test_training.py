@@ -23,7 +23,7 @@ from tests.integration.live_training import (
     finished,
     iteration,
     nets,
-    teach,
+    submit_training,
     training_settings,
     write_painting,
 )
@@ -80,7 +80,7 @@ def kill_trainer(stack: LiveStack, child: bool) -> None:
 def test_a_first_stage_paints_an_album_while_the_next_one_trains(
     stack: LiveStack, client: Client, painting: Path, tmp_path: Path
 ) -> None:
-    job = teach(client, painting, "whole", SCHEDULE)
+    job = submit_training(client, painting, "whole", SCHEDULE)
     wait_until(
         lambda: any(style.name == "whole" for style in client.styles()),
         "the first stage",
@@ -106,7 +106,7 @@ def test_a_training_makes_way_for_an_album_that_waits(
     stack: LiveStack, client: Client, painting: Path, tmp_path: Path
 ) -> None:
     """The worker is busy with an album, here because it stands still; the next one waits."""
-    job = teach(client, painting, "patient", "0.2:500").id
+    job = submit_training(client, painting, "patient", "0.2:500").id
     wait_until(lambda: iteration(client, job) > 0, "the training to begin", TRAINING_SECONDS)
     log = stack.data / "logs" / "trainer.log"
     worker = stack.pool_child()
@@ -138,9 +138,9 @@ def test_a_trainer_killed_again_and_again_ends_in_the_same_nets(
 ) -> None:
     """Bit for bit those of the style that was trained in peace, for the same order and seed."""
     if "whole" not in [style.name for style in client.styles()]:
-        finished(client, teach(client, painting, "whole", SCHEDULE).id)
+        finished(client, submit_training(client, painting, "whole", SCHEDULE).id)
     chance = random.Random(7)
-    job = teach(client, painting, "killed", SCHEDULE).id
+    job = submit_training(client, painting, "killed", SCHEDULE).id
     seen = 0
     for kill in range(KILLS):
         wait_until(
@@ -176,7 +176,7 @@ def _environment(process: psutil.Process) -> str:
 def test_a_painting_of_20_pixels_fails_with_a_reason(client: Client, tmp_path: Path) -> None:
     small = tmp_path / "small.png"
     small.write_bytes(encoded(scene(20, 200), "PNG"))
-    end = finished(client, teach(client, small, "tiny", "0.2:2").id)
+    end = finished(client, submit_training(client, small, "tiny", "0.2:2").id)
     assert end.state is JobState.FAILED
     assert end.error is not None
     assert "painting-too-small" in end.error.type

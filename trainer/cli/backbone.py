@@ -24,7 +24,7 @@ from trainer.cli.options import (
     read_loss_network,
 )
 from trainer.compute.arithmetic import set_up_cpu
-from trainer.local.backbone import Lesson, Trained, read_lessons, train_backbone
+from trainer.local.backbone import PaintingTarget, Trained, read_targets, train_backbone
 from trainer.local.train import Progress as TrainingProgress
 from trainer.local.train import train
 from trainer.loss.measure import Measured
@@ -95,11 +95,11 @@ def backbone_command(
         "backbone", first, photos, schedule, card.config, hyperparameters, painting_side
     )
     context = TrainingContext(config, read_loss_network(loss_network, loss_weights))
-    lessons = read_lessons(context, paintings)
+    targets = read_targets(context, paintings)
     with progress_bar() as bar:
-        trained = train_backbone(context, lessons, net, on_progress=Drawn(bar, config.schedule))
+        trained = train_backbone(context, targets, net, on_progress=Drawn(bar, config.schedule))
     trained.write(out, config.schedule.stages[-1].ratio)
-    draw_backbone(context, lessons, trained, out / "contact-sheet.jpg")
+    draw_backbone(context, targets, trained, out / "contact-sheet.jpg")
     for name, measured in trained.held_out.items():
         report(name, measured)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -184,12 +184,12 @@ def config_of(
 
 
 def draw_backbone(
-    context: TrainingContext, lessons: dict[str, Lesson], trained: Trained, path: Path
+    context: TrainingContext, targets: dict[str, PaintingTarget], trained: Trained, path: Path
 ) -> None:
     """Draw photos as the backbone leaves them and in each of its paintings."""
     over = Backbone.read(trained.file)
     nets = [over.net, *(apply(over.net, affine) for affine in trained.affines.values())]
-    captions = ["neutral", *lessons]
+    captions = ["neutral", *targets]
     sheet = contact_sheet(context.held_out[:SHEET_PHOTOS], nets, captions, context.painting)
     save_sheet(sheet, path)
 

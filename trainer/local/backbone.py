@@ -33,21 +33,23 @@ _UNNAMED = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class PaintingTarget:
     """One painting of a backbone."""
 
     picture: Tensor  # (1, 3, H, W), 0..1
     target: StyleTarget
 
 
-def read_lessons(context: TrainingContext, paintings: Mapping[str, Path]) -> dict[str, Lesson]:
+def read_targets(
+    context: TrainingContext, paintings: Mapping[str, Path]
+) -> dict[str, PaintingTarget]:
     """Look at paintings, by name, as the context looks at its own; raises CorpusRejected."""
     pictures = {
         name: to_tensor(read_painting(path, context.config.painting_side))
         for name, path in paintings.items()
     }
     return {
-        name: Lesson(picture, style_target(context.loss_network, picture))
+        name: PaintingTarget(picture, style_target(context.loss_network, picture))
         for name, picture in pictures.items()
     }
 
@@ -60,12 +62,12 @@ class BackboneTrainer:
         *,
         context: TrainingContext,
         nets: Mapping[str, TransformNet],
-        lessons: Mapping[str, Lesson],
+        targets: Mapping[str, PaintingTarget],
         stage: int,
     ) -> None:
         schedule = context.config.schedule
-        self._nets = [nets[name].train() for name in lessons]
-        self._lessons = list(lessons.values())
+        self._nets = [nets[name].train() for name in targets]
+        self._targets = list(targets.values())
         self._stage: Stage = schedule.stages[stage]
         self._hyperparameters: Hyperparameters = context.config.hyperparameters
         # Shared weights are one and the same in all nets, and belong to the optimiser once.
@@ -94,7 +96,7 @@ class BackboneTrainer:
         """Train one painting on one batch and return its distances before the step."""
         turn = self.iteration % len(self._nets)
         self._set_rate()
-        target = self._lessons[turn].target
+        target = self._targets[turn].target
         loss, seen = self._objective(self._nets[turn], target, next(self._batches), self.iteration)
         # Norms of paintings whose turn it is not have no gradient, and Adam leaves them alone.
         self._optimizer.zero_grad(set_to_none=True)
@@ -139,23 +141,23 @@ class Trained:
 
 def train_backbone(
     context: TrainingContext,
-    lessons: Mapping[str, Lesson],
+    targets: Mapping[str, PaintingTarget],
     base: TransformNet,
     *,
     neutral_iterations: int = NEUTRAL_ITERATIONS,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
-    """Train the paintings of `lessons` at once, from a base net, through the config's stages."""
+    """Train the paintings of `targets` at once, from a base net, through the config's stages."""
     neutral = take_affine(base, _UNNAMED)
-    nets = {name: apply(base, neutral) for name in lessons}
+    nets = {name: apply(base, neutral) for name in targets}
     for number, stage in enumerate(context.config.schedule.stages):
-        trainer = BackboneTrainer(context=context, nets=nets, lessons=lessons, stage=number)
+        trainer = BackboneTrainer(context=context, nets=nets, targets=targets, stage=number)
         for loss in _steps(trainer):
             now = trainer.iteration
             on_progress(Progress(number, stage.ratio, now, stage.iterations, loss))
         for net in nets.values():
             round_weights(net)
-    return _finish(context, lessons, nets, neutral, neutral_iterations)
+    return _finish(context, targets, nets, neutral, neutral_iterations)
 
 
 def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
@@ -168,7 +170,7 @@ def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
 
 def _finish(
     context: TrainingContext,
-    lessons: Mapping[str, Lesson],
+    targets: Mapping[str, PaintingTarget],
     nets: Mapping[str, TransformNet],
     neutral: Affine,
     iterations: int,
@@ -176,7 +178,7 @@ def _finish(
     keeper = train_neutral(context, apply(next(iter(nets.values())), neutral), iterations)
     config = context.config
     provenance = {
-        "paintings": list(lessons),
+        "paintings": list(targets),
         "schedule": str(config.schedule),
         "loss_network": context.loss_network.name,
         "code_version": config.code_version,
@@ -190,7 +192,7 @@ def _finish(
             apply(backbone.net, affine),
             context.held_out,
             context.loss_network,
-            lessons[name].target,
+            targets[name].target,
         )
         for name, affine in affines.items()
     }
@@ -198,7 +200,7 @@ def _finish(
 
 
 def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) -> TransformNet:
-    """Teach a net's norms to keep the photo, at the schedule's lowest ratio; returns the net.
+    """Train a net's norms to keep the photo, at the schedule's lowest ratio; returns the net.
 
     At that ratio the painting hardly matters, so the context's own stands for all.
     """

@@ -1,4 +1,4 @@
-"""Quick styles: a new painting teaches nothing but an affine over a backbone, stage by stage.
+"""Quick styles: a painting is learned as an affine over a backbone, stage by stage.
 
 The stages, checkpoints, guard and card are those of any style: only what a stage's file holds is
 another. Stage 0 is the affine in the backbone's own file, a near-identity, so a quick style's

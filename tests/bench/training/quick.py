@@ -26,7 +26,7 @@ from tests.bench.training.common.arms import Arm, Laboratory
 from tests.bench.training.common.assets import Assets, find_assets
 from tests.bench.training.common.pictures import draw_de_stijl, draw_grid, paint
 from tests.fakes.storage import MemoryStore
-from trainer.local.backbone import read_lessons, train_backbone
+from trainer.local.backbone import read_targets, train_backbone
 from trainer.local.train import train
 from trainer.loss.measure import Measured
 from trainer.loss.objective import Hyperparameters
@@ -51,12 +51,12 @@ SHAPES = {
     "full": (NetConfig(width=16), Hyperparameters(batch=4, crop=128, smoothness=0.2)),
 }
 #: Paintings that a backbone made here learns.
-TAUGHT = ("water-lilies", "great-wave", "composition-vii")
+BACKBONE_PAINTINGS = ("water-lilies", "great-wave", "composition-vii")
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One painting, taught in one way."""
+    """One painting, learned in one way."""
 
     painting: str
     #: Whether the backbone was trained on it.
@@ -99,7 +99,7 @@ def main() -> None:
             paintings[name], schedule, config=shape, hyperparameters=hyperparameters, base=base
         )
         seen = (folder / f"{name}.safetensors").exists()
-        both, nets = teach(laboratory, learner, name, over, seen, out)
+        both, nets = train_both(laboratory, learner, name, over, seen, out)
         trials += both
         save(out, "quick", [asdict(trial) for trial in trials])
         context = laboratory.context(learner)
@@ -122,20 +122,20 @@ def _make_backbone(
             arm.painting, BACKBONES[scale], config=arm.config, hyperparameters=arm.hyperparameters
         )
         context = laboratory.context(arm)
-        lessons = read_lessons(context, {name: known[name] for name in TAUGHT})
+        targets = read_targets(context, {name: known[name] for name in BACKBONE_PAINTINGS})
         begun = time.monotonic()
         iterations = context.config.schedule.iterations // 10 + 1
         trained = train_backbone(
-            context, lessons, unpack(base.read_bytes())[0], neutral_iterations=iterations
+            context, targets, unpack(base.read_bytes())[0], neutral_iterations=iterations
         )
         trained.write(folder, ratio=context.config.schedule.stages[-1].ratio)
-        print(f"Backbone of {', '.join(TAUGHT)}: {time.monotonic() - begun:.0f} s")
+        print(f"Backbone of {', '.join(BACKBONE_PAINTINGS)}: {time.monotonic() - begun:.0f} s")
         for name, seen in trained.held_out.items():
             print(f"  {name}: style {seen.style:.3f}, content {seen.content:.3f}")
     return folder
 
 
-def teach(
+def train_both(
     laboratory: Laboratory, arm: Arm, name: str, over: Backbone, seen: bool, out: Path
 ) -> tuple[list[Trial], list[TransformNet]]:
     """Train one painting both ways; returns the results and the nets."""

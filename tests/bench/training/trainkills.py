@@ -42,7 +42,7 @@ from tests.integration.live_training import (
     finished,
     iteration,
     nets,
-    teach,
+    submit_training,
     training_settings,
     write_painting,
 )
@@ -141,7 +141,7 @@ def behind(gateway: str, trainer: Program, name: str) -> Program:
 
 
 class Killer:
-    """Teaches styles and kills their trainers until enough have died."""
+    """Submits trainings and kills their trainers until enough have died."""
 
     def __init__(self, stage: Stage, client: Client, painting: Path, schedule: str) -> None:
         self._stage = stage
@@ -181,7 +181,9 @@ class Killer:
     def _next(self, how: str) -> str:
         style = f"{how}-{len(self.disturbed)}"
         self._without_progress = self._reached = 0
-        self.disturbed[style] = teach(self._client, self._painting, style, self._schedule).id
+        self.disturbed[style] = submit_training(
+            self._client, self._painting, style, self._schedule
+        ).id
         return self.disturbed[style]
 
     def _wait_for_slice(self, job: str) -> SliceRecord | None:
@@ -258,7 +260,7 @@ def measure(folder: Path, scale: str, kills: int, seed: int) -> dict[str, object
     stage = Stage(settings, photos)
     with stage.running(), Client(stage.live.url) as client:
         painting = write_painting(folder)
-        peace = finished(client, teach(client, painting, "peace", SCHEDULE[scale]).id)
+        peace = finished(client, submit_training(client, painting, "peace", SCHEDULE[scale]).id)
         assert peace.state is JobState.SUCCEEDED
         killer = Killer(stage, client, painting, SCHEDULE[scale])
         killer.at_boundaries()

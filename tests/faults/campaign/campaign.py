@@ -12,7 +12,7 @@ from tests.bench.common.tables import table
 from tests.faults.campaign.albums import Album, Gallery, check_results
 from tests.faults.campaign.bucket_audit import Audit, audit
 from tests.faults.campaign.kinds import FAULTS, REFUSED, Site
-from tests.faults.campaign.lessons import School
+from tests.faults.campaign.trainings import TrainingLoad
 from tests.faults.stack.fault_stack import READY_SECONDS, WORKERS, FaultStack
 from tests.integration.live_stack import wait_until
 
@@ -152,7 +152,7 @@ def judge(site: Site, done: list[Planned], seed: int, begun: float, folder: Path
     _wait_consuming(site)
     site.stack.storage.delay = 0.0
     site.gallery.end(DRAIN_SECONDS)
-    site.school.end(DRAIN_SECONDS)
+    site.trainings.end(DRAIN_SECONDS)
     bucket = site.stack.bucket()
     deadline = time.monotonic() + DRAIN_SECONDS
     while (found := audit(bucket)).open_jobs and time.monotonic() < deadline:
@@ -170,8 +170,8 @@ def judge(site: Site, done: list[Planned], seed: int, begun: float, folder: Path
         slowest={name: slowest(site.stack, name, site.bounces) for name in WORKERS},
         refused_commits=sum(len(site.stack.events(name, REFUSED)) for name in WORKERS),
         lost=lost,
-        trainings=len(site.school.lessons),
-        astray=site.school.wrong(bucket),
+        trainings=len(site.trainings.started),
+        astray=site.trainings.wrong(bucket),
         stale=[line for album in site.gallery.albums for line in album.wrong],
         audit=found,
         other=site.wrong,
@@ -202,9 +202,9 @@ def slowest(stack: FaultStack, worker: str, bounces: Sequence[float]) -> float |
 def open_site(stack: FaultStack, folder: Path, client: Client) -> Site:
     """Put a running stack under load; the styles must be published by now."""
     gallery = Gallery(stack.url, folder / "photos")
-    school = School(stack.url, folder, stack.bucket())
-    site = Site(stack=stack, gallery=gallery, school=school, client=client)
+    trainings = TrainingLoad(stack.url, folder, stack.bucket())
+    site = Site(stack=stack, gallery=gallery, trainings=trainings, client=client)
     gallery.start()
-    school.start()
+    trainings.start()
     wait_until(lambda: gallery.finished > 0, "the first photos", READY_SECONDS)
     return site

@@ -18,7 +18,7 @@ from impasto_client import Client, ClientError, ServiceUnreachable
 from infra.broker.notifier import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
 from tests.faults.campaign.albums import Gallery
-from tests.faults.campaign.lessons import School
+from tests.faults.campaign.trainings import TrainingLoad
 from tests.faults.stack.fault_stack import LEASE_SECONDS, PROGRAMS, WORKERS, FaultStack
 from tests.faults.stack.small_disk import filled
 from tests.integration.live_stack import wait_until
@@ -55,7 +55,7 @@ class Site:
 
     stack: FaultStack
     gallery: Gallery
-    school: School
+    trainings: TrainingLoad
     client: Client
     #: When Redis answered again after each time that it was down, seconds since the epoch.
     bounces: list[float] = field(default_factory=list)

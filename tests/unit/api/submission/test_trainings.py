@@ -25,7 +25,7 @@ PAINTING = b"oil on canvas"
 SCHEDULE = "0.1:10,1.5:20,4:30"
 
 
-def teach(client: FlaskClient, **fields: Any) -> TestResponse:  # noqa: ANN401
+def submit_training(client: FlaskClient, **fields: Any) -> TestResponse:  # noqa: ANN401
     """Send a painting as form data."""
     form = {
         "kind": "train",
@@ -41,7 +41,7 @@ def teach(client: FlaskClient, **fields: Any) -> TestResponse:  # noqa: ANN401
     )
 
 
-def teach_stored(client: FlaskClient, **config: Any) -> TestResponse:  # noqa: ANN401
+def submit_stored(client: FlaskClient, **config: Any) -> TestResponse:  # noqa: ANN401
     """Name a painting that lies in the bucket."""
     known = {"kind": "train", "style": NAME, "painting": {"key": "paintings/night.jpg"}}
     return client.post("/v1/jobs", json={**known, **config})
@@ -54,7 +54,7 @@ def config_of(world: World, job: str) -> TrainingConfig:
 
 
 def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world: World) -> None:
-    response = teach(client)
+    response = submit_training(client)
     job = response.get_json()
     assert (response.status_code, response.headers["Location"]) == (202, job["links"]["self"])
     assert (job["kind"], job["state"], job["style"]) == ("train", "queued", NAME)
@@ -77,7 +77,7 @@ def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world
 
 def test_everything_asked_for_is_in_the_config(client: FlaskClient, world: World) -> None:
     add_corpus(world.objects, "mine")
-    job = teach(
+    job = submit_training(
         client,
         title="The Starry Night",
         licence="CC0-1.0",
@@ -115,7 +115,7 @@ def test_everything_asked_for_is_in_the_config(client: FlaskClient, world: World
 
 
 def test_painting_and_a_name_are_enough(client: FlaskClient, world: World) -> None:
-    job = teach(client, kind=None, schedule=None).get_json()["id"]
+    job = submit_training(client, kind=None, schedule=None).get_json()["id"]
     config = config_of(world, job)
     assert (config.title, config.licence, config.profile) == (NAME, "unknown", "light")
     assert (config.loss_network, config.corpus, config.base) == ("vgg19", CORPUS, "auto")
@@ -123,15 +123,15 @@ def test_painting_and_a_name_are_enough(client: FlaskClient, world: World) -> No
 
 
 def test_quick_profile_has_a_schedule_of_its_own(client: FlaskClient, world: World) -> None:
-    quick = teach(client, profile="quick", schedule=None).get_json()["id"]
-    light = teach(client, style="other", schedule=None).get_json()["id"]
+    quick = submit_training(client, profile="quick", schedule=None).get_json()["id"]
+    light = submit_training(client, style="other", schedule=None).get_json()["id"]
     assert config_of(world, quick).iterations < config_of(world, light).iterations / 3
 
 
 def test_painting_in_the_bucket_is_named_by_its_key(client: FlaskClient, world: World) -> None:
     for key in ("paintings/night.jpg", "me/1.jpg", "me/2.jpg"):
         world.objects.put(key, PAINTING)
-    response = teach_stored(client, previews={"keys": ["me/2.jpg", "me/1.jpg"]}, seed=3)
+    response = submit_stored(client, previews={"keys": ["me/2.jpg", "me/1.jpg"]}, seed=3)
     config = config_of(world, response.get_json()["id"])
     assert config.painting.key == "paintings/night.jpg"
     assert config.painting.sha256 == sha256(PAINTING).hexdigest()
@@ -139,7 +139,7 @@ def test_painting_in_the_bucket_is_named_by_its_key(client: FlaskClient, world: 
 
 
 def test_training_is_watched_stage_by_stage(client: FlaskClient, world: World) -> None:
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     world.learn(until=1)
     now = client.get(job["links"]["self"]).get_json()
     assert now["state"] == "running"
@@ -156,7 +156,7 @@ def test_training_is_watched_stage_by_stage(client: FlaskClient, world: World) -
 
 def test_every_link_of_a_training_leads_somewhere(client: FlaskClient, world: World) -> None:
     """Of its own kind; those of an album are null, and the other way round."""
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     world.learn()
     links = client.get(job["links"]["self"]).get_json()["links"]
     assert (links["items"], links["results_zip"]) == (None, None)
@@ -187,7 +187,7 @@ def test_every_link_of_a_training_leads_somewhere(client: FlaskClient, world: Wo
 def test_album_can_use_the_first_stage_while_the_second_is_trained(
     client: FlaskClient, world: World
 ) -> None:
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     data = {"style": NAME, "photos": photos("a.jpg")}
     assert slug(client.post("/v1/jobs", data=data), 422) == "style-missing"
     world.learn(until=1)
@@ -201,7 +201,7 @@ def test_album_can_use_the_first_stage_while_the_second_is_trained(
 def test_training_that_failed_says_why_and_keeps_its_stages(
     client: FlaskClient, world: World
 ) -> None:
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     world.learn(until=1)
     claim = world.jobs.trainings.claim(job["id"], "trainer")
     assert claim is not None
@@ -214,12 +214,12 @@ def test_training_that_failed_says_why_and_keeps_its_stages(
 
 
 def test_training_can_be_cancelled(client: FlaskClient) -> None:
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     assert client.post(job["links"]["cancel"]).get_json()["state"] == "cancelled"
 
 
 def test_training_has_no_photos_and_no_zip(client: FlaskClient, world: World) -> None:
-    job = teach(client).get_json()
+    job = submit_training(client).get_json()
     items = client.get(f"{job['links']['self']}/items").get_json()
     assert (items["items"], items["total"], items["next"]) == ([], 0, None)
     assert slug(client.get(f"{job['links']['self']}/results/0"), 404) == "result-missing"
@@ -253,7 +253,7 @@ def test_wrong_wish_is_refused_at_once_and_named(
     client: FlaskClient, world: World, field: str, value: str, told: str
 ) -> None:
     before = set(world.objects.objects)
-    details = problem(teach(client, **{field: value}), 422)
+    details = problem(submit_training(client, **{field: value}), 422)
     assert [error["pointer"] for error in details["errors"]] == [f"/{field}"]
     assert told in details["detail"]
     assert set(world.objects.objects) == before
@@ -285,7 +285,7 @@ def test_wrong_config_in_json_is_named(
     world.objects.put("paintings/night.jpg", PAINTING)
     world.objects.put("empty.jpg", b"")
     world.objects.refused.add("archived.jpg")
-    details = problem(teach_stored(client, **config), 422)
+    details = problem(submit_stored(client, **config), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
 
 
@@ -293,8 +293,8 @@ def test_painting_that_is_too_large_is_refused_before_it_is_read() -> None:
     world = World(settings=Settings(max_photo_bytes=4))
     world.objects.put("paintings/night.jpg", PAINTING)
     client = create_app(world.services()).test_client()
-    assert "more than 4 bytes" in problem(teach_stored(client), 422)["detail"]
-    assert slug(teach(client), 413) == "album-too-large"
+    assert "more than 4 bytes" in problem(submit_stored(client), 422)["detail"]
+    assert slug(submit_training(client), 413) == "album-too-large"
 
 
 def test_unknown_kind_of_job_is_named_alone(client: FlaskClient) -> None:
@@ -318,7 +318,7 @@ def test_wrong_files_leave_nothing_behind(
     client: FlaskClient, world: World, files: dict[str, Any], pointer: str, told: str
 ) -> None:
     before = set(world.objects.objects)
-    details = problem(teach(client, **files), 422)
+    details = problem(submit_training(client, **files), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
     assert told in details["detail"]
     assert set(world.objects.objects) == before
@@ -326,15 +326,15 @@ def test_wrong_files_leave_nothing_behind(
 
 def test_name_that_is_taken_is_a_conflict(client: FlaskClient, world: World) -> None:
     """By a published style, or by a training that has published nothing yet."""
-    assert slug(teach(client, style=STYLE), 409) == "style-exists"
-    first = teach(client).get_json()
+    assert slug(submit_training(client, style=STYLE), 409) == "style-exists"
+    first = submit_training(client).get_json()
     before = set(world.objects.objects)
     world.objects.put("paintings/night.jpg", PAINTING)
-    assert slug(teach(client), 409) == "style-exists"
-    assert slug(teach_stored(client), 409) == "style-exists"
+    assert slug(submit_training(client), 409) == "style-exists"
+    assert slug(submit_stored(client), 409) == "style-exists"
     assert set(world.objects.objects) == before | {"paintings/night.jpg"}
     client.post(first["links"]["cancel"])
-    assert teach(client).status_code == 202
+    assert submit_training(client).status_code == 202
 
 
 @pytest.mark.parametrize("wrong", [("style", STYLE), ("loss_network", "vgg99")])
@@ -373,17 +373,17 @@ def test_kind_that_the_files_belie_is_refused(world: World) -> None:
 
 def test_one_corpus_need_not_be_named_but_several_must(client: FlaskClient, world: World) -> None:
     add_corpus(world.objects, "mine")
-    details = problem(teach(client), 422)
+    details = problem(submit_training(client), 422)
     assert details["errors"] == [{"pointer": "/corpus", "detail": "name one of coco, mine"}]
-    assert teach(client, corpus="mine").status_code == 202
+    assert submit_training(client, corpus="mine").status_code == 202
 
 
 def test_damaged_corpus_is_a_mistake_of_who_names_it(client: FlaskClient, world: World) -> None:
     world.objects.put(layout.corpus_index("default", "bad"), b"{")
-    [error] = problem(teach(client, corpus="bad"), 422)["errors"]
+    [error] = problem(submit_training(client, corpus="bad"), 422)["errors"]
     assert error["pointer"] == "/corpus"
     assert "coco" in error["detail"]
-    assert teach(client).status_code == 202
+    assert submit_training(client).status_code == 202
 
 
 def test_without_photos_to_learn_on_it_says_how_to_get_some(
@@ -391,7 +391,9 @@ def test_without_photos_to_learn_on_it_says_how_to_get_some(
 ) -> None:
     world.objects.delete_prefix(layout.corpora_prefix("default"))
     for corpus in (None, "coco"):
-        assert "impasto corpus add" in problem(teach(client, corpus=corpus), 422)["detail"]
+        assert (
+            "impasto corpus add" in problem(submit_training(client, corpus=corpus), 422)["detail"]
+        )
 
 
 def test_a_tenant_learns_only_from_what_is_its_own() -> None:
@@ -402,13 +404,13 @@ def test_a_tenant_learns_only_from_what_is_its_own() -> None:
     client = create_app(world.services()).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = "Bearer wonderland"
     for key in ("tenants/bob/night.jpg", "tenants/alice/../bob/night.jpg", "night.jpg"):
-        details = problem(teach_stored(client, painting={"key": key}), 422)
+        details = problem(submit_stored(client, painting={"key": key}), 422)
         assert [error["pointer"] for error in details["errors"]] == ["/painting/key"]
     own = {"key": "tenants/alice/night.jpg"}
     previews = {"keys": ["tenants/bob/night.jpg"]}
-    details = problem(teach_stored(client, painting=own, previews=previews), 422)
+    details = problem(submit_stored(client, painting=own, previews=previews), 422)
     assert [error["pointer"] for error in details["errors"]] == ["/previews/keys/0"]
-    assert teach_stored(client, painting=own).status_code == 202
+    assert submit_stored(client, painting=own).status_code == 202
 
 
 def test_storage_that_fails_midway_leaves_nothing_behind() -> None:
@@ -421,7 +423,7 @@ def test_storage_that_fails_midway_leaves_nothing_behind() -> None:
     world = World(objects=Failing())
     before = set(world.objects.objects)
     client = create_app(world.services()).test_client()
-    response = teach(client, previews=photos("me.jpg"))
+    response = submit_training(client, previews=photos("me.jpg"))
     assert slug(response, 503) == "service-unavailable"
     assert set(world.objects.objects) == before
 
@@ -430,9 +432,9 @@ def test_redis_that_is_down_leaves_neither_painting_nor_name_behind(
     client: FlaskClient, world: World
 ) -> None:
     world.records.down = True
-    assert slug(teach(client), 503) == "service-unavailable"
+    assert slug(submit_training(client), 503) == "service-unavailable"
     world.records.down = False
-    assert teach(client).status_code == 202
+    assert submit_training(client).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -442,5 +444,5 @@ def test_redis_that_is_down_leaves_neither_painting_nor_name_behind(
 def test_name_of_the_painting_decides_nothing_but_its_suffix(
     client: FlaskClient, world: World, name: str, suffix: str
 ) -> None:
-    job = teach(client, painting=(io.BytesIO(PAINTING), name)).get_json()["id"]
+    job = submit_training(client, painting=(io.BytesIO(PAINTING), name)).get_json()["id"]
     assert config_of(world, job).painting.key == layout.painting("default", job, suffix)

@@ -446,7 +446,9 @@ def test_name_of_a_published_style_is_taken_for_good(
     catalogue.reserve("lilies", "j1", "default")
 
 
-def test_folder_does_not_replace_what_was_taught(catalogue: StyleCatalogue, tmp_path: Path) -> None:
+def test_folder_does_not_replace_what_was_trained(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
     """A new version of the code may bundle a style of a name that a user has taken."""
     catalogue.reserve("waves", "j1", "default")
     style = publish_stage(catalogue, 0)

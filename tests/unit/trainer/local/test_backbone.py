@@ -11,8 +11,8 @@ from PIL import Image
 
 from trainer.local.backbone import (
     BackboneTrainer,
-    Lesson,
-    read_lessons,
+    PaintingTarget,
+    read_targets,
     round_weights,
     train_backbone,
     train_neutral,
@@ -82,18 +82,18 @@ def changed(before: dict[str, torch.Tensor], net: TransformNet) -> set[str]:
 def pair(
     context: TrainingContext, paintings: dict[str, Path]
 ) -> tuple[dict[str, TransformNet], object]:
-    lessons = read_lessons(context, paintings)
+    targets = read_targets(context, paintings)
     neutral = take_affine(start := base(), "0" * 64)
-    return {name: apply(start, neutral) for name in lessons}, lessons
+    return {name: apply(start, neutral) for name in targets}, targets
 
 
 def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
     context: MakeContext, paintings: dict[str, Path]
 ) -> None:
-    nets, lessons = pair(shared := context(), paintings)
+    nets, targets = pair(shared := context(), paintings)
     before = {name: weights(net) for name, net in nets.items()}
-    assert isinstance(lessons, dict)
-    trainer = BackboneTrainer(context=shared, nets=nets, lessons=lessons, stage=0)
+    assert isinstance(targets, dict)
+    trainer = BackboneTrainer(context=shared, nets=nets, targets=targets, stage=0)
     trainer.step()
     first = changed(before["stripes"], nets["stripes"])
     other = changed(before["blotches"], nets["blotches"])
@@ -105,9 +105,9 @@ def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
 
 
 def test_turns_go_round_by_the_iteration(context: MakeContext, paintings: dict[str, Path]) -> None:
-    nets, lessons = pair(shared := context(), paintings)
-    assert isinstance(lessons, dict)
-    trainer = BackboneTrainer(context=shared, nets=nets, lessons=lessons, stage=1)
+    nets, targets = pair(shared := context(), paintings)
+    assert isinstance(targets, dict)
+    trainer = BackboneTrainer(context=shared, nets=nets, targets=targets, stage=1)
     while not trainer.done:
         trainer.step()
     assert trainer.iteration == 3
@@ -118,7 +118,7 @@ def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
     context: MakeContext, paintings: dict[str, Path], tmp_path: Path
 ) -> None:
     shared = context()
-    trained = train_backbone(shared, read_lessons(shared, paintings), base(), neutral_iterations=2)
+    trained = train_backbone(shared, read_targets(shared, paintings), base(), neutral_iterations=2)
     trained.write(tmp_path, ratio=1)
     made = Backbone.read((tmp_path / "backbone.safetensors").read_bytes())
     for name in paintings:
@@ -132,8 +132,8 @@ def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
 def test_a_backbone_repeats_bit_for_bit(context: MakeContext, paintings: dict[str, Path]) -> None:
     def run() -> bytes:
         shared = context("1:3")
-        lessons: dict[str, Lesson] = read_lessons(shared, paintings)
-        return train_backbone(shared, lessons, base(), neutral_iterations=2).file
+        targets: dict[str, PaintingTarget] = read_targets(shared, paintings)
+        return train_backbone(shared, targets, base(), neutral_iterations=2).file
 
     assert run() == run()
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from impasto_client import Client, ClientError, JobState, Reason, ServiceUnreachable
 from infra.catalogue import StyleCatalogue
 from infra.storage.s3 import S3Store
-from tests.integration.live_training import add_corpus, net_hashes, teach, write_painting
+from tests.integration.live_training import add_corpus, net_hashes, submit_training, write_painting
 
 #: Stages of some seconds each, in which a training's whole life happens.
 SCHEDULE = "0.1:7,1:7"
-#: Seconds between two looks at the running lesson.
+#: Seconds between two looks at the running training.
 LOOK_SECONDS = 1.0
 
 
 @dataclass
-class Lesson:
+class StartedTraining:
     """An accepted training."""
 
     job: str
@@ -28,23 +28,23 @@ class Lesson:
     error: Reason | None = None
 
 
-class School:
+class TrainingLoad:
     """Sends trainings and watches them, in a thread of its own, through everything that happens."""
 
     def __init__(self, url: str, folder: Path, bucket: S3Store) -> None:
         self._url = url
-        photos = folder / "lessons"
+        photos = folder / "training-photos"
         photos.mkdir()
         add_corpus(bucket, photos)
         self._painting = write_painting(folder)
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._teach, name="school", daemon=True)
+        self._thread = threading.Thread(target=self._submit, name="trainings", daemon=True)
         self._deadline = float("inf")
         #: Every training that a 202 was given for.
-        self.lessons: list[Lesson] = []
+        self.started: list[StartedTraining] = []
 
     def start(self) -> None:
-        """Begin to teach."""
+        """Begin to submit trainings."""
         self._thread.start()
 
     def end(self, seconds: float) -> None:
@@ -57,14 +57,14 @@ class School:
         """Return what is not as it must be: a training that did not succeed, or other nets."""
         catalogue = StyleCatalogue(bucket)
         wrong = [
-            f"training {lesson.job} is {lesson.state or 'not at its end'}: {lesson.error}"
-            for lesson in self.lessons
-            if lesson.state is not JobState.SUCCEEDED
+            f"training {training.job} is {training.state or 'not at its end'}: {training.error}"
+            for training in self.started
+            if training.state is not JobState.SUCCEEDED
         ]
         nets = {
-            lesson.style: net_hashes(bucket, catalogue.get(lesson.style))
-            for lesson in self.lessons
-            if lesson.state is JobState.SUCCEEDED
+            training.style: net_hashes(bucket, catalogue.get(training.style))
+            for training in self.started
+            if training.state is JobState.SUCCEEDED
         }
         first = next(iter(nets.values()), [])
         return wrong + [
@@ -73,25 +73,28 @@ class School:
             if hashes != first or not hashes
         ]
 
-    def _teach(self) -> None:
+    def _submit(self) -> None:
         with Client(self._url) as client:
             for number in count(1):
                 if self._ending.is_set():
                     return
                 try:
-                    style = f"lesson-{number}"
-                    job = teach(client, self._painting, style, SCHEDULE)
+                    style = f"training-{number}"
+                    job = submit_training(client, self._painting, style, SCHEDULE)
                 except ClientError:
                     time.sleep(LOOK_SECONDS)  # turned away, or its answer was lost
                     continue
-                self.lessons.append(lesson := Lesson(job.id, style))
-                self._watch(client, lesson)
+                self.started.append(training := StartedTraining(job.id, style))
+                self._watch(client, training)
 
-    def _watch(self, client: Client, lesson: Lesson) -> None:
-        while lesson.state is None and time.monotonic() < self._deadline:
+    def _watch(self, client: Client, training: StartedTraining) -> None:
+        while training.state is None and time.monotonic() < self._deadline:
             try:
-                job = client.patiently(lambda: client.job(lesson.job))
-                lesson.state, lesson.error = job.state if job.state.terminal else None, job.error
+                job = client.patiently(lambda: client.job(training.job))
+                training.state, training.error = (
+                    job.state if job.state.terminal else None,
+                    job.error,
+                )
             except ServiceUnreachable:
                 pass  # away for longer than a client's patience; the next look tells
             time.sleep(LOOK_SECONDS)
