@@ -6,13 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from api.schemas.base import ObjectKey, Request, example
-from infra.jobs.domain.training_options import (
-    MAX_SEED,
-    SCHEDULES,
-    LossNetworkName,
-    ProfileName,
-    parse_schedule,
-)
+from infra.jobs.domain.schedule import SCHEDULES, Schedule
+from infra.jobs.domain.training_options import MAX_SEED, LossNetworkName, ProfileName
 
 #: Photos of the user's own that every stage is shown on.
 MAX_PREVIEWS = 8
@@ -26,7 +21,7 @@ def _one_line(text: str) -> str:
 
 def _schedule(text: str) -> str:
     try:
-        parse_schedule(text)
+        Schedule.parse(text)
     except ValueError as error:
         raise PydanticCustomError("schedule", "{fault}", {"fault": str(error)}) from error
     return text

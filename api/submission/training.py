@@ -11,7 +11,8 @@ from api.services import Services
 from api.submission.corpora import choose_corpus
 from api.submission.stored import allowed_prefix, check_keys, key_fault
 from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig
-from infra.jobs.domain.training_options import USUAL_SCHEDULES, parse_schedule
+from infra.jobs.domain.schedule import Schedule
+from infra.jobs.domain.training_options import USUAL_SCHEDULES
 from infra.jobs.views import JobView
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 
@@ -68,7 +69,7 @@ def make_training_draft(
         painting=painting,
         loss_network=options.loss_network,
         profile=options.profile,
-        stages=parse_schedule(schedule),
+        stages=Schedule.parse(schedule).stages,
         adaptive=options.adaptive,
         corpus=choose_corpus(services.objects, tenant, options.corpus),
         seed=options.seed,

@@ -1,7 +1,8 @@
 """Trainings over the fake deployment: what a client asks for, and what a trainer reports."""
 
 from infra.jobs.domain.claim import ClaimedTraining
-from infra.jobs.domain.model import JobDraft, Painting, Stages, TrainingConfig, TrainingProgress
+from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig, TrainingProgress
+from infra.jobs.domain.schedule import Stages
 from infra.jobs.views import JobView
 from tests.fakes.service import TENANT, FakeDeployment
 

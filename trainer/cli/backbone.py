@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
+from infra.jobs.domain.schedule import Schedule
 from trainer.card import Losses
 from trainer.cli.console import console, fail
 from trainer.cli.options import (
@@ -32,7 +33,6 @@ from trainer.loss.network import UnknownLossNetwork
 from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import SHEET_PHOTOS
 from trainer.publish.sheet import contact_sheet, save_sheet
-from trainer.schedule.stages import Schedule
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.net import NetConfig

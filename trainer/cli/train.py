@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.errors import ImpastoError
-from infra.jobs.domain.training_options import SCHEDULES
+from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from trainer.card import StyleCard
 from trainer.cli.card_commands import command_line, reproduce_line
 from trainer.cli.console import console, fail
@@ -33,7 +33,7 @@ from trainer.local.train import RunConfig, TrainingContext, file_sha256, to_tens
 from trainer.loss.network import UnknownLossNetwork
 from trainer.loss.objective import Hyperparameters
 from trainer.publish.sheet import save_sheet, triptych
-from trainer.schedule.stages import Adaptive, Schedule
+from trainer.schedule.learning_rate import Adaptive
 from worker.engines.choice import choose_device
 from worker.net import NetConfig
 from worker.net.netfile import unpack
@@ -112,7 +112,7 @@ def train_command(
         licence=licence,
         painting=painting,
         photos=photos,
-        schedule=Schedule.parse(SCHEDULES.get(schedule, schedule)),
+        schedule=Schedule.parse(schedule),
         net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
         hyperparameters=Hyperparameters(
             batch=batch,

@@ -13,12 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from infra.jobs.domain.schedule import Stage
 from trainer.data.painting import read_painting
 from trainer.local.train import Progress
 from trainer.loss.distances import StyleTarget, style_target
 from trainer.loss.measure import Measured, measure
 from trainer.loss.objective import Hyperparameters, Objective, StepLoss
-from trainer.schedule.stages import Stage, learning_rate
+from trainer.schedule.learning_rate import learning_rate
 from trainer.training.context import TrainingContext, to_tensor
 from trainer.training.loop import StageTrainer
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms

@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional as F
 
+from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.loss.distances import StyleTarget, distances, pixel_distance
 from trainer.loss.network import LossNetwork
-from trainer.schedule.stages import Stage
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
 #: multiple of the first strides of all loss networks and of the net.

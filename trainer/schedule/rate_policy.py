@@ -6,7 +6,8 @@ resume that shows it the losses so far.
 
 from typing import Protocol
 
-from trainer.schedule.stages import Adaptive, Stage, learning_rate, settled, warm_rate
+from infra.jobs.domain.schedule import Stage
+from trainer.schedule.learning_rate import Adaptive, learning_rate, settled, warm_rate
 
 
 class LearningRatePolicy(Protocol):

@@ -28,7 +28,7 @@ from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import StyleFolder
 from trainer.publish.previews import PREVIEWS, fetch_previews
 from trainer.schedule.guard import GuardRules
-from trainer.schedule.stages import Adaptive, Schedule, Stage
+from trainer.schedule.learning_rate import Adaptive
 from trainer.slices.session import TrainingSession
 from trainer.training.checkpoint import CheckpointStore
 from trainer.training.context import HELD_OUT, RunConfig, TrainingContext
@@ -197,7 +197,7 @@ class SessionOpener:
         spec, config = claim.spec, claim.config
         if config.profile == "quick":
             return _Start(None, self._published_backbone())
-        if config.base == "none" or not _schedule(config).begins_near_identity:
+        if config.base == "none" or not config.schedule.begins_near_identity:
             return _Start(None, None)
         base = self._shared.get_base(base_key)
         if base is None:
@@ -254,10 +254,6 @@ class SessionOpener:
         )
 
 
-def _schedule(config: TrainingConfig) -> Schedule:
-    return Schedule(tuple(Stage(ratio, count) for ratio, count in config.stages))
-
-
 def _run_config(spec: JobSpec, painting: Path, net: NetConfig) -> RunConfig:
     config = spec.training_config
     hyperparameters = Hyperparameters(
@@ -273,7 +269,7 @@ def _run_config(spec: JobSpec, painting: Path, net: NetConfig) -> RunConfig:
         licence=config.licence,
         painting=painting,
         photos=Path(config.corpus),
-        schedule=_schedule(config),
+        schedule=config.schedule,
         net=net,
         hyperparameters=hyperparameters,
         painting_side=config.painting_side,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from infra.jobs.domain.schedule import Schedule
 from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.compute.machine import machine
@@ -17,8 +18,8 @@ from trainer.loss.distances import StyleTarget, distances, style_target
 from trainer.loss.measure import Measured, measure
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
+from trainer.schedule.learning_rate import Adaptive
 from trainer.schedule.rate_policy import AdaptiveRate, FixedRate, LearningRatePolicy
-from trainer.schedule.stages import Adaptive, Schedule
 from trainer.training.loop import StageTrainer
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import NetCard, pack, unpack

@@ -11,13 +11,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import CropSampler
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters, Objective, StepLoss
 from trainer.schedule.rate_policy import FixedRate, LearningRatePolicy
-from trainer.schedule.stages import Stage
 from worker.net import TransformNet
 
 #: Adam's moments of each weight, as PyTorch names them.

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from infra.catalogue.style import StyleShare, WeightedNet
-from infra.jobs.domain.training_options import LossNetworkName, ProfileName, Stages, check_stages
+from infra.jobs.domain.schedule import Schedule, Stages, check_stages
+from infra.jobs.domain.training_options import LossNetworkName, ProfileName
 
 #: What a job does. Also the name of the queue that its messages go to.
 JobKind = Literal["stylize", "train"]
@@ -91,9 +92,14 @@ class TrainingConfig(Value):
     crop: int = Field(default=192, ge=1)
 
     @property
+    def schedule(self) -> Schedule:
+        """The stages as a schedule."""
+        return Schedule.of(self.stages)
+
+    @property
     def iterations(self) -> int:
         """Iterations of the whole schedule."""
-        return sum(iterations for _, iterations in self.stages)
+        return self.schedule.iterations
 
 
 class TrainingProgress(Value):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from trainer.data.corpus import read_picture
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import Features, LossNetwork
-from trainer.schedule.stages import learning_rate
+from trainer.schedule.learning_rate import learning_rate
 from trainer.training.context import CORPUS_SIDE, TrainingContext
 from worker.net import TransformNet
 

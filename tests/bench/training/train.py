@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 
 import torch
 
+from infra.jobs.domain.schedule import Stage
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak, count_flops
 from tests.bench.common.plain import PlainLoader, plain_scale, plain_step
@@ -27,7 +28,6 @@ from tests.bench.training.common.arms import Arm, Laboratory
 from tests.bench.training.common.assets import find_assets
 from trainer.compute.arithmetic import EXACT, Arithmetic, calculates_in_bfloat16
 from trainer.loss.objective import Hyperparameters
-from trainer.schedule.stages import Stage
 from trainer.training.context import TrainingContext
 from trainer.training.loop import StageTrainer
 from worker.net import NetConfig, TransformNet

@@ -12,13 +12,13 @@ import itertools
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from infra.jobs.domain.schedule import Schedule
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
 from tests.bench.training.common.arms import Arm, Laboratory, Outcome
 from tests.bench.training.common.assets import find_assets
 from tests.bench.training.common.pictures import draw_grid, paint
 from trainer.loss.objective import Hyperparameters
-from trainer.schedule.stages import Schedule
 from worker.net import NetConfig
 
 #: Shares of the whole schedule's iterations.

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.jobs.domain.schedule import Schedule
 from tests.bench.common.tables import spread, table
 from tests.bench.training import schedule, strength, warmstart
 from tests.bench.training.common.arms import Outcome
 from trainer.loss.measure import Measured
-from trainer.schedule.stages import Schedule
 
 
 def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from infra.jobs.domain.schedule import Schedule
 from tests.bench.common.plain import PlainTrainer
 from trainer.loss.measure import Measured
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
-from trainer.schedule.stages import Schedule
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.loop import StageTrainer
 from worker.net import NetConfig, TransformNet

@@ -19,7 +19,7 @@ from api.schemas import styles as style_schemas
 from api.schemas.training import TrainingOptions as TrainingSchema
 from impasto_client import Client, Job, Reason, TrainingOptions, jobs, options, styles, to_json
 from impasto_client.documents import parse
-from infra.jobs.domain import training_options
+from infra.jobs.domain import schedule, training_options
 from tests.fakes.services import STYLE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -75,7 +75,7 @@ def test_options_are_those_of_the_service() -> None:
     assert set(get_type_hints(TrainingOptions)) == fields
     assert options.LOSS_NETWORKS == training_options.LOSS_NETWORKS
     assert options.PROFILES == training_options.PROFILES
-    assert tuple(training_options.SCHEDULES) == options.SCHEDULES
+    assert tuple(schedule.SCHEDULES) == options.SCHEDULES
     assert ARCHIVE_BEGINNINGS == ZIP_BEGINNINGS
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic, lacking_to_compile
 from trainer.compute.machine import machine
 from trainer.loss.distances import style_target
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters, Objective, StepLoss
-from trainer.schedule.stages import Stage
 from worker.net import NetConfig, TransformNet
 
 HALF = Arithmetic(half=True, channels_last=True)

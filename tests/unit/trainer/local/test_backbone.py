@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from infra.jobs.domain.schedule import Schedule
 from trainer.local.backbone import (
     BackboneTrainer,
     PaintingTarget,
@@ -20,7 +21,6 @@ from trainer.local.backbone import (
 from trainer.local.train import train
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
-from trainer.schedule.stages import Schedule
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.quick import Backbone, QuickContext
 from worker.net import NetConfig, TransformNet

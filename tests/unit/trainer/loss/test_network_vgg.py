@@ -7,12 +7,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from infra.jobs.domain.schedule import Schedule
 from trainer.data.corpus import PhotoFolder
 from trainer.loss.network import TAPS, LossNetwork, load_loss_network
 from trainer.loss.objective import Hyperparameters
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
-from trainer.schedule.stages import Schedule
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.run import TrainingRun
 from worker.net import NetConfig

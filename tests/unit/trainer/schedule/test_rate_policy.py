@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.jobs.domain.schedule import Stage
+from trainer.schedule.learning_rate import Adaptive, learning_rate, settled
 from trainer.schedule.rate_policy import AdaptiveRate, FixedRate
-from trainer.schedule.stages import Adaptive, Stage, learning_rate, settled
 
 RULE = Adaptive(window=10, threshold=0.02, least=0.25, cooling=0.2, every=5)
 

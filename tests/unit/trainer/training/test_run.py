@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from infra.jobs.domain.schedule import Schedule
 from tests.fakes.storage import MemoryStore
 from trainer.card import StyleCard
 from trainer.data.corpus import CorpusChanged, PhotoFolder
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
 from trainer.schedule.guard import GuardRules, TrainingDiverged
-from trainer.schedule.stages import Adaptive, Schedule
+from trainer.schedule.learning_rate import Adaptive
 from trainer.training.checkpoint import (
     Checkpoint,
     CheckpointRejected,

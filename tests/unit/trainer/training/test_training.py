@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from infra.jobs.domain.schedule import Schedule
 from trainer.card import FirstIterations, StyleCard, weights_sha256
 from trainer.data.corpus import CorpusRejected
 from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
@@ -25,7 +26,6 @@ from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters, StepLoss
 from trainer.publish.folder import StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
-from trainer.schedule.stages import Schedule
 from worker.net import NetConfig
 from worker.net.netfile import read_card, unpack
 
