@@ -108,3 +108,20 @@ def done(index: int, claim: ClaimedChunk) -> PhotoOutcome:
 def failed(index: int) -> PhotoOutcome:
     """Return a failure."""
     return PhotoOutcome(index=index, error=PROBLEM)
+
+
+def draft(world: FakeDeployment) -> JobDraft:
+    """Return what a client asks for whose photos are still to be counted."""
+    return JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
+
+
+def keys(world: FakeDeployment, part: str) -> list[str]:
+    """Return the keys of all objects that have something in them."""
+    return [key for key in world.objects.objects if part in key]
+
+
+def lose_redis(world: FakeDeployment) -> None:
+    """Let Redis forget everything that it knows, messages too."""
+    world.records.flush()
+    world.notifier.messages.clear()
+    world.clock.advance(0.001)

@@ -1,5 +1,6 @@
 """Trainings over the fake deployment: what a client asks for, and what a trainer reports."""
 
+from infra.catalogue import StyleCatalogue
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig, TrainingProgress
 from infra.jobs.domain.schedule import Stages
@@ -42,3 +43,22 @@ def at(iteration: int, **measured: float) -> TrainingProgress:
     stage = sum(iteration >= end for end in ends)
     known = {"stage": stage, "iteration": iteration, "iteration_total": ITERATIONS, **measured}
     return TrainingProgress.model_validate(known)
+
+
+def publish(world: FakeDeployment, claimed: ClaimedTraining, stage: int) -> None:
+    """Publish a stage as a trainer does: the bucket first, then the count."""
+    StyleCatalogue(world.objects).publish_stage(
+        claimed.spec.style,
+        title=claimed.config.title,
+        job=claimed.spec.id,
+        stage=stage,
+        ratio=claimed.config.stages[stage][0],
+        net=f"net {stage}".encode(),
+        files={"card.json": b"{}"},
+    )
+    world.jobs.trainings.stage_published(claimed, stage)
+
+
+def owners(world: FakeDeployment) -> list[str]:
+    """Return the keys of all reservations of styles' names."""
+    return [key for key in world.objects.objects if "/owners/" in key]
