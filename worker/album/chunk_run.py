@@ -1,7 +1,6 @@
 """One chunk on its way through the stages; see worker.album.pipeline."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,32 +10,35 @@ from typing import Final, TypeVar
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing
+from worker.album.batch_queue import BatchQueue
 from worker.album.chunk_keeper import ChunkKeeper
+from worker.album.commit_queue import CommitQueue
 from worker.album.failures import StyleUnusable, failed
 from worker.album.parts import PipelineParts
 from worker.album.photo_steps import PhotoSteps, PreparedPhoto
 from worker.album.unreadable import PhotoDeferred, bounded_tries
+from worker.album.window import Window
 from worker.engines.port import Engine
 from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
-from worker.pixels.memory_budget import Reservation
 from worker.pixels.photo import Pixels
 from worker.process.lease_keeper import Halted
 
 T = TypeVar("T")
 
-#: Seconds between looks at whether the chunk is still ours while nothing arrives.
-LOOKS: Final = 0.25
+#: Seconds after which the driving thread checks the lease though nothing woke it.
+POLL_SECONDS: Final = 0.25
 
 
 class Stopped(Exception):
-    """The process is to end, and a photo was left in the middle."""
+    """The process has to stop, and a photo was abandoned half done."""
 
 
 class ChunkRun:
-    """Works a claimed chunk once, its photos from when they `may_begin`.
+    """One attempt at a claimed chunk. No photo begins before `may_begin` returns true.
 
-    `begun` is called when none of its photos waits any more.
+    The thread that calls `work` drives the run; the steps run in the threads of the stages. `begun`
+    is called when the last of the photos begins.
     """
 
     def __init__(
@@ -62,71 +64,68 @@ class ChunkRun:
             max_bytes=pipeline.max_photo_bytes,
             clock=pipeline.clock,
         )
-        self._window = 1 if claim.solo else pipeline.stages.limits.window
-        self._waiting = deque(claim.photos)
-        #: Photos without an outcome, and those of them that are deferred to a later round.
-        self._left = len(claim.photos)
-        self._deferred: list[int] = []
-        #: Photos for the device, and outcomes to commit: each has a step that asks for it.
-        self._ready: deque[PreparedPhoto] = deque()
-        self._settled: deque[PhotoOutcome] = deque()
-        #: Memory reserved for decoded photos, by their index.
-        self._reservations: dict[int, Reservation] = {}
-        #: What ends the run, or None: look again.
+        self._window = Window(
+            claim.photos,
+            slots=pipeline.stages.slots,
+            limit=1 if claim.solo else pipeline.stages.limits.window,
+            freed=self._wake,
+        )
+        #: Each photo in the two queues has a step, submitted after it, that takes it out.
+        self._batches = BatchQueue()
+        self._commits = CommitQueue(len(claim.photos))
+        #: Wakes the driving thread: an error that ends the run, or None to look around.
         self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._lock = threading.Condition()
-        self._open_steps = 0
-        self._slots = 0
+        #: Set by the driving thread alone: no step begins anything new.
         self._closed = False
+        #: Guards `_open_steps` and nothing else; notified when a step ends.
+        self._step_ended = threading.Condition()
+        self._open_steps = 0
 
     def work(self) -> str:
-        """Work the chunk, then hand it in (`finished`) or give it back.
+        """Work the chunk and return how it ended.
 
-        On a stop at once (`released`), for unreadable photos until later (`put-off`, the value in
-        the metric). Raises Halted when the chunk is lost.
+        The values are the metric's. `finished`: every photo has an outcome. `released`: the process
+        has to stop, and the chunk is offered again at once. `put-off`: it is offered again later,
+        for the photos that were unreadable.
+        Raises Halted when the chunk is lost.
         """
         try:
             with suppress(Stopped):
                 self._drive()
         finally:
             self._close()
-        if self._left > len(self._deferred):
+        if self._commits.open:
             self._keeper.release()
             return "released"
-        if self._deferred:
-            self._keeper.defer(self._deferred)
+        if deferred := self._commits.deferred:
+            self._keeper.defer(deferred)
             return "put-off"
         self._keeper.finish()
         return "finished"
 
     def _drive(self) -> None:
-        """Let photos in until every one is settled or left, or the process is to stop."""
-        while self._left > len(self._deferred) and not self._pipeline.stop.is_set():
+        """Let photos in until each is committed or deferred, or the process has to stop."""
+        while self._commits.open and not self._pipeline.stop.is_set():
             self._keeper.check()
             if self._may_begin():
                 self._admit()
             with suppress(Empty):
-                if error := self._inbox.get(timeout=LOOKS):
+                if error := self._inbox.get(timeout=POLL_SECONDS):
                     raise error
 
     def _admit(self) -> None:
-        """Let in as many photos as the window has slots for."""
-        with self._lock:
-            wanted = min(self._window - self._slots, len(self._waiting))
-            taken = self._stages.slots.take(wanted, self._look) if wanted > 0 else 0
-            self._slots += taken
-            entries = [self._waiting.popleft() for _ in range(taken)]
-        if entries:
+        """Let in as many photos as there are slots for, and report them before they are touched."""
+        if entries := self._window.admit():
             self._keeper.admit([entry.index for entry in entries])
             self._enter(entries)
 
     def _enter(self, entries: Sequence[PhotoEntry]) -> None:
         for entry in entries:
             self._submit(self._stages.prefetch, self._prepare, entry)
-        if entries and not self._waiting:
+        if entries and self._window.exhausted:
             self._begun()
 
-    def _look(self) -> None:
+    def _wake(self) -> None:
         self._inbox.put(None)
 
     @property
@@ -135,21 +134,22 @@ class ChunkRun:
         return self._closed or self._keeper.halted or self._pipeline.stop.is_set()
 
     def _close(self) -> None:
-        """Let what is being stored be committed, and start nothing more."""
+        """Begin nothing more, wait for the steps in progress, then give slots and memory back.
+
+        A photo that is being stored meanwhile is still committed.
+        """
         self._closed = True
-        with self._lock:
-            self._lock.wait_for(lambda: not self._open_steps)
-            slots, self._slots = self._slots, 0
-        self._stages.slots.give_back(slots)
-        for reservation in self._reservations.values():
-            reservation.release()
+        with self._step_ended:
+            self._step_ended.wait_for(lambda: not self._open_steps)
+        self._window.close()
+        self._batches.close()
 
     def _submit(self, pool: ThreadPoolExecutor, step: Callable[..., None], *args: object) -> None:
-        with self._lock:
+        with self._step_ended:
             self._open_steps += 1
         try:
             pool.submit(self._guarded, step, *args)
-        except BaseException:  # the interpreter ends, or has no thread more
+        except BaseException:  # the interpreter shuts down, or no thread can be started
             self._end_step()
             raise
 
@@ -162,69 +162,51 @@ class ChunkRun:
             self._end_step()
 
     def _end_step(self) -> None:
-        with self._lock:
+        with self._step_ended:
             self._open_steps -= 1
-            self._lock.notify_all()
+            self._step_ended.notify_all()
 
-    # Steps, each with the stage that takes it.
+    # Steps. Each docstring begins with the stage whose threads run it.
 
     def _prepare(self, entry: PhotoEntry) -> None:
-        """Prefetch: bring a photo to the device, or to its outcome, or defer it."""
+        """Prefetch: queue a photo for the device, settle it without, or defer it."""
         if self._over:
             return
-        ask = bounded_tries(
+        prepare = bounded_tries(
             lambda: self._steps.prepare(entry), last_attempt=entry.index in self._last_attempt
         )
         try:
-            prepared = self._attempt(entry, lambda: self._keeper.persist(ask))
+            prepared = self._attempt(entry, lambda: self._keeper.persist(prepare))
         except PhotoDeferred:
             self._defer(entry)
             return
         if isinstance(prepared, PhotoOutcome):
             self._settle(prepared)
         else:
-            with self._lock:
-                self._reservations[entry.index] = prepared.reservation
-                self._ready.append(prepared)
+            self._batches.put(prepared)
             self._submit(self._stages.device, self._paint)
 
     def _defer(self, entry: PhotoEntry) -> None:
-        """Give up a photo's slot: what waits is not to wait for it."""
+        """Leave a photo to a later round, and its slot to the next photo at once."""
         self._keeper.set_aside(entry.index)
-        with self._lock:
-            self._deferred.append(entry.index)
-            self._slots -= 1
-        self._stages.slots.give_back(1)
-        self._look()
+        self._commits.defer(entry.index)
+        self._window.free(1)
+        self._wake()
 
     def _paint(self) -> None:
-        """Device: stylize the photos that are ready and of one size, and pass them on."""
-        batch = self._next_batch()
+        """Device: stylize the next batch, and pass it on."""
+        batch = [] if self._over else self._batches.take(self._stages.limits.batch)
         for prepared, painted in zip(batch, self._painted(batch), strict=True):
             if isinstance(painted, PhotoOutcome):
                 self._settle(painted)
             else:
                 self._submit(self._stages.postprocess, self._deliver, prepared, *painted)
 
-    def _next_batch(self) -> list[PreparedPhoto]:
-        """Take the first that is ready, and others of its size; none where a step has before."""
-        batch: list[PreparedPhoto] = []
-        others: deque[PreparedPhoto] = deque()
-        with self._lock:
-            if self._over:
-                return batch
-            for prepared in self._ready:
-                alike = not batch or prepared.photo.rgb.shape == batch[0].photo.rgb.shape
-                fits = alike and len(batch) < self._stages.limits.batch
-                (batch if fits else others).append(prepared)
-            self._ready = others
-        return batch
-
     def _painted(
         self, batch: Sequence[PreparedPhoto]
     ) -> Sequence[tuple[Pixels, float] | PhotoOutcome]:
         if len(batch) > 1:
-            with suppress(Exception):  # alone, each photo shows whether it is the one that fails
+            with suppress(Exception):  # painted one by one below, so that only the bad one fails
                 return self._stylize([prepared.photo.rgb for prepared in batch])
         return [
             self._attempt(one.entry, lambda rgb=one.photo.rgb: self._stylize([rgb])[0])
@@ -240,7 +222,7 @@ class ChunkRun:
         return [(painting, seconds) for painting in paintings]
 
     def _check(self) -> None:
-        """End the painting of a photo in the middle: raises Halted, and Stopped on a stop."""
+        """Raise Halted when the chunk is lost, and Stopped when the process has to stop."""
         self._keeper.check()
         if self._pipeline.stop.is_set():
             raise Stopped
@@ -262,32 +244,26 @@ class ChunkRun:
         self._settle(self._attempt(prepared.entry, store))
 
     def _settle(self, outcome: PhotoOutcome) -> None:
-        with self._lock:
-            reservation = self._reservations.pop(outcome.index, None)
-        if reservation:
-            reservation.release()
-        self._settled.append(outcome)
+        self._batches.release(outcome.index)
+        self._commits.put(outcome)
         self._submit(self._stages.commits, self._commit)
 
     def _commit(self) -> None:
-        """Commits: commit the photos that have their outcome, and let others in instead."""
-        outcomes = [self._settled.popleft() for _ in range(len(self._settled))]
+        """Commits: commit the outcomes that are queued, and let other photos in instead."""
+        outcomes = self._commits.take()
         if not outcomes:
             return  # an earlier step has taken them
-        with self._lock:
-            following = [self._waiting.popleft() for _ in outcomes if self._waiting]
+        following = self._window.replace(len(outcomes))
         self._keeper.commit(outcomes, [entry.index for entry in following])
-        with self._lock:
-            self._slots -= (freed := len(outcomes) - len(following))
-        self._stages.slots.give_back(freed)
+        self._window.free(len(outcomes) - len(following))
         for outcome in outcomes:
             self._pipeline.tally.increment("photos_total", outcome=_kind(outcome))
-        self._left -= len(outcomes)
+        self._commits.committed(len(outcomes))
         self._enter(following)
-        self._look()
+        self._wake()
 
     def _attempt(self, entry: PhotoEntry, action: Callable[[], T]) -> T | PhotoOutcome:
-        """Return what `action` does, or the failed outcome of whatever is wrong with the photo."""
+        """Return the result of `action`, or the failed outcome of a photo for which it raised."""
         try:
             return action()
         except (Halted, Stopped, PhotoDeferred):
