@@ -1,4 +1,4 @@
-"""One album through the service: sent, watched, and each result fetched as soon as it is done."""
+"""One album through the service: send it, watch it, fetch each result as soon as it is done."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from api.cli.service import UsageError
 from impasto_client import Client, Item, ItemState, Job, JobState, Stroke, to_json
 from impasto_client.photo_names import UniqueNames, safe_name
 
-#: Photos that are looked at while a job runs.
+#: Photos on a page that is read while a job runs.
 LOOK_PHOTOS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """What became of one photo; `path` is its result on disk."""
+    """The outcome of one photo; `path` is its result on disk."""
 
     source: str
     item: Item
     path: Path | None
 
     def document(self) -> dict[str, Any]:
-        """Return what scripts are told."""
+        """Return the JSON document for scripts."""
         path = None if self.path is None else str(self.path)
         return {"photo": self.source, "path": path, **to_json(self.item)}
 
@@ -61,73 +61,75 @@ def send(
         )
 
 
-def follow(client: Client, job_id: str, out: Path | None, *, quiet: bool) -> tuple[Job, "Harvest"]:
-    """Watch a job to its end and gather its photos; results go to `out`, if there is one."""
-    harvest = Harvest(client, job_id, out)
+def follow(
+    client: Client, job_id: str, out: Path | None, *, quiet: bool
+) -> tuple[Job, "ResultCollector"]:
+    """Watch a job to its end and collect its photos; results go to `out`, if there is one."""
+    collector = ResultCollector(client, job_id, out)
     job = client.job(job_id)
     with painting(quiet=quiet) as show:
         for job in client.watch(job_id):
             show(job)
-            harvest.gather(job)
-        harvest.finish()
-    return job, harvest
+            collector.collect(job)
+        collector.finish()
+    return job, collector
 
 
-class Harvest:
-    """The photos of a job, gathered as they are worked."""
+class ResultCollector:
+    """Collects the photos of a job and their results while the job runs."""
 
     def __init__(self, client: Client, job_id: str, out: Path | None) -> None:
         self._client = client
         self._job = job_id
         self._out = out
         self._names = UniqueNames()
-        self._gathered: dict[int, tuple[Item, Path | None]] = {}
-        #: Photos before this one are all gathered.
+        self._collected: dict[int, tuple[Item, Path | None]] = {}
+        #: Every photo before this one is collected.
         self._first = 0
-        #: Photos that were worked when we looked last.
+        #: Photos that had ended at the last call.
         self._worked = 0
 
     def photos(self, sources: Sequence[Path] | None = None) -> list[Painted]:
-        """Return what became of every photo; named as in the job, or by where they came from."""
+        """Return the outcome of every photo, named as in the job, or by its path on disk."""
         return [
             Painted(str(sources[index]) if sources else item.name, item, path)
-            for index, (item, path) in sorted(self._gathered.items())
+            for index, (item, path) in sorted(self._collected.items())
         ]
 
-    def gather(self, job: Job) -> None:
-        """Fetch what is new among the first photos that are not all gathered yet.
+    def collect(self, job: Job) -> None:
+        """Fetch the results that are new since the last call, up to the first unfinished page.
 
-        Chunks are worked roughly in order, so what is worked lies there; asking for more at each
-        look would cost the service more than it tells.
+        Chunks finish roughly in order, so new results are near the front. Reading all items at
+        each call would cost the service more than it yields.
         """
         worked = job.counts.done + job.counts.failed
         if self._out is None or worked == self._worked:
             return
         self._worked = worked
-        while self._gather_page():
+        while self._collect_page():
             pass
 
     def finish(self) -> None:
-        """Gather all the rest, once the job has ended."""
+        """Collect the rest, once the job has ended."""
         self._take(self._client.items(self._job, start=self._first))
 
-    def _gather_page(self) -> bool:
-        """Gather one page; returns whether all of it was worked, so that more may be."""
+    def _collect_page(self) -> bool:
+        """Collect one page; return whether every photo on it has ended, so that more may have."""
         page = self._client.page(self._job, start=self._first, limit=LOOK_PHOTOS)
         self._take(page)
         end = self._first + len(page)
-        while self._first in self._gathered:
+        while self._first in self._collected:
             self._first += 1
         return bool(page) and self._first == end
 
     def _take(self, items: Iterator[Item] | Sequence[Item]) -> None:
         for item in items:
-            if item.index in self._gathered or item.state in (
+            if item.index in self._collected or item.state in (
                 ItemState.PENDING,
                 ItemState.RUNNING,
             ):
                 continue
-            self._gathered[item.index] = (item, self._fetch(item))
+            self._collected[item.index] = (item, self._fetch(item))
 
     def _fetch(self, item: Item) -> Path | None:
         if item.result is None or self._out is None:

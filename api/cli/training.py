@@ -1,4 +1,4 @@
-"""One training through the service: its painting sent, its stages announced as they come."""
+"""One training through the service: send the painting, announce stages as they come."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -30,29 +30,29 @@ def teach(
 
 
 def follow_training(client: Client, job_id: str, *, quiet: bool) -> Job:
-    """Watch a training to its end, and tell of each stage as soon as it can be used."""
+    """Watch a training to its end, and announce each stage as soon as it can be used."""
     job = client.job(job_id)
     with learning(quiet=quiet) as (show, say):
-        herald = Herald(say)
+        announcer = StageAnnouncer(say)
         for job in client.watch(job_id):
             show(job)
-            herald.tell(job)
+            announcer.announce(job)
     return job
 
 
-class Herald:
-    """Says what is new in a training, once."""
+class StageAnnouncer:
+    """Announces each published stage and each note of a training once."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._published: set[int] = set()
         self._note: str | None = None
 
-    def tell(self, job: Job) -> None:
-        """Say which stages can be used now, and what else happened."""
+    def announce(self, job: Job) -> None:
+        """Announce the stages that can be used since the last call, and the note if it is new."""
         if job.training is None:
             return
-        self._tell_note(job.training)
+        self._announce_note(job.training)
         for stage in job.training.published:
             if stage.stage not in self._published:
                 self._published.add(stage.stage)
@@ -60,7 +60,7 @@ class Herald:
                     f"Stage {stage.stage}, ratio {stage.ratio:g}, can be used: {try_it(job.style)}"
                 )
 
-    def _tell_note(self, training: Training) -> None:
+    def _announce_note(self, training: Training) -> None:
         if training.note and training.note != self._note:
             self._say(training.note)
         self._note = training.note

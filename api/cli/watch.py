@@ -19,10 +19,10 @@ def see_album(
     """Watch an album to its end, answer, and exit by how it went."""
     try:
         with _job_named(job_id):
-            job, harvest = follow(client, job_id, out, quiet=as_json)
+            job, collector = follow(client, job_id, out, quiet=as_json)
     except KeyboardInterrupt:
         _leave(job_id, f"impasto watch {job_id} --out DIR")
-    _answer_album(job, harvest.photos(sources), as_json=as_json)
+    _answer_album(job, collector.photos(sources), as_json=as_json)
     if not succeeded(job):
         raise SystemExit(FAILED)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from api.cli.album import Harvest
+from api.cli.album import ResultCollector
 from api.cli.main import app
 from api.cli.photos import check_out, collect_photos
 from api.cli.progress import duration
@@ -289,8 +289,8 @@ def test_results_are_gathered_while_the_job_runs(service: str, album: Path, tmp_
         photos = [album / "b.jpg"] * 150
         job = client.submit(photos, style=STYLE)
         *_, last = client.watch(job.id)
-        harvest = Harvest(client, job.id, tmp_path / "out")
-        harvest.gather(last)
+        collector = ResultCollector(client, job.id, tmp_path / "out")
+        collector.collect(last)
         assert len(list((tmp_path / "out").iterdir())) == 150
-        harvest.finish()
-        assert len(harvest.photos()) == 150
+        collector.finish()
+        assert len(collector.photos()) == 150

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from api.cli.main import app
 from api.cli.progress import measured
-from api.cli.training import Herald
+from api.cli.training import StageAnnouncer
 from api.cli.watch import see_training
 from impasto_client import Client, Job, to_json
 from impasto_client.documents import read_document
@@ -214,9 +214,9 @@ def test_interrupted_watch_leaves_the_job_and_says_how_to_go_on(
     assert "impasto watch j; impasto cancel j" in capsys.readouterr().err
 
 
-def test_herald_says_each_thing_once() -> None:
+def test_announcer_says_each_thing_once() -> None:
     said: list[str] = []
-    herald = Herald(said.append)
+    announcer = StageAnnouncer(said.append)
     one, two = ({"stage": n, "ratio": ratio} for n, ratio in ((0, 0.1), (1, 1.5)))
     for job in (
         training(),
@@ -225,7 +225,7 @@ def test_herald_says_each_thing_once() -> None:
         training(published=[one, two], note="went back"),
         training(published=[one, two]),
     ):
-        herald.tell(job)
+        announcer.announce(job)
     assert [line.partition(":")[0] for line in said] == [
         "Stage 0, ratio 0.1, can be used",
         "went back",
