@@ -1,4 +1,4 @@
-"""`impasto doctor`: looks a deployment over, says what is wrong and what to do about it."""
+"""`impasto doctor`: examines a deployment and lists findings with advice."""
 
 import sys
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from infra.settings import load_settings
 from infra.stack.attach import attach_all
 
 
-def consult(*, repair: bool, as_json: bool) -> None:
-    """Examine the deployment that the settings name, answer, and exit by how it is."""
+def run_doctor(*, repair: bool, as_json: bool) -> None:
+    """Examine the deployment that the settings name; print findings; exit with FAILED if any stay."""
     # What a sweep logs is no part of the answer.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:

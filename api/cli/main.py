@@ -13,7 +13,7 @@ from api.cli.mounts import MountedGroup
 from api.cli.photos import check_out, collect_photos, each_is_a_photo
 from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
-from api.cli.training import teach
+from api.cli.training import submit_training
 from api.cli.watch import see_album, see_training
 from impasto_client import Stroke, TrainingOptions, to_json
 from impasto_client.options import LOSS_NETWORKS, PROFILES, SCHEDULES
@@ -181,7 +181,7 @@ def train(
     The exit code is 0 when the training has ended well, 1 when it failed, 2 when nothing could
     be done.
     """
-    wishes = TrainingOptions(
+    options = TrainingOptions(
         title=title,
         licence=licence,
         profile=profile,
@@ -192,7 +192,9 @@ def train(
         seed=seed,
     )
     with connect(url) as client:
-        job = teach(client, painting, style=name, previews=preview or (), quiet=as_json, **wishes)
+        job = submit_training(
+            client, painting, style=name, previews=preview or (), quiet=as_json, **options
+        )
         if watch:
             see_training(client, job.id, None, as_json=as_json)
         elif as_json:
@@ -287,9 +289,9 @@ def doctor(
     It reads the same environment as the service does, or finds the stack of `impasto up`. The
     exit code is 0 when all is well, 1 when something is wrong, 2 when it cannot look.
     """
-    from api.cli.doctor import consult  # boto3 and Celery: slow to import, and only needed here
+    from api.cli.doctor import run_doctor  # boto3 and Celery: slow to import, and only needed here
 
-    consult(repair=repair, as_json=as_json)
+    run_doctor(repair=repair, as_json=as_json)
 
 
 def main() -> None:

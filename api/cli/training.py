@@ -10,23 +10,25 @@ from api.cli.service import UsageError
 from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
 
 
-def teach(
+def submit_training(
     client: Client,
     painting: Path,
     *,
     style: str,
     previews: Sequence[Path],
     quiet: bool,
-    **wishes: Unpack[TrainingOptions],
+    **options: Unpack[TrainingOptions],
 ) -> Job:
-    """Send a painting; raises UsageError for files that are not there, and ClientError."""
+    """Send a painting to be trained on; raises UsageError for unreadable files, and ClientError."""
     files = [painting, *previews]
     for path in files:
         if not path.is_file() or not os.access(path, os.R_OK):
             raise UsageError(f"{path} is no file that can be read.")
     total = sum(path.stat().st_size for path in files)
     with sending(total, quiet=quiet) as sent:
-        return client.submit_training(painting, style=style, previews=previews, sent=sent, **wishes)
+        return client.submit_training(
+            painting, style=style, previews=previews, sent=sent, **options
+        )
 
 
 def follow_training(client: Client, job_id: str, *, quiet: bool) -> Job:
