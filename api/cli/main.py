@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli.album import parse_blend, send
-from api.cli.mounts import MountedGroup
 from api.cli.photos import check_out, collect_photos, each_is_a_photo
+from api.cli.plugins import PluginGroup
 from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
 from api.cli.training import submit_training
@@ -23,7 +23,7 @@ from infra.stack import run_foreground
 
 app = typer.Typer(
     name="impasto",
-    cls=MountedGroup,
+    cls=PluginGroup,
     help="Photo albums, painted in a style; styles, learnt from a painting.",
     epilog="Begin with `impasto up`; then, in another terminal, with `impasto styles`.",
     no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""Commands that other packages bring: found as entry points, imported only when they are run.
+"""Plugins: commands of other packages, found as entry points, imported only when they run.
 
 The API's package knows none of them, and `impasto --help` must not wait for PyTorch.
 """
@@ -17,23 +17,23 @@ from api.cli.service import fail
 GROUP = "impasto.commands"
 
 
-class MountedGroup(TyperGroup):
-    """The command line's own commands, and then the mounted ones."""
+class PluginGroup(TyperGroup):
+    """The command line's own commands, then those of plugins."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  (typer keeps its type private)
-        """Return the names of all commands, the mounted ones last."""
+        """Return the names of all commands, those of plugins last."""
         own = super().list_commands(ctx)
-        return own + [name for name in sorted(_mounted()) if name not in own]
+        return own + [name for name in sorted(_plugins()) if name not in own]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
-        """Return a command; one's own goes before a mounted one of the same name."""
+        """Return a command; an own one wins over a plugin of the same name."""
         own = super().get_command(ctx, cmd_name)
-        if own is not None or (point := _mounted().get(cmd_name)) is None:
+        if own is not None or (point := _plugins().get(cmd_name)) is None:
             return own
-        return MountedCommand(point)
+        return PluginCommand(point)
 
 
-class MountedCommand(TyperCommand):
+class PluginCommand(TyperCommand):
     """Stands for a command until it is run: then its module is imported, and it takes over."""
 
     def __init__(self, point: EntryPoint) -> None:
@@ -73,5 +73,5 @@ def _source(module: str) -> str | None:
     return cast("str | None", read(module)) if read else None
 
 
-def _mounted() -> dict[str, EntryPoint]:
+def _plugins() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}

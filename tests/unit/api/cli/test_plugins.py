@@ -41,20 +41,20 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_mounted_command_reads_its_own_arguments(plugin: Path) -> None:
+def test_plugin_reads_its_own_arguments(plugin: Path) -> None:
     result = CliRunner().invoke(app, ["brushes", "add", "filbert"])
     assert (result.exit_code, result.stdout) == (0, "added filbert\n")
     assert CliRunner().invoke(app, ["brushes", "drop", "filbert"]).exit_code == 3
 
 
-def test_help_tells_of_a_mounted_command_without_importing_it(plugin: Path) -> None:
+def test_help_lists_a_plugin_without_importing_it(plugin: Path) -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert "Count the brushes" in result.stdout
     assert "Paint with both hands" in result.stdout
     assert "brushes_broken" not in sys.modules
 
 
-def test_own_command_goes_before_a_mounted_one_of_its_name(plugin: Path) -> None:
+def test_own_command_wins_over_a_plugin_of_its_name(plugin: Path) -> None:
     result = CliRunner().invoke(app, ["styles", "--help"])
     assert "List the styles" in result.stdout
 
