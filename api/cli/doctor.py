@@ -16,7 +16,7 @@ from infra.stack.attach import attach_all
 
 
 def run_doctor(*, repair: bool, as_json: bool) -> None:
-    """Examine the deployment that the settings name; print findings; exit with FAILED if any stay."""
+    """Examine the deployment that the settings name, and exit with FAILED if findings stay."""
     # What a sweep logs is no part of the answer.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
