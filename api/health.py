@@ -33,9 +33,9 @@ class HealthCheck:
 
     def parts(self) -> dict[str, str]:
         """Return each part's state: `ok`, or in a few words what is wrong."""
-        asked = {name: self._ask(name, probe) for name, probe in self._probes.items()}
-        wait(asked.values(), timeout=self._seconds)
-        return {name: _state(name, answer) for name, answer in sorted(asked.items())}
+        probed = {name: self._ask(name, probe) for name, probe in self._probes.items()}
+        wait(probed.values(), timeout=self._seconds)
+        return {name: _state(name, answer) for name, answer in sorted(probed.items())}
 
     def _ask(self, name: str, probe: Callable[[], None]) -> Future[None]:
         hanging = self._running.get(name)

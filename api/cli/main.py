@@ -68,8 +68,8 @@ def up(
     Redis, S3, the API and a worker run over one data folder; the next start continues where this
     one stopped.
     """
-    asked = {"port": port, "data": data}
-    chosen = {name: value for name, value in asked.items() if value is not None}
+    options = {"port": port, "data": data}
+    chosen = {name: value for name, value in options.items() if value is not None}
     try:
         run_foreground(load_settings(**chosen))
     except (ImpastoError, OSError) as error:

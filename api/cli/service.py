@@ -18,10 +18,10 @@ class UsageError(Exception):
     """The command cannot be carried out as it was given; one line says why."""
 
 
-def find_url(asked: str | None, settings: Settings) -> str:
-    """Return the service's address: asked for, set, of the running stack, or the default."""
-    if asked:
-        return asked
+def find_url(requested: str | None, settings: Settings) -> str:
+    """Return the service's address: requested, set, of the running stack, or the default."""
+    if requested:
+        return requested
     if "url" not in settings.model_fields_set and (stack := running_stack(settings.data)):
         return stack.url
     return settings.url

@@ -11,7 +11,7 @@ from infra.storage.port import ObjectMissing, ObjectStore
 
 
 class StageOnCard(BaseModel):
-    """One stage of a card; older cards, and other makers', may tell less."""
+    """One stage of a card; older cards, and those of other makers, may hold less."""
 
     stage: int
     iterations: int | None = None
@@ -43,8 +43,8 @@ class StyleCard(BaseModel):
         return next(found, StageOnCard(stage=number))
 
 
-def told(card: StyleCard, stage: int) -> str | None:
-    """Say what happened while a stage was trained; None when nothing did."""
+def stage_note(card: StyleCard, stage: int) -> str | None:
+    """Return a note on the events while a stage was trained; None when there were none."""
     steps = [step for step in card.interventions if step.stage == stage]
     words = [f"went back after {step.iteration} iterations: {step.reason}" for step in steps]
     return "; ".join(words) or None

@@ -51,8 +51,8 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
 
     Raises UnknownStyle and StylesNotBlendable.
     """
-    asked = options.blend
-    other = StyleShare(style=asked.style, share=asked.share) if asked else None
+    blended = options.blend
+    other = StyleShare(style=blended.style, share=blended.share) if blended else None
     try:
         blend = services.styles.resolve(options.style, options.strength, other)
     except StyleMissing as error:

@@ -27,29 +27,29 @@ def list_corpora(objects: ObjectStore, tenant: str) -> list[Corpus]:
     return [corpus for corpus in found if corpus is not None]
 
 
-def choose_corpus(objects: ObjectStore, tenant: str, asked: str | None) -> str:
-    """Return the name of the corpus to learn on: the one asked for, else the only one.
+def choose_corpus(objects: ObjectStore, tenant: str, requested: str | None) -> str:
+    """Return the name of the corpus to learn on: the requested one, else the only one.
 
     Raises InvalidFields where that is none.
     """
-    if asked is not None and _read(objects, tenant, asked):
-        return asked
+    if requested is not None and _read(objects, tenant, requested):
+        return requested
     names = [corpus.name for corpus in list_corpora(objects, tenant)]
-    if asked is None and len(names) == 1:
+    if requested is None and len(names) == 1:
         return names[0]
-    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(asked, names, tenant))])
+    raise InvalidFields([FieldError(pointer="/corpus", detail=_advice(requested, names, tenant))])
 
 
-def _advice(asked: str | None, names: list[str], tenant: str) -> str:
+def _advice(requested: str | None, names: list[str], tenant: str) -> str:
     if not names:
         return (
             "there are no photos to learn on yet; prepare some with "
             f"`{corpus_command('NAME', tenant)}`"
         )
     known = ", ".join(names)
-    if asked is None:
+    if requested is None:
         return f"name one of {known}"
-    return f"no corpus {asked!r} can be read; there are: {known}"
+    return f"no corpus {requested!r} can be read; there are: {known}"
 
 
 def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Trainings on their way in: what was asked for, checked, and a painting that lies in S3."""
+"""Trainings on their way in: options checked, and a painting that lies in S3."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -23,19 +23,19 @@ def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> J
     Raises InvalidFields, StyleTaken and what the job service raises.
     """
     try:
-        asked = TrainingByKeys.model_validate_json(body, strict=True)
+        requested = TrainingByKeys.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid_fields(error) from error
-    services.styles.check_free(asked.style)
+    services.styles.check_free(requested.style)
     allowed = allowed_prefix(services, tenant)
-    previews = asked.previews.keys if asked.previews else []
+    previews = requested.previews.keys if requested.previews else []
     check_keys(previews, allowed, "/previews/keys")
-    if fault := key_fault(asked.painting.key, allowed):
+    if fault := key_fault(requested.painting.key, allowed):
         raise InvalidFields([FieldError(pointer="/painting/key", detail=fault)])
     draft = make_training_draft(
-        asked,
+        requested,
         services.jobs.submission.new_job_id(),
-        painting=_look_at(asked.painting.key, services),
+        painting=_look_at(requested.painting.key, services),
         previews=_look_for(previews, services.objects),
         services=services,
         tenant=tenant,
@@ -93,7 +93,7 @@ def _look_at(key: str, services: Services) -> Painting:
         for piece in services.objects.stream(key):
             digest.update(piece)
     except (ObjectMissing, ObjectRefused) as error:
-        detail = _told(error)
+        detail = _fault_of(error)
         raise InvalidFields([FieldError(pointer="/painting/key", detail=detail)]) from error
     return Painting(key=key, sha256=digest.hexdigest())
 
@@ -114,11 +114,11 @@ def _fault(key: str, objects: ObjectStore) -> str | None:
     try:
         objects.head(key)
     except (ObjectMissing, ObjectRefused) as error:
-        return _told(error)
+        return _fault_of(error)
     return None
 
 
-def _told(error: ObjectMissing | ObjectRefused) -> str:
+def _fault_of(error: ObjectMissing | ObjectRefused) -> str:
     if isinstance(error, ObjectRefused):
         return error.detail
     return f"no object has the key {error.key!r}"

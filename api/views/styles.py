@@ -6,7 +6,7 @@ from flask import Response
 
 from api.responses.addresses import STYLE_FILES, preview_address, style_address
 from api.responses.render import json_response
-from api.responses.style_cards import StyleCard, read_card, told
+from api.responses.style_cards import StyleCard, read_card, stage_note
 from api.schemas.styles import (
     Preview,
     PreviewList,
@@ -96,7 +96,7 @@ def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -
         iterations=known.iterations,
         seconds=known.seconds,
         held_out=known.held_out,
-        note=told(card, stage.stage),
+        note=stage_note(card, stage.stage),
         previews=previews,
     )
 

@@ -86,10 +86,10 @@ def test_painting_becomes_a_style(service: str, painting: Path, world: World) ->
 
 
 def test_each_stage_is_announced_with_the_command_to_try_it(service: str, painting: Path) -> None:
-    told = train(painting, service).stderr
+    message = train(painting, service).stderr
     for words in ("Stage 0, ratio 0.1, can be used", "Stage 1, ratio 1.5, can be used"):
-        assert told.count(words) == 1
-    assert told.count("went back to stage 0") == 1
+        assert message.count(words) == 1
+    assert message.count("went back to stage 0") == 1
 
 
 def test_preview_photos_go_along(service: str, painting: Path, world: World) -> None:
@@ -199,24 +199,24 @@ def test_interrupted_watch_leaves_the_job_and_says_how_to_go_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Ctrl-C ends the watching; nothing is sent to the service."""
-    asked: list[str] = []
+    methods: list[str] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request.method)
-        if len(asked) > 2:
+        methods.append(request.method)
+        if len(methods) > 2:
             raise KeyboardInterrupt
         return httpx2.Response(200, content=json.dumps(to_json(training())))
 
     with pytest.raises(SystemExit) as ended:
         see_training(client_of(handle), "j", None, as_json=False)
     assert ended.value.code == 130
-    assert asked == ["GET"] * 3
+    assert methods == ["GET"] * 3
     assert "impasto watch j; impasto cancel j" in capsys.readouterr().err
 
 
 def test_announcer_says_each_thing_once() -> None:
-    said: list[str] = []
-    announcer = StageAnnouncer(said.append)
+    lines: list[str] = []
+    announcer = StageAnnouncer(lines.append)
     one, two = ({"stage": n, "ratio": ratio} for n, ratio in ((0, 0.1), (1, 1.5)))
     for job in (
         training(),
@@ -226,7 +226,7 @@ def test_announcer_says_each_thing_once() -> None:
         training(published=[one, two]),
     ):
         announcer.announce(job)
-    assert [line.partition(":")[0] for line in said] == [
+    assert [line.partition(":")[0] for line in lines] == [
         "Stage 0, ratio 0.1, can be used",
         "went back",
         "Stage 1, ratio 1.5, can be used",

@@ -197,15 +197,15 @@ def test_watching_bears_a_service_that_is_away_for_a_while() -> None:
 
 
 def test_submission_is_never_sent_twice(album: list[Path]) -> None:
-    asked: list[str] = []
+    methods: list[str] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request.method)
+        methods.append(request.method)
         raise httpx2.ReadTimeout("no answer")
 
     with pytest.raises(ServiceUnreachable):
         client_of(handle).submit(album, style=STYLE)
-    assert asked == ["POST"]
+    assert methods == ["POST"]
 
 
 def test_download_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:

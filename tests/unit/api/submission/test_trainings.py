@@ -227,7 +227,7 @@ def test_training_has_no_photos_and_no_zip(client: FlaskClient, world: World) ->
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("loss_network", "vgg99", "vgg19"),
         ("profile", "heavy", "quick"),
@@ -250,12 +250,12 @@ def test_training_has_no_photos_and_no_zip(client: FlaskClient, world: World) ->
     ],
 )
 def test_wrong_wish_is_refused_at_once_and_named(
-    client: FlaskClient, world: World, field: str, value: str, told: str
+    client: FlaskClient, world: World, field: str, value: str, message: str
 ) -> None:
     before = set(world.objects.objects)
     details = problem(submit_training(client, **{field: value}), 422)
     assert [error["pointer"] for error in details["errors"]] == [f"/{field}"]
-    assert told in details["detail"]
+    assert message in details["detail"]
     assert set(world.objects.objects) == before
 
 
@@ -303,7 +303,7 @@ def test_unknown_kind_of_job_is_named_alone(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "pointer", "told"),
+    ("files", "pointer", "message"),
     [
         ({"painting": None}, "/painting", "curl -F painting=@"),
         ({"painting": (io.BytesIO(), "empty.jpg")}, "/painting", "empty"),
@@ -315,12 +315,12 @@ def test_unknown_kind_of_job_is_named_alone(client: FlaskClient) -> None:
     ],
 )
 def test_wrong_files_leave_nothing_behind(
-    client: FlaskClient, world: World, files: dict[str, Any], pointer: str, told: str
+    client: FlaskClient, world: World, files: dict[str, Any], pointer: str, message: str
 ) -> None:
     before = set(world.objects.objects)
     details = problem(submit_training(client, **files), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
-    assert told in details["detail"]
+    assert message in details["detail"]
     assert set(world.objects.objects) == before
 
 

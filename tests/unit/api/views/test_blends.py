@@ -53,8 +53,8 @@ def test_form_says_name_and_share(client: FlaskClient, world: World) -> None:
 def test_json_says_what_the_job_will_show(client: FlaskClient, world: World) -> None:
     world.objects.put("a.jpg", b"a photo")
     blend = {"style": KIN, "share": 0.5}
-    asked = {"style": STYLE, "strength": 0.5, "blend": blend, "photos": {"keys": ["a.jpg"]}}
-    job = client.post("/v1/jobs", json=asked).get_json()
+    body = {"style": STYLE, "strength": 0.5, "blend": blend, "photos": {"keys": ["a.jpg"]}}
+    job = client.post("/v1/jobs", json=body).get_json()
     assert job["blend"] == blend
     assert painted_with(world, job["id"]) == [0.5, 0.25, 0.25]
 
@@ -102,8 +102,8 @@ def test_wrong_blend_is_named(client: FlaskClient, blend: str, pointer: str) -> 
     ],
 )
 def test_wrong_blend_in_json_is_named(client: FlaskClient, blend: object, pointer: str) -> None:
-    asked = {"style": STYLE, "blend": blend, "photos": {"keys": ["a.jpg"]}}
-    details = problem(client.post("/v1/jobs", json=asked), 422)
+    body = {"style": STYLE, "blend": blend, "photos": {"keys": ["a.jpg"]}}
+    details = problem(client.post("/v1/jobs", json=body), 422)
     assert [error["pointer"] for error in details["errors"]] == [pointer]
 
 
@@ -125,7 +125,7 @@ def test_command_line_mixes_styles(service: str, world: World, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("blend", "told"),
+    ("blend", "message"),
     [
         (KIN, "NAME:SHARE"),
         (f"{KIN}:2", "between 0 and 1"),
@@ -134,14 +134,14 @@ def test_command_line_mixes_styles(service: str, world: World, tmp_path: Path) -
     ],
 )
 def test_wrong_blend_is_one_line_and_exit_code_2(
-    service: str, tmp_path: Path, blend: str, told: str
+    service: str, tmp_path: Path, blend: str, message: str
 ) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"a photo")
     command = ["stylize", str(photo), "--style", STYLE, "--out", str(tmp_path / "out"), "--json"]
     result = CliRunner().invoke(app, [*command, "--blend", blend, "--url", service])
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert message in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -57,17 +57,17 @@ def test_health_needs_no_key_and_no_loopback(client: FlaskClient) -> None:
 
 
 def test_part_that_hangs_is_reported_and_not_asked_twice() -> None:
-    asked, release = [0], threading.Event()
+    probes, release = [0], threading.Event()
 
     def hang() -> None:
-        asked[0] += 1
+        probes[0] += 1
         release.wait()
 
     check = HealthCheck({"s3": hang}, seconds=0.02)
     assert check.parts() == {"s3": "does not answer in time"}
     assert check.parts() == {"s3": "does not answer in time"}
     release.set()
-    assert asked == [1]
+    assert probes == [1]
 
 
 def test_metrics_show_what_every_process_counted(client: FlaskClient, world: World) -> None:
