@@ -1,6 +1,6 @@
 """Which files in a ZIP file are an album's photos, and which make the whole file suspect.
 
-Nothing is unpacked here: the worker fetches each photo by its place, and checks what comes out.
+Nothing is unpacked here: the worker fetches each photo by its position, and checks what comes out.
 """
 
 import stat
@@ -38,7 +38,7 @@ class ArchiveRefused(InvalidRequest):
 def read_archive(
     objects: ObjectStore, key: str, settings: Settings, *, name: str
 ) -> Iterator[tuple[str, ArchiveMember]]:
-    """Yield the path and place of each photo in the ZIP file at `key`; errors say its `name`.
+    """Yield the path and position of each photo in the ZIP file at `key`; errors say its `name`.
 
     Everything is checked before the first. Folders, hidden files and clutter are passed over; what
     else is no photo comes back with a reason of its own. A ZIP file within is not opened.

@@ -114,14 +114,14 @@ def _find_directory_64(
     read: ReadRange, tail: bytes, at: int, end: int
 ) -> tuple[int, int, int, int]:
     """Follow the locator in front of the end record at `at` of `tail`."""
-    _, _, place, _ = _LOCATOR_64.unpack_from(tail, at - _LOCATOR_64.size)
-    if place + _END_64.size > end:
+    _, _, position, _ = _LOCATOR_64.unpack_from(tail, at - _LOCATOR_64.size)
+    if position + _END_64.size > end:
         raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
-    fields = _END_64.unpack(read(place, place + _END_64.size))
+    fields = _END_64.unpack(read(position, position + _END_64.size))
     if fields[0] != b"PK\x06\x06":
         raise ArchiveDamaged("The ZIP file's 64-bit end is missing.")
     count, length, start = fields[7:]
-    return place, count, length, start
+    return position, count, length, start
 
 
 def _entries(directory: bytes, count: int) -> Iterator[ZipEntry]:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from api.problems import FieldError, InvalidFields, UnknownStyle, invalid_fields
 from api.schemas.jobs import AlbumByKeys, AlbumOptions, PhotoSource
 from api.services import Services
-from api.submission.places import Place, any_readable, archive_places
+from api.submission.photo_locations import PhotoLocation, any_readable, archive_locations
 from api.submission.stored import allowed_prefix, check_keys, key_fault
 from impasto_client.photo_names import UniqueNames, safe_name
 from infra.catalogue.style import StyleShare
@@ -34,7 +34,7 @@ def submit_keys(body: bytes, *, services: Services, tenant: str) -> JobView:
     limit = services.settings.max_album_photos
     keys = _keys(album.photos, services.objects, allowed=allowed, limit=limit)
     return services.jobs.submission.submit(
-        draft, name_photos(any_readable(_places(keys, services)))
+        draft, name_photos(any_readable(_locations(keys, services)))
     )
 
 
@@ -69,20 +69,20 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
     )
 
 
-def name_photos(places: Iterable[Place]) -> Iterator[PhotoEntry]:
+def name_photos(locations: Iterable[PhotoLocation]) -> Iterator[PhotoEntry]:
     """Number the photos and name each after its path; no two names are equal."""
     names = UniqueNames()
-    for index, place in enumerate(places):
-        yield place.entry(index, names.take(safe_name(place.name)))
+    for index, location in enumerate(locations):
+        yield location.entry(index, names.take(safe_name(location.name)))
 
 
-def _places(keys: Iterable[str], services: Services) -> Iterator[Place]:
+def _locations(keys: Iterable[str], services: Services) -> Iterator[PhotoLocation]:
     """Say where each photo lies; that a key is an archive's, its suffix tells."""
     for key in keys:
         if key.lower().endswith(".zip"):
-            yield from archive_places(services.objects, key, services.settings, name=key)
+            yield from archive_locations(services.objects, key, services.settings, name=key)
         else:
-            yield Place(key, key)
+            yield PhotoLocation(key, key)
 
 
 def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int) -> Iterable[str]:

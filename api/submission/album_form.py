@@ -9,7 +9,7 @@ from api.services import Services
 from api.submission.album import make_draft, parse_options
 from api.submission.form import Fields, Form
 from api.submission.multipart import FilePart
-from api.submission.places import Place, any_readable, archive_places
+from api.submission.photo_locations import PhotoLocation, any_readable, archive_locations
 from impasto_client.photo_names import UniqueNames, safe_name
 from infra import layout
 from infra.errors import AlbumTooLarge, InvalidRequest
@@ -31,7 +31,7 @@ class AlbumForm(Form):
         super().__init__(services, tenant, job)
         self._unique = UniqueNames()
         #: Where each photo lies, under its name in the album.
-        self._photos: list[Place] = []
+        self._photos: list[PhotoLocation] = []
         self._bytes = 0
 
     def check(self, fields: Fields) -> None:
@@ -48,14 +48,14 @@ class AlbumForm(Form):
             raise self.refuse_file(part)
         if part.archive:
             key = self._put(part, safe_name(part.filename))
-            for place in self._archived(key, part.filename):
+            for location in self._archived(key, part.filename):
                 self._check_room()
-                name = self._unique.take(safe_name(place.name))
-                self._photos.append(replace(place, name=name))
+                name = self._unique.take(safe_name(location.name))
+                self._photos.append(replace(location, name=name))
         else:
             self._check_room()
             name = self._unique.take(safe_name(part.filename))
-            self._photos.append(Place(name, self._put(part, name)))
+            self._photos.append(PhotoLocation(name, self._put(part, name)))
 
     def finish(self, fields: Fields) -> Callable[[], JobView]:
         """Raise InvalidRequest for an album without photos, and what `check` raises.
@@ -75,12 +75,12 @@ class AlbumForm(Form):
         return make_draft(options, self.job, services=self.services, tenant=self.tenant)
 
     def _entries(self) -> Iterable[PhotoEntry]:
-        for index, place in enumerate(self._photos):
-            yield place.entry(index, place.name)
+        for index, location in enumerate(self._photos):
+            yield location.entry(index, location.name)
 
-    def _archived(self, key: str, filename: str) -> Iterator[Place]:
+    def _archived(self, key: str, filename: str) -> Iterator[PhotoLocation]:
         objects, settings = self.services.objects, self.services.settings
-        return archive_places(objects, key, settings, name=safe_name(filename))
+        return archive_locations(objects, key, settings, name=safe_name(filename))
 
     def _put(self, part: FilePart, name: str) -> str:
         key = layout.upload(self.tenant, self.job, len(self._photos), name)

@@ -44,7 +44,7 @@ class Form(ABC):
 
     @abstractmethod
     def store(self, part: FilePart) -> None:
-        """Keep a file; raises InvalidFields and AlbumTooLarge where it has no place."""
+        """Store a file; raises InvalidFields and AlbumTooLarge where it is not accepted."""
 
     @abstractmethod
     def finish(self, fields: Fields) -> Callable[[], JobView]:
@@ -62,8 +62,8 @@ class Form(ABC):
 
     def refuse_file(self, part: FilePart) -> InvalidFields:
         """Return the error of a file in a field that takes none."""
-        places = " and ".join(f"`{name}`" for name in self.files)
-        return field_error(part.name, f"unknown file field; files go in {places}")
+        fields = " and ".join(f"`{name}`" for name in self.files)
+        return field_error(part.name, f"unknown file field; files go in {fields}")
 
 
 def field_error(name: str, detail: str) -> InvalidFields:

@@ -1,4 +1,4 @@
-"""Where an album's photos lie: in objects of their own, or in ZIP files, of which some are damaged.
+"""Locations of an album's photos: objects of their own, or members of ZIP files.
 
 A damaged ZIP file is an item of the album that fails alone, as a damaged photo is; an album of
 nothing else is refused.
@@ -15,8 +15,8 @@ from infra.storage.port import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A photo's name or path, its object, and where it lies in that, or why nothing is in it."""
+class PhotoLocation:
+    """A photo's name or path, its object, and its position in that, or why it cannot be read."""
 
     name: str
     key: str
@@ -30,9 +30,9 @@ class Place:
         )
 
 
-def archive_places(
+def archive_locations(
     objects: ObjectStore, key: str, settings: Settings, *, name: str
-) -> Iterator[Place]:
+) -> Iterator[PhotoLocation]:
     """Yield the photos of the ZIP file at `key`, or the file itself where it is damaged.
 
     Raises what reading an archive raises, but not ArchiveDamaged.
@@ -40,19 +40,19 @@ def archive_places(
     try:
         photos = read_archive(objects, key, settings, name=name)
     except ArchiveDamaged as error:
-        yield Place(name, key, fault=Problem(type=error.type, detail=error.detail))
+        yield PhotoLocation(name, key, fault=Problem(type=error.type, detail=error.detail))
         return
     for path, member in photos:
-        yield Place(path, key, member)
+        yield PhotoLocation(path, key, member)
 
 
-def any_readable(places: Iterable[Place]) -> Iterator[Place]:
-    """Pass places on; raises ArchiveDamaged, last, where there were only damaged archives."""
+def any_readable(locations: Iterable[PhotoLocation]) -> Iterator[PhotoLocation]:
+    """Pass locations through; raises ArchiveDamaged, last, where there were only damaged archives."""
     fault: Problem | None = None
     readable = False
-    for place in places:
-        fault = fault or place.fault
-        readable = readable or place.fault is None
-        yield place
+    for location in locations:
+        fault = fault or location.fault
+        readable = readable or location.fault is None
+        yield location
     if fault is not None and not readable:
         raise ArchiveDamaged(fault.detail)
