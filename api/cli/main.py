@@ -1,22 +1,47 @@
 """The command line: `impasto`."""
 
 import sys
-from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from api.cli.album import parse_blend, send
+from api.cli.options import (
+    Adaptive,
+    AsJson,
+    Blend,
+    CorpusName,
+    DataFolder,
+    JobId,
+    JobLimit,
+    Licence,
+    LossNetworkName,
+    NewStyleName,
+    Out,
+    PaintingFile,
+    PaintingsFolder,
+    Photos,
+    Port,
+    Previews,
+    ProfileName,
+    Repair,
+    ScheduleText,
+    Seed,
+    Strength,
+    StrokeSize,
+    StyleName,
+    Title,
+    Url,
+    WatchIt,
+)
 from api.cli.photos import check_out, collect_photos, each_is_a_photo
 from api.cli.plugins import PluginGroup
 from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
 from api.cli.training import submit_training
 from api.cli.watch import see_album, see_training
-from impasto_client import Stroke, TrainingOptions, to_json
-from impasto_client.options import LOSS_NETWORKS, PROFILES, SCHEDULES
+from impasto_client import Job, TrainingOptions, to_json
 from infra.errors import ImpastoError
 from infra.settings import load_settings
 from infra.stack import run_foreground
@@ -33,35 +58,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="Address of the service. Default: IMPASTO_URL, else the stack of `impasto up`.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, from `impasto jobs`.")]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", help="Fetch the results into this folder.", show_default=False),
-]
-
-
-def _either(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}"
-
 
 @app.command()
 def up(
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port of the API; 0 picks a free one.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder that keeps everything. Default: .impasto")
-    ] = None,
+    port: Port = None,
+    data: DataFolder = None,
 ) -> None:
     """Start everything on this machine, until Ctrl-C.
 
@@ -78,37 +79,12 @@ def up(
 
 @app.command()
 def stylize(
-    photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTOS", help="Photos, folders or ZIP files of photos.")
-    ],
-    style: Annotated[str, typer.Option(help="Name of the style, from `impasto styles`.")],
-    out: Annotated[Path, typer.Option(help="Folder for the paintings.")] = Path("paintings"),
-    strength: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="How strong the style is: a point on the way through its stages, which "
-            "`impasto styles` lists. 0 is its first stage, nearly the photo; 1 its last; between "
-            "two stages lies a mixture of both.",
-        ),
-    ] = 1.0,
-    blend: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME:SHARE",
-            help="Mix another style in: great-wave:0.3 is three parts of it in ten. Both styles "
-            "must have been trained from the same net.",
-        ),
-    ] = None,
-    stroke: Annotated[
-        Stroke,
-        typer.Option(
-            help="Size of the strokes: native is one size in pixels, the finer the larger the "
-            "photo; proportional is one share of every photo, so that a preview and the full "
-            "size look alike.",
-        ),
-    ] = "native",
+    photos: Photos,
+    style: StyleName,
+    out: PaintingsFolder = Path("paintings"),
+    strength: Strength = 1.0,
+    blend: Blend = None,
+    stroke: StrokeSize = "native",
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -141,32 +117,18 @@ def stylize(
 
 @app.command()
 def train(
-    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")],
-    name: Annotated[str, typer.Option(help="Name of the new style: a-z, 0-9 and hyphens.")],
-    title: Annotated[str | None, typer.Option(help="What the painting is called.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Terms of the style.")] = None,
-    profile: Annotated[str | None, typer.Option(help=f"{_either(PROFILES)}.")] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help=f"{_either(SCHEDULES)}; or stages as RATIO:ITERATIONS,… with rising ratios of "
-            "style to content, such as 0.02:900,0.4:400,4:600."
-        ),
-    ] = None,
-    adaptive: Annotated[
-        bool, typer.Option(help="Go on to the next stage as soon as one has settled.")
-    ] = False,
-    corpus: Annotated[
-        str | None,
-        typer.Option(help="Photos to learn on; may be left out where there is only one corpus."),
-    ] = None,
-    loss_network: Annotated[str | None, typer.Option(help=f"{_either(LOSS_NETWORKS)}.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides first weights and crops.")] = None,
-    preview: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PHOTO", help="A photo to show each stage on; may be given 8 times."),
-    ] = None,
-    watch: Annotated[bool, typer.Option(help="Watch it to its end.")] = True,
+    painting: PaintingFile,
+    name: NewStyleName,
+    title: Title = None,
+    licence: Licence = None,
+    profile: ProfileName = None,
+    schedule: ScheduleText = None,
+    adaptive: Adaptive = False,
+    corpus: CorpusName = None,
+    loss_network: LossNetworkName = None,
+    seed: Seed = None,
+    preview: Previews = None,
+    watch: WatchIt = True,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -178,8 +140,7 @@ def train(
     impasto train starry-night.jpg --name night-quick --profile quick --preview me.jpg
 
     Stage by stage the style gets stronger, and each stage can be used as soon as it is published.
-    The exit code is 0 when the training has ended well, 1 when it failed, 2 when nothing could
-    be done.
+    The exit code is 0 when the training succeeded, 1 when it failed, 2 when nothing could be done.
     """
     options = TrainingOptions(
         title=title,
@@ -197,11 +158,8 @@ def train(
         )
         if watch:
             see_training(client, job.id, None, as_json=as_json)
-        elif as_json:
-            print_json(to_json(job))
         else:
-            show_jobs([job])
-            typer.echo(f"Watch it with: impasto watch {job.id}")
+            _show_job(job, as_json=as_json, hint=f"Watch it with: impasto watch {job.id}")
 
 
 @app.command()
@@ -237,7 +195,7 @@ def styles(as_json: AsJson = False, url: Url = None) -> None:
 
 @app.command()
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, newest first.")] = 20,
+    limit: JobLimit = 20,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -256,11 +214,7 @@ def jobs(
 def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
     """Stop a job; results that are there stay."""
     with connect(url) as client:
-        stopped = client.cancel(job)
-        if as_json:
-            print_json(to_json(stopped))
-        else:
-            show_jobs([stopped])
+        _show_job(client.cancel(job), as_json=as_json)
 
 
 @app.command()
@@ -278,10 +232,7 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
 
 @app.command()
 def doctor(
-    repair: Annotated[
-        bool,
-        typer.Option("--repair", help="Put right what can be without any risk, and look again."),
-    ] = False,
+    repair: Repair = False,
     as_json: AsJson = False,
 ) -> None:
     """Look over Redis, S3, workers and jobs, and say what is wrong and what to do.
@@ -292,6 +243,16 @@ def doctor(
     from api.cli.doctor import run_doctor  # boto3 and Celery: slow to import, and only needed here
 
     run_doctor(repair=repair, as_json=as_json)
+
+
+def _show_job(job: Job, *, as_json: bool, hint: str | None = None) -> None:
+    """Print one job as it is now, and for people a hint under it."""
+    if as_json:
+        print_json(to_json(job))
+        return
+    show_jobs([job])
+    if hint is not None:
+        typer.echo(hint)
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def archive_locations(
 
 
 def any_readable(locations: Iterable[PhotoLocation]) -> Iterator[PhotoLocation]:
-    """Pass locations through; raises ArchiveDamaged, last, where there were only damaged archives."""
+    """Pass locations through; raises ArchiveDamaged at the end if every one was damaged."""
     fault: Problem | None = None
     readable = False
     for location in locations:
