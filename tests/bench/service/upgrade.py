@@ -32,7 +32,7 @@ from tests.integration.live_training import (
     TRAINING_SECONDS,
     finished,
     iteration,
-    teach,
+    submit_training,
     training_settings,
     write_painting,
 )
@@ -150,7 +150,7 @@ def kill_in_the_middle(stack: OtherStack, folder: Path, data: Path, photos: int)
     write_pictures(corpus, 12, (320, 300))
     stack.command("corpus", "add", "scenes", str(corpus))
     with Client(stack.url) as client:
-        training = teach(client, write_painting(folder), TAUGHT, SCHEDULE)
+        training = submit_training(client, write_painting(folder), TAUGHT, SCHEDULE)
         wait_until(
             lambda: iteration(client, training.id) > BEHIND, "the last stage", TRAINING_SECONDS
         )
