@@ -37,9 +37,30 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
 
     Raises ValueError for a device, or a compiler, that is not there.
     """
-    settings, objects = deployment.settings, deployment.objects
+    settings = deployment.settings
     set_up_cpu(settings.trainer_threads or torch.get_num_threads())
     device = choose_device(settings.device)
+
+    def albums_wait() -> bool:
+        return settings.trainer_yields and deployment.jobs.notifier.backlog("stylize") > 0
+
+    slices = SliceWorker(
+        trainings=deployment.jobs.trainings,
+        objects=deployment.objects,
+        catalogue=deployment.styles,
+        opener=_make_opener(deployment, device),
+        stop=stop,
+        slice_seconds=settings.slice_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        albums_wait=albums_wait,
+    )
+    return Child(slices)
+
+
+def _make_opener(deployment: Deployment, device: torch.device) -> SessionOpener:
+    settings, objects = deployment.settings, deployment.objects
     # What lies here spares downloads after a restart; nothing in it is needed.
     kept = settings.data / "trainer"
     weights = weights_source(
@@ -59,7 +80,7 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
     def load_network(name: str) -> LossNetwork:
         return load_loss_network(name, weights).to(device)
 
-    opener = SessionOpener(
+    return SessionOpener(
         objects=objects,
         shared=deployment.styles,
         open_corpus=open_corpus,
@@ -69,20 +90,3 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         max_photo_bytes=settings.max_photo_bytes,
         arithmetic=Arithmetic.of(device, fast=settings.trainer_fast),
     )
-
-    def albums_wait() -> bool:
-        return settings.trainer_yields and deployment.jobs.notifier.backlog("stylize") > 0
-
-    slices = SliceWorker(
-        trainings=deployment.jobs.trainings,
-        objects=objects,
-        catalogue=deployment.styles,
-        opener=opener,
-        stop=stop,
-        slice_seconds=settings.slice_seconds,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        lease_seconds=settings.lease_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        albums_wait=albums_wait,
-    )
-    return Child(slices)

@@ -1,29 +1,18 @@
 """`python -m trainer.cli.backbone`: make a backbone, and quick styles over one, on this machine."""
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import Schedule
 from trainer.card import Losses
-from trainer.cli.console import console, fail
-from trainer.cli.options import (
-    Batch,
-    Crop,
-    Network,
-    Painting,
-    Photos,
-    Seed,
-    Side,
-    Smoothness,
-    Threads,
-    Weights,
-    read_loss_network,
-)
+from trainer.cli.console import console, fail, progress_bars
+from trainer.cli.options import LearningOptions, Painting, takes_options
 from trainer.compute.arithmetic import set_up_cpu
 from trainer.local.backbone import PaintingTarget, Trained, read_targets, train_backbone
 from trainer.local.train import Progress as TrainingProgress
@@ -51,53 +40,56 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Out = Annotated[Path, typer.Option(help="Folder to write into.")]
 Stages = Annotated[str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")]
 
 
-@app.command("backbone")
-def backbone_command(
+@dataclass(frozen=True, kw_only=True)
+class BackboneOptions(LearningOptions):
+    """The options of `backbone`."""
+
     painting: Annotated[
         list[str], typer.Option(help="NAME=FILE of one painting; give it once for each.")
-    ],
-    photos: Photos,
-    base: Annotated[Path, typer.Option(help="Net to start from: a style's stage 0.")],
-    out: Out,
-    loss_network: Network = "vgg19",
-    loss_weights: Weights = None,
-    schedule: Stages = BACKBONE_SCHEDULE,
-    painting_side: Side = 384,
-    batch: Batch = 4,
-    crop: Crop = 192,
-    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3,
-    smoothness: Smoothness = 0.2,
-    seed: Seed = 1,
-    threads: Threads = 2,
-) -> None:
+    ]
+    base: Annotated[Path, typer.Option(help="Net to start from: a style's stage 0.")]
+    schedule: Stages = BACKBONE_SCHEDULE
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickOptions(LearningOptions):
+    """The options of `quick`."""
+
+    painting: Painting
+    backbone: Annotated[Path, typer.Option(help="The backbone's net file.")]
+    name: Annotated[str, typer.Option(help="Name of the style, such as starry-night.")]
+    schedule: Stages = QUICK_SCHEDULE
+
+
+@app.command("backbone")
+@takes_options
+def backbone_command(options: BackboneOptions) -> None:
     """Train one net on several paintings: `backbone.safetensors`, an affine each, and a sheet.
 
     Example: python -m trainer.cli.backbone backbone --painting monet=monet.jpg
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
-    set_up_cpu(threads)
-    paintings = parse_paintings(painting)
-    net, card = unpack(base.read_bytes())
-    hyperparameters = Hyperparameters(
-        batch=batch,
-        crop=crop,
-        peak_rate=peak_rate,
-        floor_rate=peak_rate / 10,
-        smoothness=smoothness,
-        seed=seed,
+    set_up_cpu(options.threads)
+    paintings, out = parse_paintings(options.painting), options.out
+    net, card = unpack(options.base.read_bytes())
+    config = _config(
+        options,
+        name="backbone",
+        painting=next(iter(paintings.values())),
+        schedule=options.schedule,
+        net=card.config,
+        hyperparameters=options.hyperparameters(
+            peak_rate=options.peak_rate, floor_rate=options.peak_rate / 10
+        ),
     )
-    first = next(iter(paintings.values()))
-    config = config_of(
-        "backbone", first, photos, schedule, card.config, hyperparameters, painting_side
-    )
-    context = TrainingContext(config, read_loss_network(loss_network, loss_weights))
+    context = TrainingContext(config, options.read_loss_network())
     targets = read_targets(context, paintings)
-    with progress_bar() as bar:
-        trained = train_backbone(context, targets, net, on_progress=Drawn(bar, config.schedule))
+    with progress_bars() as bars:
+        trained = train_backbone(context, targets, net, on_progress=Drawn(bars, config.schedule))
     trained.write(out, config.schedule.stages[-1].ratio)
     draw_backbone(context, targets, trained, out / "contact-sheet.jpg")
     for name, measured in trained.held_out.items():
@@ -106,41 +98,24 @@ def backbone_command(
 
 
 @app.command("quick")
-def quick_command(
-    painting: Painting,
-    photos: Photos,
-    backbone: Annotated[Path, typer.Option(help="The backbone's net file.")],
-    name: Annotated[str, typer.Option(help="Name of the style, such as starry-night.")],
-    out: Out,
-    loss_network: Network = "vgg19",
-    loss_weights: Weights = None,
-    schedule: Stages = QUICK_SCHEDULE,
-    painting_side: Side = 384,
-    batch: Batch = 4,
-    crop: Crop = 192,
-    smoothness: Smoothness = 0.2,
-    seed: Seed = 1,
-    threads: Threads = 2,
-) -> None:
+@takes_options
+def quick_command(options: QuickOptions) -> None:
     """Train a style of some kilobytes over a backbone: its stages, card and contact sheet."""
-    set_up_cpu(threads)
-    over = Backbone.read(backbone.read_bytes())
-    hyperparameters = Hyperparameters(
-        batch=batch,
-        crop=crop,
-        peak_rate=PEAK_RATE,
-        floor_rate=FLOOR_RATE,
-        smoothness=smoothness,
-        seed=seed,
-        later_rate=PEAK_RATE,
+    set_up_cpu(options.threads)
+    over, out = Backbone.read(options.backbone.read_bytes()), options.out
+    config = _config(
+        options,
+        name=options.name,
+        painting=options.painting,
+        schedule=options.schedule,
+        net=over.net.config,
+        hyperparameters=options.hyperparameters(
+            peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE
+        ),
     )
-    config = config_of(
-        name, painting, photos, schedule, over.net.config, hyperparameters, painting_side
-    )
-    network = read_loss_network(loss_network, loss_weights)
-    context = QuickContext(config, network, over)
-    with progress_bar() as bar:
-        card = train(context, out, Drawn(bar, config.schedule), base=context.stage_zero())
+    context = QuickContext(config, options.read_loss_network(), over)
+    with progress_bars() as bars:
+        card = train(context, out, Drawn(bars, config.schedule), base=context.stage_zero())
     for stage in card.stages:
         report(f"stage {stage.stage}, ratio {stage.ratio:g}, {stage.seconds:.0f} s", stage.held_out)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
@@ -157,14 +132,14 @@ def parse_paintings(words: list[str]) -> dict[str, Path]:
     return paintings
 
 
-def config_of(
+def _config(
+    options: LearningOptions,
+    *,
     name: str,
     painting: Path,
-    photos: Path,
     schedule: str,
     net: NetConfig,
     hyperparameters: Hyperparameters,
-    painting_side: int,
 ) -> RunConfig:
     """Return a config for this machine; its terms and title are left to whoever publishes it."""
     return RunConfig(
@@ -172,11 +147,11 @@ def config_of(
         title=name,
         licence="unknown",
         painting=painting,
-        photos=photos,
+        photos=options.photos,
         schedule=Schedule.parse(schedule),
         net=net,
         hyperparameters=hyperparameters,
-        painting_side=painting_side,
+        painting_side=options.painting_side,
         code_version=version("impasto"),
         command="python -m trainer.cli.backbone",
         reproduce="",
@@ -192,18 +167,6 @@ def draw_backbone(
     captions = ["neutral", *targets]
     sheet = contact_sheet(context.held_out[:SHEET_PHOTOS], nets, captions, context.painting)
     save_sheet(sheet, path)
-
-
-def progress_bar() -> Progress:
-    """Return the bars that a training draws, one a stage."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-        console=console,
-    )
 
 
 class Drawn:

@@ -1,9 +1,10 @@
-"""What the trainer's command lines say on stderr, and how they end on a mistake."""
+"""Messages and bars of the trainer's command lines on stderr, and the end on a mistake."""
 
 import sys
 from typing import NoReturn
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 #: Names of files and styles, and what users typed, may hold brackets: no text is markup.
@@ -15,3 +16,15 @@ def fail(detail: str) -> NoReturn:
     line = " ".join(detail.split())
     console.print(Text.assemble(("error", "red"), f" {line}"), soft_wrap=True)
     sys.exit(2)
+
+
+def progress_bars() -> Progress:
+    """Return the bars that a training draws, one a stage, with the losses behind each."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[losses]}"),
+        console=console,
+    )

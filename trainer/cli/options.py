@@ -1,7 +1,11 @@
 """Options that the trainer's command lines share, and where these find a loss network."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -11,8 +15,11 @@ from infra.stack.attach import attach
 from infra.storage.s3 import connect_s3
 from trainer.data.painting import SMALLEST_PAINTING
 from trainer.loss.network import TAPS, LossNetwork, load_loss_network
+from trainer.loss.objective import Hyperparameters
 from trainer.loss.weights import WeightsSource, in_bucket, weights_source
 from trainer.training.context import CORPUS_SIDE
+
+Options = TypeVar("Options")
 
 #: Smallest side of a crop: what is left of it for the loss network, which is shown it a few pixels
 #: off each time, is the least that the network takes.
@@ -20,6 +27,7 @@ SMALLEST_CROP = 40
 
 Painting = Annotated[Path, typer.Option(help="Picture of the painting to learn from.")]
 Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
+Out = Annotated[Path, typer.Option(help="Folder to write into.")]
 Network = Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")]
 Weights = Annotated[
     Path | None,
@@ -55,3 +63,52 @@ def read_loss_network(name: str, weights: Path | None) -> LossNetwork:
         return load_loss_network(name, WeightsSource(folder=weights, download=download))
     objects, cache = connect_s3(attach(settings)), settings.data / "trainer" / "weights"
     return load_loss_network(name, weights_source(weights, objects, cache, download=download))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningOptions:
+    """What every training takes on this machine: photos, loss network and hyperparameters."""
+
+    photos: Photos
+    out: Out
+    loss_network: Network = "vgg19"
+    loss_weights: Weights = None
+    painting_side: Side = 384
+    batch: Batch = 4
+    crop: Crop = 192
+    smoothness: Smoothness = 0.2
+    seed: Seed = 1
+    threads: Threads = 2
+
+    def hyperparameters(self, **rates: float) -> Hyperparameters:
+        """Return the hyperparameters, with learning rates and weights by name."""
+        return Hyperparameters(
+            batch=self.batch, crop=self.crop, smoothness=self.smoothness, seed=self.seed, **rates
+        )
+
+    def read_loss_network(self) -> LossNetwork:
+        """Return the loss network; see `read_loss_network`."""
+        return read_loss_network(self.loss_network, self.loss_weights)
+
+
+def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
+    """Return a Typer command whose options are the fields of the dataclass that `command` takes."""
+    (kind,) = (hint for name, hint in get_type_hints(command).items() if name != "return")
+    hints = get_type_hints(kind, include_extras=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:  # noqa: ANN401 - of each field's own type
+        command(kind(**given))
+
+    signature = inspect.Signature(
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(kind)
+    )
+    run.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
+    run.__annotations__ = {name: hints[name] for name in signature.parameters}
+    return run

@@ -1,29 +1,25 @@
 """The trainer's command line: `train` a style on this machine, `reproduce` a published stage."""
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from trainer.card import StyleCard
 from trainer.cli.card_commands import command_line, reproduce_line
-from trainer.cli.console import console, fail
+from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.options import (
-    Batch,
-    Crop,
-    Network,
+    LearningOptions,
     Painting,
     Photos,
-    Seed,
-    Side,
-    Smoothness,
-    Threads,
     Weights,
     read_loss_network,
+    takes_options,
 )
 from trainer.compute.arithmetic import Arithmetic, set_up_cpu
 from trainer.data.corpus import CorpusRejected, read_picture
@@ -58,46 +54,68 @@ Fast = Annotated[
 ]
 
 
-@app.command("train")
-def train_command(
-    painting: Painting,
-    photos: Photos,
-    name: Annotated[str, typer.Option(help="Name of the style, such as water-lilies.")],
-    out: Annotated[Path, typer.Option(help="Folder for the stages, the card and the sheet.")],
-    title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = "",
-    licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown",
-    loss_network: Network = "vgg19",
-    loss_weights: Weights = None,
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(LearningOptions):
+    """The options of `train`."""
+
+    painting: Painting
+    name: Annotated[str, typer.Option(help="Name of the style, such as water-lilies.")]
+    title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = ""
+    licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown"
     schedule: Annotated[
         str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
-    ] = DEFAULT_SCHEDULE,
-    width: Annotated[
-        int, typer.Option(min=1, help="32 is the standard net, 16 the light one.")
-    ] = 32,
-    residual_blocks: Annotated[int, typer.Option(min=0, help="Residual blocks of the net.")] = 5,
-    upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize",
-    painting_side: Side = 384,
-    batch: Batch = 4,
-    crop: Crop = 192,
-    peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3,
-    later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4,
-    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5,
-    smoothness: Smoothness = 0.2,
+    ] = DEFAULT_SCHEDULE
+    width: Annotated[int, typer.Option(min=1, help="32 is the standard net, 16 the light one.")] = (
+        32
+    )
+    residual_blocks: Annotated[int, typer.Option(min=0, help="Residual blocks of the net.")] = 5
+    upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize"
+    peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3
+    later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4
+    floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5
     identity: Annotated[
         float, typer.Option(help="Weight of pixel distance in the first stage; fades after it.")
-    ] = 0.1,
-    seed: Seed = 1,
-    threads: Threads = 2,
+    ] = 0.1
     base: Annotated[
         Path | None,
         typer.Option(help="File of a net that serves as stage 0 as it is; it is not trained."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only a CPU repeats.")] = "auto",
-    fast: Fast = False,
-    adaptive: Annotated[
-        bool, typer.Option(help="End a stage early once its loss has settled.")
-    ] = False,
-) -> None:
+    ] = None
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda; only a CPU repeats.")] = "auto"
+    fast: Fast = False
+    adaptive: Annotated[bool, typer.Option(help="End a stage early once its loss has settled.")] = (
+        False
+    )
+
+    def config(self) -> RunConfig:
+        """Return all that decides the training."""
+        first = 1 if self.base else 0
+        return RunConfig(
+            name=self.name,
+            title=self.title or self.name,
+            licence=self.licence,
+            painting=self.painting,
+            photos=self.photos,
+            schedule=Schedule.parse(self.schedule),
+            net=NetConfig(self.width, self.residual_blocks, self.upsample),  # type: ignore[arg-type]
+            hyperparameters=self.hyperparameters(
+                peak_rate=self.peak_rate,
+                floor_rate=self.floor_rate,
+                later_rate=self.later_rate,
+                identity=self.identity,
+            ),
+            painting_side=self.painting_side,
+            code_version=version("impasto"),
+            command=command_line(),
+            reproduce=reproduce_line(
+                self.out, first, self.painting, self.photos, self.loss_weights, fast=self.fast
+            ),
+            adaptive=Adaptive() if self.adaptive else None,
+        )
+
+
+@app.command("train")
+@takes_options
+def train_command(options: TrainOptions) -> None:
     """Train a style and write its stages, its card and a contact sheet.
 
     Run again with the same options, it goes on behind the last finished stage.
@@ -105,45 +123,14 @@ def train_command(
     Example: python -m trainer train --painting monet.jpg --photos train2017
     --name water-lilies --out styles/water-lilies
     """
-    set_up_cpu(threads)
-    config = RunConfig(
-        name=name,
-        title=title or name,
-        licence=licence,
-        painting=painting,
-        photos=photos,
-        schedule=Schedule.parse(schedule),
-        net=NetConfig(width, residual_blocks, upsample),  # type: ignore[arg-type]
-        hyperparameters=Hyperparameters(
-            batch=batch,
-            crop=crop,
-            peak_rate=peak_rate,
-            floor_rate=floor_rate,
-            smoothness=smoothness,
-            identity=identity,
-            seed=seed,
-            later_rate=later_rate,
-        ),
-        painting_side=painting_side,
-        code_version=version("impasto"),
-        command=command_line(),
-        reproduce=reproduce_line(out, 1 if base else 0, painting, photos, loss_weights, fast=fast),
-        adaptive=Adaptive() if adaptive else None,
-    )
-    on = choose_device(device)
-    network = read_loss_network(loss_network, loss_weights).to(on)
-    context = TrainingContext(config, network, arithmetic=Arithmetic.of(on, fast=fast))
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[losses]}"),
-        console=console,
-    ) as bar:
-        card = train(
-            context, out, _Bar(bar, config.schedule), base=base.read_bytes() if base else None
-        )
+    set_up_cpu(options.threads)
+    config, out = options.config(), options.out
+    on = choose_device(options.device)
+    network = options.read_loss_network().to(on)
+    context = TrainingContext(config, network, arithmetic=Arithmetic.of(on, fast=options.fast))
+    base = options.base.read_bytes() if options.base else None
+    with progress_bars() as bars:
+        card = train(context, out, _Bar(bars, config.schedule), base=base)
     _report(card)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
 

@@ -4,7 +4,6 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 from statistics import fmean
 from typing import Final
 
@@ -76,14 +75,6 @@ class Slice:
     def _images_per_second(self) -> float | None:
         seconds = self._ticks[-1] - self._ticks[0]
         return (len(self._ticks) - 1) * self.session.config.batch / seconds if seconds > 0 else None
-
-
-def style_files(folder: Path) -> dict[str, bytes]:
-    """Return everything beside the nets of a style folder, the card last."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    shown = [path for path in paths if path.suffix in (".jpg", ".svg", ".png", ".jsonl", ".json")]
-    ordered = sorted(shown, key=lambda path: path.name == "card.json")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in ordered}
 
 
 def problem(claim: ClaimedTraining, error: Exception) -> Problem:

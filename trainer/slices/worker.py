@@ -5,12 +5,11 @@ since the newest checkpoint: a stage is published before it is counted, and coun
 checkpoint lies behind it. Publishing again publishes the same.
 """
 
-import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -23,40 +22,16 @@ from infra.storage.port import ObjectStore
 from infra.storage.unreadable import UnreadableObject, find_unreadable
 from trainer.schedule.guard import TrainingDiverged
 from trainer.slices.opener import SessionOpener
+from trainer.slices.publisher import Catalogue, StagePublisher
 from trainer.slices.session import TrainingSession
-from trainer.slices.slice import Left, Slice, problem, style_files
+from trainer.slices.slice import Left, Slice, problem
 from trainer.slices.training_keeper import STOP_GRACE, TrainingKeeper, TrainingService
-from trainer.training.run import StageEnd
 from worker.process.lease_keeper import Halted, LeaseTiming
 
 #: Seconds of a slice before which it does not make way for albums: opening a training takes some.
 SHORTEST_SLICE: Final = 30.0
 
 log = structlog.get_logger()
-
-
-class Catalogue(Protocol):
-    """What a slice needs of StyleCatalogue."""
-
-    def publish_stage(
-        self,
-        name: str,
-        *,
-        title: str,
-        job: str,
-        stage: int,
-        ratio: float,
-        net: bytes,
-        files: Mapping[str, bytes],
-        backbone: str | None,
-        check: Callable[[], None],
-    ) -> object:
-        """Publish one more stage of a training's style; safe to repeat."""
-        ...
-
-    def write_files(self, name: str, files: Mapping[str, bytes], check: Callable[[], None]) -> None:
-        """Write or replace files beside a style."""
-        ...
 
 
 class SliceWorker:
@@ -82,8 +57,10 @@ class SliceWorker:
     ) -> None:
         self._trainings = trainings
         self._objects = objects
-        self._catalogue = catalogue
         self._opener = opener
+        self._publisher = StagePublisher(
+            trainings=trainings, objects=objects, catalogue=catalogue, opener=opener
+        )
         self._stop = stop
         self._slice_seconds = slice_seconds
         self._checkpoint_seconds = checkpoint_seconds
@@ -180,7 +157,7 @@ class SliceWorker:
                     )
             return self._train(slice_, begun)
         except TrainingDiverged:
-            self._write_files(session, keeper)
+            self._publisher.write_files(session, keeper)
             raise
         finally:
             session.run.close()
@@ -217,66 +194,9 @@ class SliceWorker:
         work.save()
         end = work.session.run.end_stage()
         if end is not None:
-            self._publish(work.session, work.keeper, end)
+            self._publisher.publish(work.session, work.keeper, end)
         work.save()
         work.tell()
-
-    def _publish(self, session: TrainingSession, keeper: TrainingKeeper, end: StageEnd) -> None:
-        self._fetch_stages(session, keeper, end.stage)
-        session.files.write(session.run, end)
-        data = end.data
-        if data is None:
-            self._write_files(session, keeper)
-            return
-        keeper.confirm()
-        if end.stage == 0:
-            keeper.persist(lambda: self._opener.keep_as_base(session, data))
-        keeper.persist(lambda: self._publish_counted(session, keeper, end.stage, data))
-
-    def _publish_counted(
-        self, session: TrainingSession, keeper: TrainingKeeper, stage: int, data: bytes
-    ) -> None:
-        """Publish and count in one go: what can be used is told, also of a job being cancelled."""
-        card = session.run.card
-        self._catalogue.publish_stage(
-            card.name,
-            title=card.title,
-            job=keeper.claim.spec.id,
-            stage=stage,
-            ratio=card.stages[-1].ratio,
-            net=data,
-            files=style_files(session.files.path),
-            backbone=session.backbone,
-            check=keeper.check,
-        )
-        self._trainings.stage_published(keeper.claim, stage)
-
-    def _write_files(self, session: TrainingSession, keeper: TrainingKeeper) -> None:
-        """Write the card and the charts beside the stages; a style without any has no files."""
-        card = session.run.card
-        if card.stages:
-            session.files.write_history(session.run.history, card)
-            card.write(session.files.path)
-            keeper.confirm()
-            keeper.persist(
-                lambda: self._catalogue.write_files(
-                    card.name, style_files(session.files.path), keeper.check
-                )
-            )
-
-    def _fetch_stages(self, session: TrainingSession, keeper: TrainingKeeper, ended: int) -> None:
-        """Bring the stages that another process has published, for the contact sheet.
-
-        The stage that has just ended is here, or was refused and is none.
-        """
-        for stage in session.run.card.stages:
-            path = session.files.path / stage.file
-            if stage.stage == ended:
-                continue
-            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
-                continue
-            key = layout.style_net(session.run.card.name, stage.sha256)
-            path.write_bytes(keeper.persist(lambda key=key: self._objects.get(key)))
 
 
 def _defer(keeper: TrainingKeeper, error: UnreadableObject) -> Left | Problem:

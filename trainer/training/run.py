@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import Tensor
 
 from trainer.card import (
     FIRST_ITERATIONS,
@@ -31,6 +30,7 @@ from trainer.schedule.gate import refusal
 from trainer.schedule.guard import GuardRules, TrainingDiverged, stage_alarm, step_alarm
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.context import TrainingContext
+from trainer.training.history import pack_history, unpack_history
 from trainer.training.loop import StageTrainer
 from worker.net import TransformNet
 from worker.net.netfile import NetFileRejected
@@ -139,8 +139,7 @@ class TrainingRun:
 
     def state(self) -> Checkpoint:
         """Return everything that it takes to go on from here in another process."""
-        losses = [(loss.content, loss.style) for stage in self.history for loss in stage]
-        tensors = {"history": torch.tensor(losses, dtype=torch.float64).reshape(-1, 2)}
+        tensors = {"history": pack_history(self.history)}
         if self._start:
             tensors["start"] = torch.frombuffer(bytearray(self._start), dtype=torch.uint8)
         if self._trainer is not None:
@@ -161,7 +160,7 @@ class TrainingRun:
         card = StyleCard.model_validate(facts["card"])
         self._check_corpus(card)
         start = checkpoint.tensors.get("start")
-        history = _split(checkpoint.tensors["history"], facts["lengths"])
+        history = unpack_history(checkpoint.tensors["history"], facts["lengths"])
         self._rate_scale, self._attempts = facts["rate_scale"], facts["attempts"]
         self._card, self.tick = card, checkpoint.tick
         self.history = [*history[:-1], []]
@@ -299,8 +298,3 @@ def _blank_card(context: TrainingContext, base: bytes | None) -> StyleCard:
         return card
     context.unpack(base)  # raises here, and not at the end of the first stage
     return card.model_copy(update={"base_sha256": hashlib.sha256(base).hexdigest()})
-
-
-def _split(history: Tensor, lengths: Sequence[int]) -> list[list[StepLoss]]:
-    parts = history.split(list(lengths))
-    return [[StepLoss(content, style) for content, style in part.tolist()] for part in parts]
