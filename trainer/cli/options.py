@@ -100,7 +100,7 @@ def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
     def run(**given: Any) -> None:  # noqa: ANN401 - of each field's own type
         command(kind(**given))
 
-    signature = inspect.Signature(
+    parameters = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -108,7 +108,7 @@ def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
             annotation=hints[field.name],
         )
         for field in fields(kind)
-    )
-    run.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-    run.__annotations__ = {name: hints[name] for name in signature.parameters}
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
