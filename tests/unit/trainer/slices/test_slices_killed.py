@@ -14,9 +14,7 @@ from structlog.testing import capture_logs
 from infra.jobs.domain.model import JobState
 from tests.fakes.jobs import Killed
 from tests.fakes.storage import MemoryStore
-from tests.unit.trainer.slices.test_slices import MakeTrainer, make
-
-__all__ = ["make"]  # pytest finds the fixture by its name here
+from tests.fakes.trainer import MakeTrainer
 
 #: One stage, long enough to die in five times.
 STAGES = ((0.2, 30),)

@@ -7,12 +7,10 @@ import pytest
 from infra.jobs.domain.deferral import RETRY_ROUNDS
 from infra.jobs.domain.model import JobRecord, JobState
 from infra.jobs.views import JobView
-from tests.unit.trainer.slices.test_slices import LEASE, MakeTrainer, Trainer, make
+from tests.fakes.trainer import LEASE, MakeTrainer, Trainer
 from trainer.data.corpus import Photos, split_held_out
 from trainer.training.context import HELD_OUT
 from worker.process.lease_keeper import OUTAGE_PATIENCE
-
-__all__ = ["make"]  # pytest finds the fixture by its name here
 
 KEY = "t/corpora/c/shards/0.tar"
 

@@ -7,12 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from infra.jobs.domain.model import JobRecord, JobState
+from tests.fakes.trainer import MakeTrainer, Trainer
 from tests.photos import scene
 from tests.stored import VERSIONS, Stored
-from tests.unit.trainer.slices.test_slices import MakeTrainer, Trainer, make
 from trainer.data.corpus import Photos
-
-__all__ = ["make"]  # pytest finds the fixture by its name here
 
 
 class Scenes:
