@@ -11,12 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from infra import tether
+from infra import parent_death
 from infra.errors import ImpastoError
 from infra.settings import Settings, load_settings
 from infra.stack import EmbeddedStack, StackFailed
 from infra.stack.folder import DataFolder
-from infra.stack.supervision import tethered
+from infra.stack.supervision import guarded
 
 #: Photos that scikit-image's wheel brings: a face, fur, a table, night, machinery.
 SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
@@ -102,7 +102,7 @@ def _through_stack(data: Path, use: Callable[[EmbeddedStack], int]) -> int:
 
 def _stylize(album: Sequence[Path], out: Path, style: str, stack: EmbeddedStack, run: Run) -> int:
     command = (IMPASTO, "stylize", *map(str, album), "--style", style, "--out", str(out))
-    # Tethered as the stack's programs are: it must not outlive us either.
+    # Guarded as the stack's programs are: it must not outlive us either.
     lock = DataFolder(stack.state.data).programs_lock
-    environment = {"IMPASTO_URL": stack.url, tether.PARENT: str(os.getpid())}
-    return run(tethered(command, lock), environment=environment)
+    environment = {"IMPASTO_URL": stack.url, parent_death.PARENT: str(os.getpid())}
+    return run(guarded(command, lock), environment=environment)

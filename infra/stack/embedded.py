@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from infra import tether
+from infra import parent_death
 from infra.settings import Settings
 from infra.stack import supervision
 from infra.stack.credentials import Credentials, keep_credentials
@@ -141,7 +141,7 @@ class EmbeddedStack:
         environment = {
             **program_environment(plan.settings, os.environ),
             **supervision.environment(plan.programs, socket, lock),
-            tether.PARENT: str(os.getpid()),
+            parent_death.PARENT: str(os.getpid()),
         }
         with folder.log(SUPERVISOR_ERRORS).open("wb") as errors:
             self._supervisor = subprocess.Popen(  # noqa: S603 - our own command
@@ -185,7 +185,7 @@ class EmbeddedStack:
         except subprocess.TimeoutExpired:
             supervisor.kill()
             supervisor.wait()
-        # If it was killed, by us or others, its programs are ending by their tether.
+        # If it was killed, by us or others, the guard of its programs ends them.
         last = take_lock(folder.programs_lock, wait_seconds=patience)
         if last is None:
             self._report(f"Some processes that use {folder.root} do not end.")

@@ -65,7 +65,7 @@ class DataFolder:
 
     @property
     def programs_lock(self) -> Path:
-        """Held, shared, by every process of a stack but the front; see `tether`."""
+        """Held, shared, by every process of a stack but the front; see `infra.parent_death`."""
         return self.run / "programs.lock"
 
     def log(self, program: str) -> Path:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-from infra import tether
+from infra import parent_death
 from infra.stack import supervisor_main
 from infra.stack.programs import Program
 
@@ -84,7 +84,7 @@ def environment(programs: Iterable[Program], socket_path: Path, lock: Path) -> d
     variables = {SOCKET_VARIABLE: str(socket_path)}
     for program in programs:
         name = COMMAND_VARIABLE.format(program.name.upper())
-        variables[name] = shlex.join(tethered(program.command, lock))
+        variables[name] = shlex.join(guarded(program.command, lock))
         variables |= program.environment
     return variables
 
@@ -94,13 +94,13 @@ def command(config: Path, lock: Path) -> tuple[str, ...]:
     # By path, so that it imports nothing else of ours; -P, so that nothing beside it is found.
     program = str(Path(supervisor_main.__file__))
     server = (sys.executable, "-P", program, "--configuration", str(config))
-    return tethered(server, lock)
+    return guarded(server, lock)
 
 
-def tethered(program: tuple[str, ...], lock: Path) -> tuple[str, ...]:
-    """The command of a program that cannot be left behind; see `tether`."""
+def guarded(program: tuple[str, ...], lock: Path) -> tuple[str, ...]:
+    """Return the command of a program under the parent-death guard; see `infra.parent_death`."""
     # By path and isolated, so that it starts in milliseconds whatever else is installed.
-    return (sys.executable, "-I", "-S", str(Path(tether.__file__)), str(lock), *program)
+    return (sys.executable, "-I", "-S", str(Path(parent_death.__file__)), str(lock), *program)
 
 
 class ProgramState(StrEnum):

@@ -35,13 +35,13 @@ UNREADY = READY.replace("200", "503").replace(
     "self.end_headers()", 'self.end_headers(); self.wfile.write(b\'{"detail": "redis is away"}\')'
 )
 
-#: Works with a child of its own that is tethered to it, as a Celery worker does.
+#: Works with a child of its own that dies with it, as a Celery worker does.
 PARENT = """
 import os, subprocess, sys
 print("the parent works", flush=True)
 child = f'''
 import time
-from infra.tether import die_with_parent
+from infra.parent_death import die_with_parent
 die_with_parent({os.getpid()})
 time.sleep(1000)
 '''

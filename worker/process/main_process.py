@@ -6,7 +6,7 @@ It listens and attends to what is around; children, spawned by Celery, work.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from infra.tether import follow_parent
+from infra.parent_death import follow_parent
 from worker.process import stopping
 
 

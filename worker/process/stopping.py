@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from infra.tether import die_with_parent
+from infra.parent_death import die_with_parent
 
 STOP_SIGNAL: Final = signal.SIGUSR2
 

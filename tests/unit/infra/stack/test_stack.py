@@ -149,7 +149,7 @@ def test_a_foreground_stack_stops_in_order_on_ctrl_c_and_sigterm(
 
 
 def test_no_process_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    """Its programs are tethered to it; the front says what happened."""
+    """Its programs die with it; the front says what happened."""
     with EmbeddedStack(Settings(data=tmp_path, port=0), planner=Standins()) as stack:
         stack.wait_ready(20)
         os.kill(stack.state.supervisor_pid, signal.SIGKILL)

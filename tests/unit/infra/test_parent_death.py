@@ -1,4 +1,4 @@
-"""A tethered program: it dies with its parent, and its lock lives as long as it."""
+"""A guarded program: it dies with its parent, and its lock lives as long as it."""
 
 import fcntl
 import os
@@ -9,21 +9,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra import tether
-from infra.stack.supervision import tethered
+from infra import parent_death
+from infra.stack.supervision import guarded
 from tests.integration.live_stack import lives, wait_until
 
 
 def _start(lock: Path, parent: int, *program: str) -> "subprocess.Popen[str]":
-    environment = {**os.environ, tether.PARENT: str(parent)}
+    environment = {**os.environ, parent_death.PARENT: str(parent)}
     return subprocess.Popen(
-        tethered(program, lock), env=environment, stdout=subprocess.PIPE, text=True
+        guarded(program, lock), env=environment, stdout=subprocess.PIPE, text=True
     )
 
 
 def test_a_program_keeps_its_process_id_and_becomes_the_parent_of_the_next(tmp_path: Path) -> None:
-    """The tether is replaced by the program; pids are the programs' own."""
-    script = f"import os; print(os.getpid(), os.environ[{tether.PARENT!r}])"
+    """The guard is replaced by the program; pids are the programs' own."""
+    script = f"import os; print(os.getpid(), os.environ[{parent_death.PARENT!r}])"
     with _start(tmp_path / "lock", os.getpid(), sys.executable, "-c", script) as child:
         answer, _ = child.communicate(timeout=10)
     assert answer.split() == [str(child.pid), str(child.pid)]
@@ -34,8 +34,8 @@ def test_a_program_holds_the_lock_while_it_lives(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     script = "print('up', flush=True); input()"
     with subprocess.Popen(
-        tethered((sys.executable, "-c", script), lock),
-        env={**os.environ, tether.PARENT: str(os.getpid())},
+        guarded((sys.executable, "-c", script), lock),
+        env={**os.environ, parent_death.PARENT: str(os.getpid())},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -51,22 +51,22 @@ def test_a_program_holds_the_lock_while_it_lives(tmp_path: Path) -> None:
 
 DEAF = """
 import signal, sys, time
-from infra.tether import follow_parent
+from infra.parent_death import follow_parent
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 follow_parent(0.1)
 print("up", flush=True)
 time.sleep(1000)
 """
 
-#: Starts a tethered program, says its process id once it is up, and dies.
+#: Starts a guarded program, says its process id once it is up, and dies.
 PARENT = """
 import os, subprocess, sys
-from infra import tether
-from infra.stack.supervision import tethered
+from infra import parent_death
+from infra.stack.supervision import guarded
 lock, program = sys.argv[1:]
 child = subprocess.Popen(
-    tethered((sys.executable, "-c", program), lock),
-    env={**os.environ, tether.PARENT: str(os.getpid())},
+    guarded((sys.executable, "-c", program), lock),
+    env={**os.environ, parent_death.PARENT: str(os.getpid())},
     stdout=subprocess.PIPE,
 )
 child.stdout.readline()
@@ -90,7 +90,7 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_a_program_whose_parent_is_gone_already_does_not_start(tmp_path: Path) -> None:
-    """The parent may die between the fork and the tether."""
+    """The parent may die between the fork and the guard."""
     started = tmp_path / "started"
     with _start(tmp_path / "lock", 1, "touch", str(started)) as child:
         assert child.wait(10) == 1
