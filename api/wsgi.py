@@ -14,7 +14,7 @@ from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
 from infra.log import configure_logging
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings, load_settings
 
 #: Seconds between attempts to prepare the bucket.
@@ -46,13 +46,13 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
             "jobs_open": lambda: len(deployment.records.open_jobs()),
             "queue_messages": notifier.backlog,
             "train_queue_messages": lambda: notifier.backlog("train"),
-            "workers": lambda: len(deployment.presence.workers()),
+            "workers": lambda: len(deployment.workers.alive()),
         },
         probes={
             "redis": lambda: _ignore(deployment.redis.ping()),
             "s3": deployment.objects.ping,
             "styles": preparation.check,
-            "workers": lambda: _require_workers(deployment.presence),
+            "workers": lambda: _require_workers(deployment.workers),
         },
     )
 
@@ -86,8 +86,8 @@ class Preparation:
                 time.sleep(self._pause)
 
 
-def _require_workers(presence: Presence) -> None:
-    if not presence.workers():
+def _require_workers(registry: WorkerRegistry) -> None:
+    if not registry.alive():
         raise Waiting("no worker has announced itself")
 
 

@@ -13,7 +13,7 @@ from infra.jobs.service import JobServices, connect_jobs
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Counters
 from infra.redis.job_store import RedisJobStore
-from infra.redis.presence import TRAINERS_KEY, Presence
+from infra.redis.worker_registry import TRAINERS_KEY, WorkerRegistry
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
 
@@ -37,9 +37,9 @@ class Deployment:
     jobs: JobServices
     styles: StyleCatalogue
     counters: Counters
-    presence: Presence
+    workers: WorkerRegistry
     #: The same for trainers.
-    trainers: Presence
+    trainers: WorkerRegistry
 
     def sweeper(self) -> Sweeper:
         """Return a sweeper for this process, not started."""
@@ -76,8 +76,8 @@ def connect(settings: Settings) -> Deployment:
         jobs=jobs,
         styles=StyleCatalogue(objects),
         counters=Counters(client=redis),
-        presence=Presence(client=redis),
-        trainers=Presence(client=redis, key=TRAINERS_KEY),
+        workers=WorkerRegistry(client=redis),
+        trainers=WorkerRegistry(client=redis, key=TRAINERS_KEY),
     )
 
 

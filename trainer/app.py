@@ -16,8 +16,8 @@ from infra.log import configure_logging
 from infra.settings import load_settings
 from worker.process import stopping
 from worker.process.fitness import end_unless_fit
+from worker.process.heartbeat import Heartbeat
 from worker.process.main_process import Consumer, MainProcess
-from worker.process.vigil import Vigil
 
 if TYPE_CHECKING:
     from trainer.child import Child
@@ -44,12 +44,12 @@ def train(self: Task, job_id: str, _chunk: int) -> None:
     child().work(job_id, str(self.request.hostname))
 
 
-def attend(sender: Consumer) -> Vigil:
+def attend(sender: Consumer) -> Heartbeat:
     """Return what the main process does besides listening.
 
     It announces itself among trainers: who asks whether a worker is there means one that paints.
     """
-    return Vigil.over(deployment, deployment.trainers, sender.hostname)
+    return Heartbeat.of(deployment, deployment.trainers, sender.hostname)
 
 
 def log_as_json(**_: object) -> None:

@@ -16,8 +16,8 @@ from infra.log import configure_logging
 from infra.settings import load_settings
 from worker.process import stopping
 from worker.process.fitness import end_unless_fit, end_unless_usable
+from worker.process.heartbeat import Heartbeat
 from worker.process.main_process import Consumer, MainProcess
-from worker.process.vigil import Vigil
 
 if TYPE_CHECKING:
     from worker.child import Child
@@ -50,9 +50,9 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
     child().work(job_id, chunk, str(self.request.hostname))
 
 
-def attend(sender: Consumer) -> Vigil:
+def attend(sender: Consumer) -> Heartbeat:
     """Return what the main process does besides listening."""
-    return Vigil.over(deployment, deployment.presence, sender.hostname)
+    return Heartbeat.of(deployment, deployment.workers, sender.hostname)
 
 
 def listen(**_: object) -> None:

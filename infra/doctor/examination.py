@@ -96,7 +96,7 @@ def _job_checks(deployment: Deployment, clock: Callable[[], float]) -> JobChecks
         objects=deployment.objects,
         records=deployment.records,
         sweep=deployment.jobs.sweep,
-        workers=deployment.presence,
+        workers=deployment.workers,
         trainers=deployment.trainers,
         settings=deployment.settings,
         clock=clock,

@@ -15,7 +15,7 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import ended_markers, open_markers
 from infra.jobs.ports import JobStore
 from infra.layout.ids import job_time
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
 from infra.storage.port import ObjectStore, ObjectUnavailable
 
@@ -36,8 +36,8 @@ class JobChecks:
         objects: ObjectStore,
         records: JobStore,
         sweep: Sweep,
-        workers: Presence,
-        trainers: Presence,
+        workers: WorkerRegistry,
+        trainers: WorkerRegistry,
         settings: Settings,
         clock: Callable[[], float],
     ) -> None:
@@ -102,12 +102,12 @@ class JobChecks:
 
     def _staff(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
         """See to it that somebody is there for each kind of job that is open, and works."""
-        if not self._workers.workers():
+        if not self._workers.alive():
             command = "celery --app worker.app worker --queues stylize"
             yield _nobody("no-worker", "No worker is alive; albums wait.", command)
         elif "stylize" in standstills:
             yield from self._unbegun("stylize", standstills["stylize"])
-        if "train" in standstills and not self._trainers.workers():
+        if "train" in standstills and not self._trainers.alive():
             command = "celery --app trainer.app worker --queues train"
             yield _nobody("no-trainer", "Trainings wait, and no trainer is alive.", command)
         elif "train" in standstills:

@@ -33,7 +33,7 @@ from tests.fakes.trainings import draft as training_draft
 @pytest.fixture
 def deployment(deployment: Deployment) -> Deployment:
     """A deployment in which all is well."""
-    deployment.presence.announce("worker@here/1", 2 * DAY_SECONDS)
+    deployment.workers.announce("worker@here/1", 2 * DAY_SECONDS)
     return deployment
 
 
@@ -110,7 +110,7 @@ def test_wrong_key_is_named(deployment: Deployment) -> None:
 
 def test_missing_bucket_is_named_and_made(deployment: Deployment) -> None:
     other = deployment.settings.model_copy(update={"s3_bucket": "another"})
-    deployment.presence.leave("worker@here/1")
+    deployment.workers.leave("worker@here/1")
     found = examine(other, repair=True)
     told = [(item.finding.check, item.repaired) for item in found]
     assert told == [("s3-bucket-missing", True), ("no-worker", False)], "seen only behind it"
@@ -129,7 +129,7 @@ def test_server_that_is_away_is_named(deployment: Deployment) -> None:
 
 
 def test_missing_worker_and_trainer_are_named(deployment: Deployment) -> None:
-    deployment.presence.leave("worker@here/1")
+    deployment.workers.leave("worker@here/1")
     assert checks(examine(deployment.settings)) == ["no-worker"]
     deployment.jobs.submission.submit_training(
         training_draft(deployment.jobs.submission.new_job_id())

@@ -21,7 +21,7 @@ from infra.jobs.domain.lanes import LANES
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Count, Counters
 from infra.redis.job_store import RedisJobStore
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
 from tests.contract.servers import fresh_settings
 from tests.fakes.jobs import Clock
@@ -61,16 +61,16 @@ def test_count_is_lost_rather_than_work_when_redis_is_away(nowhere: Settings) ->
 
 def test_worker_is_present_until_it_leaves_or_falls_silent(client: RedisClient) -> None:
     clock = Clock()
-    presence = Presence(client=client, clock=clock)
-    presence.announce("w1", 10)
+    registry = WorkerRegistry(client=client, clock=clock)
+    registry.announce("w1", 10)
     clock.advance(5)
-    presence.announce("w2", 10)
-    presence.announce("w3", 10)
-    presence.leave("w3")
-    assert presence.workers() == ["w1", "w2"]
+    registry.announce("w2", 10)
+    registry.announce("w3", 10)
+    registry.leave("w3")
+    assert registry.alive() == ["w1", "w2"]
     clock.advance(6)
-    assert presence.workers() == ["w2"]
-    presence.announce("w2", 10)
+    assert registry.alive() == ["w2"]
+    registry.announce("w2", 10)
     assert client.zrange("impasto:workers", 0, -1) == ["w2"]
 
 

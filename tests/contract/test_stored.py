@@ -15,7 +15,7 @@ from infra.jobs.manifest import Manifest
 from infra.redis.client import RedisClient
 from infra.redis.counters import Counters
 from infra.redis.job_store import RedisJobStore
-from infra.redis.presence import TRAINERS_KEY, WORKERS_KEY, Presence
+from infra.redis.worker_registry import TRAINERS_KEY, WORKERS_KEY, WorkerRegistry
 from infra.settings import Settings
 from tests.fakes.jobs import Clock
 from tests.fakes.storage import MemoryStore
@@ -103,9 +103,9 @@ def test_counters_and_living_workers_are_known(redis_client: RedisClient, versio
         stored = Stored(version, kind)
         stored.fill(cast("Redis", redis_client))
         clock = Clock(stored.now)
-        assert len(Presence(client=redis_client, clock=clock, key=key).workers()) <= 1
+        assert len(WorkerRegistry(client=redis_client, clock=clock, key=key).alive()) <= 1
         clock.now = 0.0
-        assert len(Presence(client=redis_client, clock=clock, key=key).workers()) == 1
+        assert len(WorkerRegistry(client=redis_client, clock=clock, key=key).alive()) == 1
         counts = Counters(client=redis_client).read()
         assert sum(count.value for count in counts) == (12 if kind == "album" else 0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from infra.redis.client import connect_redis
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.stack.supervision import ProgramState
@@ -88,7 +88,7 @@ class LiveStack:
     def _announced(self, worker: int) -> bool:
         client = connect_redis(self.settings)
         try:
-            names = Presence(client=client).workers()
+            names = WorkerRegistry(client=client).alive()
         finally:
             client.close()
         return any(name.endswith(f"/{worker}") for name in names)

@@ -5,7 +5,7 @@ from typing import cast
 from infra.doctor.job_checks import JobChecks
 from infra.doctor.standstill import MESSAGES, Standstill
 from infra.jobs.domain import rules
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from tests.fakes.service import TENANT, FakeDeployment
 from tests.fakes.trainings import draft
 
@@ -85,7 +85,7 @@ class Staff:
     def __init__(self, *names: str) -> None:
         self._names = list(names)
 
-    def workers(self) -> list[str]:
+    def alive(self) -> list[str]:
         return self._names
 
 
@@ -95,8 +95,8 @@ def checks(world: FakeDeployment, workers: Staff, trainers: Staff) -> list[str]:
         objects=world.objects,
         records=world.records,
         sweep=world.jobs.sweep,
-        workers=cast("Presence", workers),
-        trainers=cast("Presence", trainers),
+        workers=cast("WorkerRegistry", workers),
+        trainers=cast("WorkerRegistry", trainers),
         settings=world.settings,
         clock=world.clock,
     )

@@ -13,7 +13,7 @@ from infra.errors import JobUnreadable
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.maintenance.sweep import SURVEY_SECONDS
 from infra.jobs.manifest import Manifest
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 from tests.fakes.service import TENANT, FakeDeployment
 
 ENDED = [layout.job_spec, layout.job_outcome]
@@ -36,15 +36,15 @@ def examined(world: FakeDeployment) -> list[Finding]:
     """Return what a doctor finds who looks at jobs, and at what belongs to none."""
 
     class Staff:
-        def workers(self) -> list[str]:
+        def alive(self) -> list[str]:
             return ["somebody"]
 
     doctor = JobChecks(
         objects=world.objects,
         records=world.records,
         sweep=world.jobs.sweep,
-        workers=cast("Presence", Staff()),
-        trainers=cast("Presence", Staff()),
+        workers=cast("WorkerRegistry", Staff()),
+        trainers=cast("WorkerRegistry", Staff()),
         settings=world.settings,
         clock=world.clock,
     )

@@ -1,4 +1,4 @@
-"""Which workers are alive: each says so now and then, and is forgotten when it stops."""
+"""The registry of living workers: each announces itself, and is forgotten when it stops."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ WORKERS_KEY: Final = f"{PREFIX}workers"
 TRAINERS_KEY: Final = f"{PREFIX}trainers"
 
 
-class Presence:
+class WorkerRegistry:
     """Names of living workers, in a sorted set by the time at which each is given up.
 
     `key` is the set's: workers and trainers have one each.
@@ -28,7 +28,7 @@ class Presence:
         self._key = key
 
     def announce(self, worker: str, seconds: float) -> None:
-        """Say that a worker lives, good for `seconds`; raises ServiceUnavailable."""
+        """Register a worker as alive for `seconds`; raises ServiceUnavailable."""
         now = self._clock()
         with redis_errors(), self._client.pipeline() as together:
             together.zadd(self._key, {worker: now + seconds})
@@ -36,11 +36,11 @@ class Presence:
             together.execute()
 
     def leave(self, worker: str) -> None:
-        """Say that a worker ends; raises ServiceUnavailable."""
+        """Take a worker out; raises ServiceUnavailable."""
         with redis_errors():
             self._client.zrem(self._key, worker)
 
-    def workers(self) -> list[str]:
-        """Return the workers alive; raises ServiceUnavailable."""
+    def alive(self) -> list[str]:
+        """Return the names of the workers alive; raises ServiceUnavailable."""
         with redis_errors():
             return self._client.zrangebyscore(self._key, self._clock(), "+inf")

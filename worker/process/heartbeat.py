@@ -1,4 +1,4 @@
-"""What a worker's main process does besides Celery: it sweeps, and says that it lives."""
+"""The work of a worker's main process besides Celery: it sweeps, and announces that it lives."""
 
 import os
 import threading
@@ -9,12 +9,12 @@ import structlog
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.maintenance.sweeper import Sweeper
-from infra.redis.presence import Presence
+from infra.redis.worker_registry import WorkerRegistry
 
 log = structlog.get_logger()
 
 
-class Vigil:
+class Heartbeat:
     """Keeps a sweeper running and announces the worker every `beat_seconds`.
 
     The announcement is good for `lease_seconds`: a killed worker is forgotten when its leases are.
@@ -25,25 +25,25 @@ class Vigil:
         *,
         worker: str,
         sweeper: Sweeper,
-        presence: Presence,
+        registry: WorkerRegistry,
         beat_seconds: float,
         lease_seconds: float,
     ) -> None:
         self._worker = worker
         self._sweeper = sweeper
-        self._presence = presence
+        self._registry = registry
         self._beat_seconds = beat_seconds
         self._lease_seconds = lease_seconds
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="registry-heartbeat", daemon=True)
 
     @classmethod
-    def over(cls, deployment: Deployment, presence: Presence, hostname: str) -> Self:
-        """Return the vigil of this process, announced in `presence`, at the deployment's pace."""
+    def of(cls, deployment: Deployment, registry: WorkerRegistry, hostname: str) -> Self:
+        """Return the heartbeat of this process in a registry, at the rate that the settings name."""
         return cls(
             worker=f"{hostname}/{os.getpid()}",
             sweeper=deployment.sweeper(),
-            presence=presence,
+            registry=registry,
             beat_seconds=deployment.settings.heartbeat_seconds,
             lease_seconds=deployment.settings.lease_seconds,
         )
@@ -54,19 +54,19 @@ class Vigil:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop sweeping and take the worker off the list."""
+        """Stop sweeping and take the worker out of the registry."""
         self._ending.set()
         self._thread.join()
         self._sweeper.stop()
         try:
-            self._presence.leave(self._worker)
+            self._registry.leave(self._worker)
         except ServiceUnavailable as error:
-            log.warning("worker left without a word", reason=error.detail)
+            log.warning("worker not unregistered", reason=error.detail)
 
     def _run(self) -> None:
         while True:
             try:
-                self._presence.announce(self._worker, self._lease_seconds)
+                self._registry.announce(self._worker, self._lease_seconds)
             except ServiceUnavailable as error:
                 log.warning("worker not announced", reason=error.detail)
             if self._ending.wait(self._beat_seconds):
