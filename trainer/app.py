@@ -15,9 +15,9 @@ from infra.deployment import connect
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker.process import stopping
-from worker.process.fitness import end_unless_fit
 from worker.process.heartbeat import Heartbeat
 from worker.process.main_process import Consumer, MainProcess
+from worker.process.preflight import end_unless_supported
 
 if TYPE_CHECKING:
     from trainer.child import Child
@@ -61,7 +61,7 @@ def check_machine(**_: object) -> None:
     """End this process where no child of it could train."""
     log_as_json()  # Celery asks for it later
     if settings.device == "cuda" or settings.trainer_fast:  # not every machine can
-        end_unless_fit("trainer.compute.trial")
+        end_unless_supported("trainer.compute.preflight")
 
 
 def begin_child(**_: object) -> None:

@@ -15,9 +15,9 @@ from infra.deployment import connect
 from infra.log import configure_logging
 from infra.settings import load_settings
 from worker.process import stopping
-from worker.process.fitness import end_unless_fit, end_unless_usable
 from worker.process.heartbeat import Heartbeat
 from worker.process.main_process import Consumer, MainProcess
+from worker.process.preflight import end_unless_supported, end_unless_writable
 
 if TYPE_CHECKING:
     from worker.child import Child
@@ -69,9 +69,9 @@ def check_machine(**_: object) -> None:
     """End this process where no child of it could paint."""
     log_as_json()  # Celery asks for it later
     if settings.scratch is not None:
-        end_unless_usable(settings.scratch)
+        end_unless_writable(settings.scratch)
     if NOT_EVERYWHERE & {settings.device, settings.engine, settings.precision}:
-        end_unless_fit("worker.engines.trial")
+        end_unless_supported("worker.engines.trial")
 
 
 def begin_child(**_: object) -> None:

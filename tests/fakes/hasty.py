@@ -18,7 +18,7 @@ class HastyWorker(PatientWorker):
     header_seconds = 0.6
     idle_seconds = 0.6
     linger_seconds = 0.3
-    pace_seconds = 0.6
+    throughput_seconds = 0.6
     min_bytes_per_second = 1000
 
 

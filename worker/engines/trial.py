@@ -1,4 +1,4 @@
-"""`python -m worker.engines.trial`: ends with the reason where nets cannot run here as set.
+"""The preflight of engines (`python -m worker.engines.trial`): ends with the reason why none works.
 
 A machine may lack what `IMPASTO_DEVICE`, `IMPASTO_ENGINE` or `IMPASTO_PRECISION` names.
 """

@@ -39,7 +39,7 @@ class Heartbeat:
 
     @classmethod
     def of(cls, deployment: Deployment, registry: WorkerRegistry, hostname: str) -> Self:
-        """Return the heartbeat of this process in a registry, at the rate that the settings name."""
+        """Return the heartbeat of this process in a registry, as often as the settings say."""
         return cls(
             worker=f"{hostname}/{os.getpid()}",
             sweeper=deployment.sweeper(),

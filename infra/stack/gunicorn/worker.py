@@ -1,8 +1,8 @@
-"""What gunicorn serves the API with: threads, none of which waits for a client for ever.
+"""gunicorn's thread worker for the API: no thread waits for a client for ever.
 
-gunicorn's own thread worker reads and writes without a limit of time and leaves that to a proxy in
-front, so as many clients as there are threads, each silent in the middle of a request, or with a
-byte now and then, stop it.
+gunicorn's own reads and writes without a time limit and leaves that to a proxy in front. As many
+clients as there are threads, each silent in the middle of a request or sending a byte now and then,
+would stop it.
 """
 
 import time
@@ -16,8 +16,8 @@ from gunicorn.http.errors import ParseException
 from gunicorn.util import close_graceful, write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from infra.stack.gunicorn.pace import Pace
-from infra.stack.gunicorn.refusals import UnsentAnswer, problem_answer
+from infra.stack.gunicorn.error_answers import UnsentAnswer, problem_answer
+from infra.stack.gunicorn.throughput_guard import ThroughputGuard
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 HEADER_SECONDS: Final = 10.0
 #: Seconds without a single byte, sent or taken, after which a client is given up.
 IDLE_SECONDS: Final = 30.0
-#: Seconds of waiting for a client after which it is looked at how much came of them, and again
-#: after as many more.
-PACE_SECONDS: Final = 60.0
-#: Bytes that a client must send, or take, in each of them on average: an eighth of 64 kbit/s.
+#: Seconds of waiting for a client between two checks of its throughput.
+THROUGHPUT_SECONDS: Final = 60.0
+#: Bytes that a client must send, or take, in each second of them: an eighth of 64 kbit/s.
 MIN_BYTES_PER_SECOND: Final = 1024
 #: Seconds that a client may take to hang up when its connection ends; closed at once, it might not
 #: get to read the answer.
@@ -41,24 +40,24 @@ LINGER_SECONDS: Final = 2.0
 class ClientSocket(socket):
     """A connection to a client. Where gunicorn would block, it waits `idle_seconds` for a byte.
 
-    Nor does it wait on for one that sends or takes bytes, but does not keep `pace`. A client that
-    is given up has hung up, as far as gunicorn is told (ConnectionResetError): that ends its
-    connection, and is no error to be logged.
+    A client that sends or takes bytes, but fewer than `guard` asks for, is given up, too. gunicorn
+    then sees a client that has hung up (ConnectionResetError): that ends the connection, and is not
+    logged as an error.
     """
 
     idle_seconds: float
-    pace: Pace
+    guard: ThroughputGuard
     #: Whether the client was given up.
     gone: bool = False
     #: Moment of the monotonic clock at which the header must be there; None while none is read.
     _header_due: float | None = None
 
     @classmethod
-    def taking_over(cls, client: socket, idle_seconds: float, pace: Pace) -> Self:
+    def taking_over(cls, client: socket, idle_seconds: float, guard: ThroughputGuard) -> Self:
         """Return the connection of a socket, which loses it."""
         taken = cls(client.family, client.type, client.proto, client.detach())
         taken.idle_seconds = idle_seconds
-        taken.pace = pace
+        taken.guard = guard
         return taken
 
     def await_header(self, seconds: float) -> None:
@@ -68,7 +67,7 @@ class ClientSocket(socket):
     def header_is_there(self) -> None:
         """Let what is received from now on be a body, which may take its time."""
         self._header_due = None
-        self.pace.restart()
+        self.guard.restart()
         self.setblocking(True)
 
     def setblocking(self, flag: bool, /) -> None:
@@ -83,7 +82,7 @@ class ClientSocket(socket):
                 self.settimeout(_seconds_until(self._header_due))
             begun = time.monotonic()
             taken = super().recv(bufsize, flags)
-            self.pace.count(len(taken), time.monotonic() - begun)
+            self.guard.count(len(taken), time.monotonic() - begun)
         return taken
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
@@ -97,7 +96,7 @@ class ClientSocket(socket):
             while left:
                 begun = time.monotonic()
                 sent = self.send(left, flags)
-                self.pace.count(sent, time.monotonic() - begun)
+                self.guard.count(sent, time.monotonic() - begun)
                 left = left[sent:]
 
     @contextmanager
@@ -118,7 +117,7 @@ def _seconds_until(moment: float) -> float:
 
 
 class Reader(Protocol):
-    """What gunicorn takes the bytes of a body out of a connection with."""
+    """The reader with which gunicorn takes a body out of a connection."""
 
     def read(self, size: int, /) -> bytes:
         """Return so many bytes, fewer at the end alone."""
@@ -128,8 +127,8 @@ class Reader(Protocol):
 class BodyReader:
     """Reads a body for an app that does not know gunicorn.
 
-    gunicorn's errors about damaged chunks are no OSError, and an app would take them for its own
-    fault. To it the connection broke; ConnectionResetError says so to gunicorn as well.
+    gunicorn's errors about damaged chunks are no OSError, so an app would take them for its own
+    fault. ConnectionResetError tells both the app and gunicorn that the connection broke.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -149,7 +148,7 @@ class PatientWorker(ThreadWorker):
     header_seconds = HEADER_SECONDS
     idle_seconds = IDLE_SECONDS
     linger_seconds = LINGER_SECONDS
-    pace_seconds = PACE_SECONDS
+    throughput_seconds = THROUGHPUT_SECONDS
     min_bytes_per_second = MIN_BYTES_PER_SECOND
 
     def handle(self, conn: TConn) -> bool:
@@ -157,13 +156,14 @@ class PatientWorker(ThreadWorker):
         if self.cfg.is_ssl:  # TLS takes the socket over; it is not what the stack does
             return super().handle(conn)
         if not isinstance(conn.sock, ClientSocket):
-            pace = Pace(seconds=self.pace_seconds, bytes_per_second=self.min_bytes_per_second)
-            conn.sock = ClientSocket.taking_over(conn.sock, self.idle_seconds, pace)
+            guard = ThroughputGuard(
+                seconds=self.throughput_seconds, bytes_per_second=self.min_bytes_per_second
+            )
+            conn.sock = ClientSocket.taking_over(conn.sock, self.idle_seconds, guard)
         conn.sock.await_header(self.header_seconds)
         kept = super().handle(conn)
         if not kept:
-            # Left to the main thread, this would keep it from accepting others for as long as each
-            # client takes to hang up.
+            # The main thread would accept nobody while it waits for a client to hang up.
             self._end(conn.sock)
         return kept
 

@@ -14,7 +14,7 @@ from threading import Thread
 
 import pytest
 
-from infra.stack.gunicorn.refusals import MAX_DETAIL_LENGTH
+from infra.stack.gunicorn.error_answers import MAX_DETAIL_LENGTH
 from infra.stack.ports import LOOPBACK, free_port
 from tests.fakes.hasty import LARGE, HastyWorker
 from tests.integration.live_stack import wait_until
@@ -22,7 +22,7 @@ from tests.integration.live_stack import wait_until
 THREADS = 2
 ROOT = Path(__file__).parents[4]
 #: Seconds within which all threads are free again, and somebody else is answered.
-SOON = 3 * max(HastyWorker.header_seconds, HastyWorker.idle_seconds, HastyWorker.pace_seconds)
+SOON = 3 * max(HastyWorker.header_seconds, HastyWorker.idle_seconds, HastyWorker.throughput_seconds)
 _TOO_LARGE = "request-header-fields-too-large"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -112,10 +112,10 @@ def _trickle(clients: list[socket.socket]) -> None:
 
 
 def test_slow_upload_is_taken_whole(server: Server) -> None:
-    """It may take any time, as long as it keeps pace."""
+    """It may take any time, as long as it is fast enough."""
     pause = HastyWorker.idle_seconds / 4
     piece = bytes(int(2 * HastyWorker.min_bytes_per_second * pause))
-    pieces = int(3 * HastyWorker.pace_seconds / pause)
+    pieces = int(3 * HastyWorker.throughput_seconds / pause)
     with server.connect() as client:
         client.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (pieces * len(piece)))
         for _ in range(pieces):
@@ -126,7 +126,7 @@ def test_slow_upload_is_taken_whole(server: Server) -> None:
 
 
 def test_slow_reader_gets_everything(server: Server) -> None:
-    """As long as it keeps pace, an answer may take any time."""
+    """As long as it is taken fast enough, an answer may take any time."""
     with server.connect() as client:
         client.sendall(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
         begun, taken = time.monotonic(), 0

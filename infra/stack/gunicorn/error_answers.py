@@ -1,4 +1,4 @@
-"""Errors that gunicorn answers itself, before any app: problem details (RFC 9457), as the app's."""
+"""Answers to requests that no app gets to see: problem details (RFC 9457), as the app's."""
 
 import json
 from http import HTTPStatus
@@ -6,12 +6,12 @@ from typing import Final
 
 from infra.errors import ImpastoError
 
-#: Characters that are given back of what gunicorn says: it may quote a header of any length.
+#: Characters of gunicorn's message that are sent back: it may quote a header of any length.
 MAX_DETAIL_LENGTH: Final = 200
 
 
 class UnsentAnswer:
-    """Stands in for a client while gunicorn answers an error in HTML, and keeps the answer."""
+    """Takes the place of a client while gunicorn answers an error in HTML, and keeps the answer."""
 
     def __init__(self) -> None:
         self._sent = bytearray()
@@ -22,7 +22,7 @@ class UnsentAnswer:
         return HTTPStatus(int(self._sent.split(maxsplit=2)[1]))
 
     def gettimeout(self) -> float:
-        """Return what a socket does that never waits."""
+        """Return the timeout of a socket that never waits."""
         return 0.0
 
     def sendall(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""`python -m trainer.compute.trial`: ends with the reason where nothing can be trained here as set.
+"""The preflight of trainings (`python -m trainer.compute.preflight`): ends with the reason why not.
 
 A machine may lack what `IMPASTO_DEVICE` names, or what `IMPASTO_TRAINER_FAST` needs.
 """

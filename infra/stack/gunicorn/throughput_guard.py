@@ -1,11 +1,11 @@
-"""Whether a client that is never quite silent is still worth a thread."""
+"""The throughput guard: gives up clients that are never quite silent, but too slow for a thread."""
 
 
-class Pace:
-    """Bytes that a client moves while it is waited for.
+class ThroughputGuard:
+    """Counts the bytes that a client moves while a thread waits for it.
 
-    They are looked at each time that it has been waited for `seconds` in all, and forgotten then: a
-    quick start buys no slow rest. What the service itself takes in between does not count.
+    After every `seconds` of waiting it checks their rate and starts anew: a quick start buys
+    no slow rest. Time that the service itself takes does not count.
     """
 
     def __init__(self, *, seconds: float, bytes_per_second: float) -> None:
@@ -14,12 +14,12 @@ class Pace:
         self.restart()
 
     def restart(self) -> None:
-        """Forget what was so far."""
+        """Forget the bytes and seconds so far."""
         self._waited = 0.0
         self._moved = 0
 
     def count(self, size: int, waited: float) -> None:
-        """Add bytes that took so many seconds; raises TimeoutError where it has been too slow."""
+        """Add bytes that took `waited` seconds; raises TimeoutError when the client is too slow."""
         self._moved += size
         self._waited += waited
         if self._waited < self._seconds:

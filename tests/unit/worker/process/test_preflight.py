@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from worker.engines import trial
-from worker.process.fitness import end_unless_fit, end_unless_usable
+from worker.process.preflight import end_unless_supported, end_unless_writable
 
 ROOT = Path(__file__).parents[4]
 #: Servers that nobody listens at: nobody is to be asked.
@@ -58,14 +58,14 @@ def test_folder_for_large_photos_that_cannot_be_used_is_named_with_its_setting(
     tmp_path: Path,
 ) -> None:
     """Small photos would do well, and each large one would fail."""
-    end_unless_usable(tmp_path)
+    end_unless_writable(tmp_path)
     assert not list(tmp_path.iterdir())
     with capture_logs() as logs, pytest.raises(SystemExit, match="1"):
-        end_unless_usable(tmp_path / "missing")
+        end_unless_writable(tmp_path / "missing")
     assert "missing, set as IMPASTO_SCRATCH" in logs[0]["reason"]
 
 
-def test_machine_that_can_is_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supported_machine_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_DEVICE", "cpu")
     monkeypatch.setenv("IMPASTO_ENGINE", "torch")
     trial.main()
@@ -78,18 +78,20 @@ def test_machine_that_can_is_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         ("import os; os._exit(3)", "tried ended with 3"),
     ],
 )
-def test_reason_is_the_last_that_a_trial_says(
+def test_reason_is_the_last_line_of_a_preflight(
     program: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     _module(program, monkeypatch, tmp_path)
     with capture_logs() as logs, pytest.raises(SystemExit, match="1"):
-        end_unless_fit("tried")
-    assert [line["reason"] for line in logs] == [reason]
+        end_unless_supported("tried")
+    assert [(line["event"], line["reason"]) for line in logs] == [
+        ("unsupported device or engine", reason)
+    ]
 
 
-def test_trial_that_ends_well_ends_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_passed_preflight_ends_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _module("import sys; print('a warning', file=sys.stderr)", monkeypatch, tmp_path)
-    end_unless_fit("tried")
+    end_unless_supported("tried")
 
 
 def _module(program: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
