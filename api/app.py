@@ -1,4 +1,4 @@
-"""The Flask app, put together from its views and what it is handed."""
+"""The Flask app: views, errors and headers over the services it is given."""
 
 from http import HTTPStatus
 from typing import Any, cast
@@ -37,7 +37,7 @@ MAX_JSON_BYTES = 64 * 1024 * 1024
 
 
 def create_app(services: Services) -> OpenAPI:
-    """Build the app over the services it is handed; talks to none of them."""
+    """Build the app over its services; connects to none of them."""
     app = OpenAPI(
         "api",
         info=INFO,

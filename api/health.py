@@ -1,4 +1,4 @@
-"""Asks every part of the service whether it is there, without waiting for one that hangs."""
+"""Readiness: probes of every part of the service, without waiting for one that hangs."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -10,7 +10,7 @@ from infra.errors import ImpastoError
 
 #: Seconds that all probes together may take.
 PROBE_SECONDS: Final = 4.0
-#: What is said of a part that answers.
+#: State of a part that answers.
 OK: Final = "ok"
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,7 @@ class Waiting(Exception):
 
 
 class HealthCheck:
-    """Runs the probes side by side. One that hangs is not asked again until it comes back."""
+    """Runs the probes in parallel. One that hangs is not started again until it returns."""
 
     def __init__(
         self, probes: Mapping[str, Callable[[], None]], *, seconds: float = PROBE_SECONDS
@@ -32,7 +32,7 @@ class HealthCheck:
         self._running: dict[str, Future[None]] = {}
 
     def parts(self) -> dict[str, str]:
-        """Return each part's state: `ok`, or in a few words what is wrong."""
+        """Return each part's state: `ok`, or the fault in a few words."""
         probed = {name: self._ask(name, probe) for name, probe in self._probes.items()}
         wait(probed.values(), timeout=self._seconds)
         return {name: _state(name, answer) for name, answer in sorted(probed.items())}

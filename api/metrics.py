@@ -1,4 +1,4 @@
-"""What Prometheus reads: the service's counters, numbers of the moment, and the API's requests."""
+"""Metrics for Prometheus: counters of the service, current gauges, and requests to the API."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def install(app: Flask, services: Services) -> CollectorRegistry:
-    """Count and log the app's requests; return what /metrics reads."""
+    """Count and log the app's requests; return the registry of /metrics."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(ServiceCollector(services))
@@ -32,17 +32,17 @@ def install(app: Flask, services: Services) -> CollectorRegistry:
 
 
 class ServiceCollector(Collector):
-    """Reads what all processes have counted, and asks for numbers of this moment."""
+    """Collects the counters of all processes, and current gauges."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def describe(self) -> list[Metric]:
-        """Name nothing beforehand: the counters are known when they are read."""
+        """Return no names beforehand: the counters are known only when they are read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; those of a server that is away are left out."""
+        """Yield every metric; without those of a server that does not answer."""
         try:
             yield from self._counters()
             for name, read in self._services.gauges.items():

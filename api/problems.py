@@ -157,7 +157,7 @@ def install(app: Flask) -> None:
 
 
 def _render_unreadable(_error: ClientDisconnected) -> Response:
-    """Render what Werkzeug makes of an OSError while it reads a body."""
+    """Render the error that Werkzeug raises for an OSError while it reads a body."""
     return render(MalformedRequest("The body is damaged, or broke off. Send it again."))
 
 
@@ -174,7 +174,7 @@ def _render_http(error: HTTPException) -> Response:
 
 
 def _render_unexpected(error: Exception) -> Response:
-    """Say nothing of the inside; the log has it all under the incident's number."""
+    """Hide the details of an internal error; the log has them under the incident number."""
     incident = secrets.token_hex(6)
     log.error("unexpected error", incident=incident, path=request.path, exc_info=error)
     return _response(

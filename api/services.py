@@ -1,4 +1,4 @@
-"""What the API is handed to do its work with, and how a view gets at it."""
+"""The services that the API depends on, and their accessors for views."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ EXTENSION = "impasto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything outside the API, behind its ports."""
+    """The dependencies of the API, behind their ports."""
 
     settings: Settings
     jobs: JobServices
@@ -38,7 +38,7 @@ def services() -> Services:
 
 
 def authenticate() -> None:
-    """Note which tenant sent this request; raises Unauthorized or Forbidden."""
+    """Store the tenant of this request for `tenant`; raises Unauthorized or Forbidden."""
     g.tenant = tenant_of(request, services().settings.api_keys)
 
 

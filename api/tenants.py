@@ -1,4 +1,4 @@
-"""Who is asking: API keys to tenants, and the one user of a service without keys."""
+"""Authentication: API keys to tenants, and the single user of a service without keys."""
 
 import hmac
 import re
@@ -26,7 +26,7 @@ def tenant_of(request: Request, keys: Mapping[str, SecretStr]) -> str:
 
 
 def _tenant_of_key(authorization: str, keys: Mapping[str, SecretStr]) -> str:
-    """Compare with every key, each time in full, so that the time taken tells nothing."""
+    """Compare with every key in full, so that timing reveals nothing."""
     scheme, _, sent = authorization.partition(" ")
     # How WSGI hands headers over. As text, the last bytes of some keys would pass for spaces.
     digest = sha256(sent.encode("latin-1").strip()).digest()

@@ -1,4 +1,4 @@
-"""What gunicorn runs: the app over the servers that the settings name."""
+"""The WSGI entry point for gunicorn: the app over the servers that the settings name."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ def application() -> Flask:
 
 
 def make_services(deployment: Deployment, preparation: "Preparation") -> Services:
-    """Pick what the API needs of a deployment."""
+    """Build the services of the API from a deployment."""
     notifier = CeleryNotifier(app=deployment.celery, client=deployment.redis)
     return Services(
         settings=deployment.settings,
@@ -75,7 +75,7 @@ class Preparation:
             raise Waiting(self._missing)
 
     def run(self) -> None:
-        """Try until it is done; what is in the way now may be repaired."""
+        """Retry until it is done: whatever fails now may be repaired."""
         while self._missing is not None:
             try:
                 self._work()
@@ -100,4 +100,4 @@ def check_settings(settings: Settings) -> None:
 
 
 def _ignore(_answer: object) -> None:
-    """Take an answer that says nothing but that there is one."""
+    """Drop an answer whose arrival is all that counts."""

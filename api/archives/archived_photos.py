@@ -1,4 +1,4 @@
-"""Which files in a ZIP file are an album's photos, and which make the whole file suspect.
+"""The photos in a ZIP file, and the entries for which the whole file is refused.
 
 Nothing is unpacked here: the worker fetches each photo by its position, and checks what comes out.
 """
@@ -29,7 +29,7 @@ _CLUTTER: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 
 class ArchiveRefused(InvalidRequest):
-    """A ZIP file holds what no archive of photos does."""
+    """A ZIP file holds an entry that no archive of photos has."""
 
     type = "archive-refused"
     title = "The ZIP file is not accepted."

@@ -1,4 +1,4 @@
-"""The directory of a ZIP file, read over ranges: what lies in it and where, nothing unpacked.
+"""The directory of a ZIP file, read over ranges: names and positions, nothing unpacked.
 
 After PKWARE's APPNOTE.TXT 6.3.10, section 4.3. The directory at the file's end is the authority;
 where its own figures do not agree with each other, the file is damaged or made to deceive. Python's
@@ -40,7 +40,7 @@ _MADE_ON_UNIX: Final = 3
 
 
 class ArchiveDamaged(InvalidRequest):
-    """A ZIP file cannot be read, or says different things of itself."""
+    """A ZIP file cannot be read, or contradicts itself."""
 
     type = "archive-damaged"
     title = "The ZIP file cannot be read."
@@ -64,7 +64,7 @@ class ZipEntry:
 
 
 def read_directory(read: ReadRange, size: int, *, max_entries: int) -> list[ZipEntry]:
-    """Return what lies in a ZIP file of `size` bytes, in the order of the directory.
+    """Return the entries of a ZIP file of `size` bytes, in the order of the directory.
 
     Raises AlbumTooLarge, and ArchiveDamaged also where two entries share bytes.
     """
@@ -170,7 +170,7 @@ def _widened(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]
 
 
 def _bounded(entries: list[ZipEntry], directory: int) -> list[ZipEntry]:
-    """Widen each entry by its local header's extra field, whose length only the header tells."""
+    """Widen each entry by its local header's extra field, whose length only the header has."""
     starts = sorted({entry.start for entry in entries} | {directory})
     following = dict(pairwise(starts))
     if len(starts) <= len(entries):

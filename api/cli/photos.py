@@ -11,7 +11,7 @@ ARCHIVE_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def collect_photos(arguments: Iterable[Path]) -> list[Path]:
-    """Return the files named, and every file in the folders named that is not hidden.
+    """Return the files among the arguments, and every file in their folders that is not hidden.
 
     Files of a folder come in the order of their names, and are taken whatever they are: what is
     no photo comes back with the reason. No file comes twice. Raises UsageError for one that is
@@ -26,7 +26,7 @@ def collect_photos(arguments: Iterable[Path]) -> list[Path]:
 
 
 def check_out(out: Path, photos: Iterable[Path] = ()) -> None:
-    """Refuse a folder for results that cannot be one, or where they could replace the photos.
+    """Check the folder for results: it must be writable, and must not hold the photos themselves.
 
     Raises UsageError, so that nothing is painted that cannot be kept.
     """

@@ -34,7 +34,7 @@ class PluginGroup(TyperGroup):
 
 
 class PluginCommand(TyperCommand):
-    """Stands for a command until it is run: then its module is imported, and it takes over."""
+    """A command that imports its module only when it is run."""
 
     def __init__(self, point: EntryPoint) -> None:
         super().__init__(point.name, callback=None, help=summary(point), rich_markup_mode=None)

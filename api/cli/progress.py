@@ -1,4 +1,4 @@
-"""Progress bars, on stderr so that what a command answers can be piped."""
+"""Progress bars, on stderr so that the output of a command can be piped."""
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from impasto_client import Job, JobState, Training
 
 @contextmanager
 def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
-    """Show files on their way to the service; yields what is told the bytes that went."""
+    """Show the progress of an upload; yields a function that takes the bytes just sent."""
     columns = (TextColumn("Sending "), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=total_bytes)
@@ -28,7 +28,7 @@ def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]
 
 @contextmanager
 def painting(*, quiet: bool) -> Generator[Callable[[Job], None]]:
-    """Show how far a job is; yields what is told the job, again and again."""
+    """Show the progress of an album; yields a function that takes the job at each look."""
     columns = (
         TextColumn("Painting"),
         BarColumn(),
@@ -46,7 +46,7 @@ def painting(*, quiet: bool) -> Generator[Callable[[Job], None]]:
 
 
 class _TwoLines(Progress):
-    """A bar, and under it a line of text that is cut where the terminal ends."""
+    """A bar, and under it a line of text, cut to the width of the terminal."""
 
     line: str = ""
 
@@ -58,7 +58,7 @@ class _TwoLines(Progress):
 
 @contextmanager
 def learning(*, quiet: bool) -> Generator[tuple[Callable[[Job], None], Callable[[str], None]]]:
-    """Show how far a training is; yields what is told the job, and what prints a line above."""
+    """Show the progress of a training; yields functions that take the job, and a line to print."""
     columns = (TextColumn("{task.fields[stage]}"), BarColumn(), MofNCompleteColumn())
     with _TwoLines(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=None, stage="Learning")
@@ -79,7 +79,7 @@ def learning(*, quiet: bool) -> Generator[tuple[Callable[[Job], None], Callable[
 
 
 def measured(training: Training | None) -> list[str]:
-    """Say in a few words what was measured in a training; nothing before there is anything."""
+    """Return the measurements of a training in a few words each; none before the first."""
     if training is None:
         return []
     values = (
@@ -91,7 +91,7 @@ def measured(training: Training | None) -> list[str]:
 
 
 def note(job: Job) -> str:
-    """Say in a few words what a job is doing, and for how much longer."""
+    """Return the state of a job in a few words, and the time left."""
     failed = f", {job.counts.failed} failed" if job.counts.failed and job.kind != "train" else ""
     if job.state.terminal or job.eta_seconds is None:
         return f"{job.state}{failed}"

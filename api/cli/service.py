@@ -1,4 +1,4 @@
-"""The service that the command line talks to: where it is, and what to say when it is not there."""
+"""Connection of the command line to its service, and messages when that fails."""
 
 import sys
 from collections.abc import Generator
@@ -15,7 +15,7 @@ FAILED, TROUBLE, INTERRUPTED = 1, 2, 130
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as it was given; one line says why."""
+    """A command cannot be run as given; the message is one line."""
 
 
 def find_url(requested: str | None, settings: Settings) -> str:
@@ -43,6 +43,6 @@ def connect(url: str | None) -> Generator[Client]:
 
 
 def fail(line: str) -> NoReturn:
-    """Say in one line what is wrong, and end with TROUBLE."""
+    """Print one line about the error, and exit with TROUBLE."""
     sys.stderr.write(f"impasto: {' '.join(line.split())}\n")
     raise SystemExit(TROUBLE)

@@ -1,4 +1,4 @@
-"""What the command line answers, as tables."""
+"""The answers of the command line, as tables."""
 
 import codecs
 import json
@@ -27,14 +27,14 @@ PIPE_COLUMNS = 160
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401  (anything that JSON can say)
-    """Answer a script."""
+    """Print a document as JSON for scripts."""
     # The stream's own escapes for what its encoding lacks would be no JSON.
     ascii_only = codecs.lookup(sys.stdout.encoding).name != "utf-8"
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=ascii_only) + "\n")
 
 
 def show_results(photos: Sequence[Painted]) -> None:
-    """Print what became of each photo, and then why some of them failed."""
+    """Print the results of the photos, then the reasons of those that failed."""
     done = [photo for photo in photos if photo.path is not None]
     failed = [photo for photo in photos if photo.item.error is not None]
     short = _without_common_folder([photo.source for photo in photos])
@@ -85,7 +85,7 @@ def show_jobs(jobs: Sequence[Job]) -> None:
 
 
 def show_stages(stages: Sequence[StageDetail]) -> None:
-    """Print the stages of a style, with what was measured on photos they never saw."""
+    """Print the stages of a style, with measurements on photos they were not trained on."""
     rows = (
         (
             str(stage.stage),
@@ -101,7 +101,7 @@ def show_stages(stages: Sequence[StageDetail]) -> None:
 
 
 def show_findings(found: "Sequence[Examined]") -> None:
-    """Print what a doctor found, each with what to do next."""
+    """Print the findings of the doctor, each with advice."""
     rows = (
         (
             item.finding.part,
@@ -125,7 +125,7 @@ def _distances(stage: StageDetail) -> tuple[str, str, str]:
 
 
 def _without_common_folder(sources: Sequence[str]) -> dict[str, str]:
-    """Return what tells each path apart: its end behind the folder that all of them lie in."""
+    """Return each path relative to the folder that all of them share."""
     folders = {os.path.dirname(source) for source in sources}
     try:
         common = os.path.commonpath(folders) if folders else ""

@@ -74,7 +74,7 @@ def try_it(style: str) -> str:
 
 
 def published_stages(client: Client, job: Job) -> list[StageDetail]:
-    """Return what a training has published; nothing where there is no such style (yet)."""
+    """Return the stages that a training has published; none before the first."""
     if job.counts.done == 0:
         return []
     return client.patiently(lambda: client.stages(job.style))

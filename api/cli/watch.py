@@ -1,4 +1,4 @@
-"""A job followed to its end on the command line, and how it went told by words and exit codes."""
+"""Watching a job to its end on the command line: the summary and the exit code."""
 
 import sys
 from collections.abc import Generator, Sequence
@@ -16,7 +16,7 @@ from impasto_client import Client, Job, JobState, StageDetail, to_json
 def see_album(
     client: Client, job_id: str, out: Path | None, *, sources: Sequence[Path] | None, as_json: bool
 ) -> None:
-    """Watch an album to its end, answer, and exit by how it went."""
+    """Watch an album to its end and print its results; exit with FAILED unless all are painted."""
     try:
         with _job_named(job_id):
             job, collector = follow(client, job_id, out, quiet=as_json)
@@ -28,7 +28,7 @@ def see_album(
 
 
 def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool) -> None:
-    """Watch a training to its end, answer, and exit by how it went."""
+    """Watch a training to its end and print its stages; exit with FAILED unless it succeeded."""
     try:
         job = follow_training(client, job_id, quiet=as_json)
     except KeyboardInterrupt:
@@ -48,7 +48,7 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
 
 @contextmanager
 def _job_named(job_id: str) -> Generator[None]:
-    """Say which job it was whose results could not be written: the service still has them."""
+    """Name the job in an error about its results: the service still has them."""
     try:
         yield
     except OSError as error:
@@ -75,7 +75,7 @@ def _answer_album(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None
             f"fetch it before: impasto watch {job.id} --out DIR\n"
         )
     if job.error is not None:
-        _tell_error(job)
+        _print_error(job)
     elif not succeeded(job):
         sys.stderr.write(
             f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
@@ -93,7 +93,7 @@ def _answer_training(
     for path in files:
         sys.stdout.write(f"{path}\n")
     if job.error is not None:
-        _tell_error(job)
+        _print_error(job)
     elif job.counts.done < job.counts.total:
         sys.stderr.write(
             f"The job {job.id} has ended ({job.state}): {job.counts.done} of {job.counts.total} "
@@ -101,6 +101,6 @@ def _answer_training(
         )
 
 
-def _tell_error(job: Job) -> None:
+def _print_error(job: Job) -> None:
     if job.error is not None:
         sys.stderr.write(f"The job failed ({job.error.type}): {job.error.detail}\n")

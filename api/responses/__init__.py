@@ -1,1 +1,1 @@
-"""What goes out: JSON, files and zips."""
+"""Responses: JSON, files and ZIP files."""

@@ -1,4 +1,4 @@
-"""Where styles and what lies beside them are found, relative to the service."""
+"""Addresses of styles and their files, relative to the service."""
 
 from typing import Final
 
@@ -15,10 +15,10 @@ STYLE_FILES: Final = {
 
 
 def style_address(style: str, file: str = "") -> str:
-    """Return where a style, or something of it, is found."""
+    """Return the address of a style, or of one of its files."""
     return f"/v1/styles/{style}/{file}".removesuffix("/")
 
 
 def preview_address(style: str, stage: int, number: int) -> str:
-    """Return where one photo in one stage is found."""
+    """Return the address of one photo in one stage."""
     return style_address(style, f"previews/{stage}/{number}.jpg")

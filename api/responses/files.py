@@ -1,4 +1,4 @@
-"""Objects on their way out as files: streamed, named, and never taken for something else."""
+"""Objects sent as files: streamed, named, and with a fixed media type."""
 
 from http import HTTPStatus
 from pathlib import PurePosixPath

@@ -57,12 +57,12 @@ def item(job_id: str, view: ItemView) -> schemas.Item:
 
 
 def job_address(job_id: str) -> str:
-    """Return where a job is found."""
+    """Return the address of a job."""
     return f"/v1/jobs/{job_id}"
 
 
 def _training(view: JobView) -> Training | None:
-    """Render how far a training is; one that nobody has begun stands at its first stage."""
+    """Render the progress of a training; before its first report it is at its first stage."""
     config, now = view.training_config, view.training
     if config is None:
         return None

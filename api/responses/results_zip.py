@@ -8,7 +8,7 @@ from zipstream import ZipStream  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.storage.port import ObjectStore
 
-#: Members of a zip whose list is made before it is sent, so that its size can be told.
+#: Members of a ZIP file up to which its size is computed before it is sent.
 MAX_LISTED = 10_000
 
 
@@ -39,7 +39,7 @@ class Archive:
         yield from archive.footer()
 
     def _measure(self) -> int | None:
-        """Return the zip's size in bytes; None when that cannot be told beforehand."""
+        """Return the ZIP file's size in bytes; None when it is unknown beforehand."""
         if self._listed is None or any(member.size is None for member in self._listed):
             return None
         measured = _new_zip(sized=True)

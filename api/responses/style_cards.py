@@ -38,7 +38,7 @@ class StyleCard(BaseModel):
     document: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     def stage(self, number: int) -> StageOnCard:
-        """Return what the card tells of a stage; nothing, where it does not."""
+        """Return the card's details of a stage; empty ones where it has none."""
         found = (stage for stage in self.stages if stage.stage == number)
         return next(found, StageOnCard(stage=number))
 

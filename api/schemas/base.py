@@ -1,4 +1,4 @@
-"""What all JSON of the API shares: strict requests, examples, names, keys and times."""
+"""Parts that all schemas share: strict requests, examples, names, keys and times."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ def example(value: Any) -> dict[str, Any]:  # noqa: ANN401  (an example may be a
 
 
 class Request(BaseModel):
-    """A request body; a field that nobody knows is a mistake, not a wish to be ignored."""
+    """A request body; an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The JSON that goes over the wire, as pydantic models: what is checked, and what OpenAPI shows."""
+"""The JSON of jobs and photos, as pydantic models: validation, and the OpenAPI document."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -82,7 +82,7 @@ WrittenShare = Annotated[
 
 
 class AlbumOptions(Request):
-    """What is to be done with an album; the form fields of an upload."""
+    """Options of an album; the form fields of an upload."""
 
     kind: Literal["stylize"] = Field(default="stylize", description="The kind of job.")
     style: StyleName = Field(
@@ -118,7 +118,7 @@ class AlbumByKeys(AlbumOptions):
 
 
 class AnyJob(BaseModel):
-    """The one field of a submission that says what the others must be."""
+    """The kind of a submission, which decides the other fields."""
 
     kind: JobKind = "stylize"
 

@@ -52,7 +52,7 @@ class StyleWithCard(Style):
 
 
 class Distances(BaseModel):
-    """What a stage does to photos it never saw: distances from them, and likeness to them."""
+    """Measurements of a stage on photos it was not trained on."""
 
     content: float | None = Field(description="Content distance; 0 is the photo itself.")
     style: float | None = Field(description="Style distance; 0 is the painting itself.")
@@ -60,7 +60,7 @@ class Distances(BaseModel):
 
 
 class StageDetail(StageSummary):
-    """One published version of a style, with what its card tells of it."""
+    """One published version of a style, with the details on its card."""
 
     strength: float = Field(
         ge=0, le=1, description="The `strength` of an album that means just this stage."
@@ -105,7 +105,7 @@ class PreviewList(BaseModel):
 
 
 class Corpus(BaseModel):
-    """Photos that styles can be learnt on."""
+    """Photos that styles can be trained on."""
 
     name: str = Field(json_schema_extra=example("coco"))
     photos: int = Field(ge=0)
@@ -113,7 +113,7 @@ class Corpus(BaseModel):
 
 
 class CorpusList(BaseModel):
-    """Every corpus that is whole, by name."""
+    """Every complete corpus, by name."""
 
     corpora: list[Corpus]
 

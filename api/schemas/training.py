@@ -1,4 +1,4 @@
-"""Training jobs as they go over the wire: what may be asked for, and how far one is."""
+"""The JSON of trainings: their options, and their progress."""
 
 from typing import Annotated, Literal
 
@@ -34,7 +34,7 @@ ScheduleText = Annotated[str, StringConstraints(max_length=1000), AfterValidator
 
 
 class TrainingOptions(Request):
-    """How a style is to be learnt; the form fields of an upload."""
+    """Options of a training; the form fields of an upload."""
 
     kind: Literal["train"] = Field(description="The kind of job.")
     style: NewName = Field(
@@ -117,7 +117,7 @@ class PublishedStage(BaseModel):
 
 
 class Training(BaseModel):
-    """How far a training is. What was not measured yet is null."""
+    """Progress of a training; a value that nobody has measured yet is null."""
 
     model_config = ConfigDict(
         json_schema_extra=example(

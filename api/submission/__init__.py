@@ -1,1 +1,1 @@
-"""A job on its way in: from a request to a draft and its files."""
+"""Submissions: from a request to a draft of a job and its files."""

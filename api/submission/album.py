@@ -1,4 +1,4 @@
-"""Albums on their way in: what was asked for, checked, and photos that lie in S3 already."""
+"""Submissions of albums: options checked, and photos that lie in S3 already."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -47,7 +47,7 @@ def parse_options(fields: Mapping[str, str]) -> AlbumOptions:
 
 
 def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: str) -> JobDraft:
-    """Settle which nets a style, a strength and a blend mean today.
+    """Resolve a style, a strength and a blend to the nets they mean now.
 
     Raises UnknownStyle and StylesNotBlendable.
     """
@@ -77,7 +77,7 @@ def name_photos(locations: Iterable[PhotoLocation]) -> Iterator[PhotoEntry]:
 
 
 def _locations(keys: Iterable[str], services: Services) -> Iterator[PhotoLocation]:
-    """Say where each photo lies; that a key is an archive's, its suffix tells."""
+    """Yield the location of each photo; a key with the suffix .zip is an archive."""
     for key in keys:
         if key.lower().endswith(".zip"):
             yield from archive_locations(services.objects, key, services.settings, name=key)

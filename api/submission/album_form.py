@@ -1,4 +1,4 @@
-"""Albums that come with the request: each photo goes to S3 before the next one is read."""
+"""Albums as form data: each photo goes to S3 before the next one is read."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ PHOTOS = "photos"
 
 
 class AlbumForm(Form):
-    """An album half received."""
+    """An album that is being received."""
 
     options = AlbumOptions
     files = (PHOTOS,)

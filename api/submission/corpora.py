@@ -1,4 +1,4 @@
-"""The photos that a tenant's trainings may learn on, as their indices in the bucket tell."""
+"""The corpora of a tenant, read from their indices in the bucket."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Index(BaseModel):
-    """What the API needs of a corpus's index; the rest of it is the trainer's."""
+    """The fields of a corpus index that the API reads; the trainer reads the rest."""
 
     photos: int = Field(ge=0)
     shards: int | None = None

@@ -1,4 +1,4 @@
-"""An upload half received: its fields, and its files on their way to S3, by the kind of job."""
+"""Forms: the fields and files of an upload, one class for each kind of job."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -19,9 +19,9 @@ Fields = Mapping[str, str]
 
 
 class Form(ABC):
-    """What one kind of job takes. Files are stored below the job's own prefix as they come."""
+    """The fields and files of one kind of job; files go below the job's prefix as they come."""
 
-    #: What its text fields may be.
+    #: Schema of its text fields.
     options: ClassVar[type[Request]]
     #: Names of its file fields.
     files: ClassVar[tuple[str, ...]]
@@ -40,7 +40,7 @@ class Form(ABC):
 
     @abstractmethod
     def check(self, fields: Fields) -> None:
-        """Raise for a mistake that shows already; more fields may follow."""
+        """Raise for an error in the fields so far; more may follow."""
 
     @abstractmethod
     def store(self, part: FilePart) -> None:
@@ -54,7 +54,7 @@ class Form(ABC):
         """
 
     def discard(self) -> None:
-        """Remove what was stored; what cannot be reached now is cleared by the sweeper."""
+        """Remove the stored files; the sweeper removes those that S3 does not answer for now."""
         try:
             Manifest(store=self.services.objects, tenant=self.tenant, job=self.job).discard()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Submissions that come as form data: read part by part, whichever kind of job they are."""
+"""Submissions as form data, of either kind, read part by part."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from api.submission.multipart import FilePart, TextPart
 from api.submission.training_form import TrainingForm
 from infra.jobs.views import JobView
 
-#: Kinds of jobs; the first is what a form means that does not say.
+#: Kinds of jobs; the first is the default of a form.
 FORMS: dict[str, type[Form]] = {"stylize": AlbumForm, "train": TrainingForm}
 FILES = {name for form in FORMS.values() for name in form.files}
 #: Names of the file fields in which a ZIP file stands for the files in it.
@@ -37,7 +37,7 @@ def submit_upload(
 
 
 class _Upload:
-    """Finds out which kind of job the parts are, and hands them on.
+    """Finds the kind of job that the parts belong to, and passes them to its form.
 
     The field `kind` says so, and so does any field that only one kind has; browsers and curl send
     fields in any order.
@@ -86,7 +86,7 @@ class _Upload:
             self._check()
 
     def _check(self) -> None:
-        """Tell a mistake that shows already before the files are sent, not after."""
+        """Check new fields at once, so that errors come before the files are sent."""
         if self._unseen:
             self._unseen = False
             self.form.check(self.fields)

@@ -1,4 +1,4 @@
-"""Submissions in JSON, of whichever kind."""
+"""Submissions in JSON, of either kind."""
 
 import re
 from typing import Final
@@ -25,7 +25,7 @@ def submit_json(body: bytes, *, services: Services, tenant: str) -> JobView:
     """Submit a job whose files lie in the bucket.
 
     Raises what its kind raises, InvalidRequest and AlbumTooLarge. The kind is read first, so that
-    mistakes are told of that kind alone.
+    errors concern that kind alone.
     """
     _check_room(body, services.settings.max_album_photos)
     try:
@@ -37,7 +37,7 @@ def submit_json(body: bytes, *, services: Services, tenant: str) -> JobView:
 
 
 def _check_room(body: bytes, max_photos: int) -> None:
-    """Raise where there is more in a body than in any submission, before it is parsed.
+    """Raise for a body with more fields or values than any submission has, before parsing it.
 
     A value takes thirty bytes once parsed, and a mistake some hundreds, however short it is.
     """

@@ -32,7 +32,7 @@ _DAMAGED = "The multipart body is damaged, or broke off before its end. Send it 
 
 
 class Readable(Protocol):
-    """Where the bytes come from: a WSGI input stream."""
+    """The source of the bytes: a WSGI input stream."""
 
     def read(self, size: int, /) -> bytes | None:
         """Return some bytes, none at the end."""
@@ -102,7 +102,7 @@ def read_parts(
 
 @contextmanager
 def _telling_full_disk() -> Generator[None]:
-    """Stand around a temporary file, whose closing may be what finds no room."""
+    """Report a full disk as ServiceUnavailable, also where only closing the file finds it."""
     try:
         yield
     except OSError as error:
@@ -114,7 +114,7 @@ def _telling_full_disk() -> Generator[None]:
 
 
 class _Body:
-    """What has been read of a body and not used yet, and where the rest comes from."""
+    """A body: the bytes read and not used yet, and the stream of the rest."""
 
     def __init__(self, stream: Readable, boundary: str) -> None:
         self._stream = stream
@@ -190,7 +190,7 @@ def _parse_headers(head: bytes) -> dict[str, str]:
 
 
 def shown(name: str) -> str:
-    """Return a name as errors say it: cut, for it may be as long as a body."""
+    """Return a name for an error message, cut because it may be as long as a body."""
     return repr(name[:100])
 
 
@@ -229,7 +229,7 @@ def _peek(content: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 class _Forward:
-    """Pieces of a body as a file that can only be read on; holds little more than is asked for."""
+    """Pieces of a body as a forward-only file; buffers little more than a read needs."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""Files that lie in the bucket already: which of them a request may name."""
+"""Files that lie in the bucket already: the keys that a request may name."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from infra import layout
 
 
 def allowed_prefix(services: Services, tenant: str) -> str:
-    """Return what every key that a tenant may name begins with; empty for one user alone."""
+    """Return the prefix of all keys that a tenant may name; empty for a service without keys."""
     return layout.tenant_prefix(tenant) if services.settings.api_keys else ""
 
 
@@ -25,7 +25,7 @@ def check_keys(keys: Iterable[str], allowed: str, pointer: str) -> None:
 
 
 def key_fault(key: str, allowed: str, *, prefix: bool = False) -> str | None:
-    """Say what is wrong with a key, if anything; a prefix may end with a slash.
+    """Return what is wrong with a key, or None; a prefix may end with a slash.
 
     Empty parts and dots are refused because a store over a folder would follow them, out of the
     tenant's prefix.

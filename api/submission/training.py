@@ -1,4 +1,4 @@
-"""Trainings on their way in: options checked, and a painting that lies in S3."""
+"""Submissions of trainings: options checked, and a painting that lies in S3."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -35,8 +35,8 @@ def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> J
     draft = make_training_draft(
         requested,
         services.jobs.submission.new_job_id(),
-        painting=_look_at(requested.painting.key, services),
-        previews=_look_for(previews, services.objects),
+        painting=_read_painting(requested.painting.key, services),
+        previews=_check_previews(previews, services.objects),
         services=services,
         tenant=tenant,
     )
@@ -60,7 +60,7 @@ def make_training_draft(
     services: Services,
     tenant: str,
 ) -> JobDraft:
-    """Settle what a training means today; raises InvalidFields where it lacks a corpus."""
+    """Build the draft of a training with its defaults; raises InvalidFields without a corpus."""
     schedule = options.schedule or USUAL_SCHEDULES[options.profile]
     config = TrainingConfig(
         style=options.style,
@@ -81,8 +81,8 @@ def make_training_draft(
     )
 
 
-def _look_at(key: str, services: Services) -> Painting:
-    """Return a painting by what its object holds; raises InvalidFields where that cannot be one."""
+def _read_painting(key: str, services: Services) -> Painting:
+    """Return a painting with the hash of its object; raises InvalidFields if it cannot be read."""
     limit = services.settings.max_photo_bytes
     try:
         size = services.objects.head(key).size
@@ -98,8 +98,8 @@ def _look_at(key: str, services: Services) -> Painting:
     return Painting(key=key, sha256=digest.hexdigest())
 
 
-def _look_for(keys: Sequence[str], objects: ObjectStore) -> Sequence[str]:
-    """Return the keys of previews that can all be had; raises InvalidFields."""
+def _check_previews(keys: Sequence[str], objects: ObjectStore) -> Sequence[str]:
+    """Return the keys of previews after checking that each exists; raises InvalidFields."""
     faults = [
         FieldError(pointer=f"/previews/keys/{index}", detail=fault)
         for index, key in enumerate(keys)

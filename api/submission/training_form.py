@@ -1,4 +1,4 @@
-"""Trainings whose painting comes with the request."""
+"""Trainings as form data, with their painting."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ PREVIEWS = "previews"
 
 
 class TrainingForm(Form):
-    """A training half received."""
+    """A training that is being received."""
 
     options = TrainingOptions
     files = (PAINTING, PREVIEWS)

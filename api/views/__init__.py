@@ -1,1 +1,1 @@
-"""What the API answers at each address."""
+"""Views: one module for each group of addresses."""

@@ -13,5 +13,5 @@ views = Views("corpora", "Photos that styles are learnt on.", prefix="/v1/corpor
 
 @views.get("", "listCorpora", {200: CorpusList})
 def get_corpora() -> Response:
-    """List the corpora that are whole, by name."""
+    """List the complete corpora, by name."""
     return json_response(CorpusList(corpora=list_corpora(services().objects, tenant())))

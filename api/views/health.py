@@ -1,4 +1,4 @@
-"""Health over HTTP: does the process live, is the service ready."""
+"""Health over HTTP: liveness and readiness."""
 
 from typing import cast
 
@@ -19,7 +19,7 @@ views = Views("health", "How the service is.", secured=False)
 
 @views.get("/healthz", "health", {200: Health})
 def healthz() -> Response:
-    """Say that the process lives."""
+    """Answer while the process runs."""
     return json_response(Health())
 
 
@@ -29,7 +29,7 @@ def healthz() -> Response:
     {200: Readiness, 503: problem("`not-ready`: `parts` says what is missing.")},
 )
 def readyz() -> Response:
-    """Ask Redis, S3, the styles and the workers whether they are there."""
+    """Check Redis, S3, the styles and the workers."""
     check = cast("HealthCheck", current_app.extensions[HEALTH_CHECK])
     parts = check.parts()
     missing = [f"{name}: {state}" for name, state in parts.items() if state != OK]

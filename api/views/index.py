@@ -1,4 +1,4 @@
-"""Where to begin: the index of the service, and its OpenAPI document."""
+"""The index of the service, and its OpenAPI document."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ blueprint = Blueprint("index", __name__)
 
 @blueprint.get("/")
 def index() -> Response:
-    """Say what this is and where its parts are."""
+    """Show the name of the service and the addresses of its parts."""
     return jsonify(
         name="Impasto",
         links={

@@ -42,7 +42,7 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
     body=submission_body(),
 )
 def submit_job() -> Response:
-    """Submit an album to be painted, or a painting to learn a style from.
+    """Submit an album to be painted, or a painting to train a style on.
 
     Send the files themselves as form data, or name files that lie in the service's bucket. A ZIP
     file of photos may stand wherever a photo may (in the bucket, its key ends in `.zip`). The job
@@ -101,7 +101,7 @@ def cancel_job(path: JobPath) -> Response:
     },
 )
 def retry_job(path: JobPath) -> Response:
-    """Work the failed photos of an album again, as a job of its own.
+    """Submit the failed photos of an album again, as a job of its own.
 
     The job that has ended stays as it is; `Location` says where to watch the new one.
     """

@@ -1,4 +1,4 @@
-"""What OpenAPI says that no view's signature can: bodies by media type, files, and problems."""
+"""Parts of the OpenAPI document beyond signatures: bodies by media type, files, problems."""
 
 from typing import Any, cast
 

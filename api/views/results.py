@@ -93,7 +93,7 @@ def _result(item: ItemView) -> tuple[str, str]:
 
 
 def _members(queries: JobQueries, job: JobView) -> Iterator[Member]:
-    """Yield what goes into a job's zip, looking the photos up page by page."""
+    """Yield the members of a job's ZIP file, reading its photos page by page."""
     names = UniqueNames()
     for offset in range(0, job.total, PAGE):
         for item in queries.items(job.id, job.tenant, offset, PAGE):

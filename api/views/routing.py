@@ -15,7 +15,7 @@ Responses = Mapping[int, Any]
 
 
 class Views:
-    """Views of one idea, which the documentation shows together."""
+    """A group of views, which the documentation shows together."""
 
     def __init__(self, name: str, about: str, *, prefix: str = "", secured: bool = True) -> None:
         self.blueprint = APIBlueprint(

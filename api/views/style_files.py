@@ -1,4 +1,4 @@
-"""What lies beside a style, over HTTP: its card, charts, history and pictures."""
+"""The files of a style over HTTP: card, charts, history and pictures."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Styles over HTTP: what is published, stage by stage."""
+"""Styles over HTTP: the published styles and their stages."""
 
 from collections import defaultdict
 
@@ -48,7 +48,7 @@ def get_style(path: StylePath) -> Response:
 
 @views.get("/<name>/stages", "listStages", {200: StageList, **STYLE_MISSING})
 def list_stages(path: StylePath) -> Response:
-    """List the stages of a style that can be used, and what was measured on each.
+    """List the published stages of a style, with their measurements.
 
     A style that is still being trained has its first stages already; each new one is the
     strongest then, which is what a `strength` of 1 means.

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """One service, and the key that opens it. Close it, or use it as a context manager."""
+    """A client of one service. Close it, or use it as a context manager."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Client:
         stroke: Stroke = "native",
         sent: Callable[[int], None] | None = None,
     ) -> Job:
-        """Send photos from disk; `sent` is told the bytes of photos that have gone.
+        """Send photos from disk; `sent` is called with the bytes of photos just sent.
 
         `blend` is another style to mix in, and its share of the mixture (0..1). Raises
         ClientError, and OSError when a photo cannot be read: then there is no job.
@@ -130,10 +130,10 @@ class Client:
         sent: Callable[[int], None] | None = None,
         **options: Unpack[TrainingOptions],
     ) -> Job:
-        """Send a painting from disk, to learn the new style `style` from.
+        """Send a painting from disk, to train the new style `style` on.
 
-        `previews` are photos that each stage is shown on; `sent` is told the bytes of files that
-        have gone. Raises ClientError, and OSError when a file cannot be read: then there is no job.
+        `previews` are photos that each stage is shown on; `sent` is called with the bytes of files
+        just sent. Raises ClientError, and OSError when a file cannot be read: then there is no job.
         """
         fields = {name: _field(value) for name, value in options.items() if value is not None}
         files = [("painting", Path(painting)), *(("previews", Path(photo)) for photo in previews)]
@@ -147,7 +147,7 @@ class Client:
         previews: Sequence[str] = (),
         **options: Unpack[TrainingOptions],
     ) -> Job:
-        """Learn a style from a painting that lies in the service's bucket under a key."""
+        """Train a style on a painting that lies in the service's bucket under a key."""
         body: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         body |= {"kind": "train", "style": style, "painting": {"key": painting}}
         if previews:
@@ -159,7 +159,7 @@ class Client:
         return self._service.get(f"/v1/styles/{_quoted(style)}/stages", StageList).stages
 
     def corpora(self) -> list[Corpus]:
-        """Return the corpora that styles can be learnt on."""
+        """Return the corpora that styles can be trained on."""
         return self._service.get("/v1/corpora", CorpusList).corpora
 
     def jobs(self, limit: int = 20) -> list[Job]:
@@ -175,13 +175,13 @@ class Client:
         return self._service.request("POST", f"{_job_address(job_id)}/cancel", Job)
 
     def retry(self, job_id: str) -> Job:
-        """Work the failed photos of an album again; returns the new job."""
+        """Submit the failed photos of an album again; returns the new job."""
         return self._service.request("POST", f"{_job_address(job_id)}/retry", Job)
 
     def watch(self, job_id: str) -> Iterator[Job]:
-        """Yield the job as it is, again and again, the last time when it has ended.
+        """Yield the job repeatedly until it has ended; the last one is terminal.
 
-        Bears a service that is away for two minutes.
+        Raises ServiceUnreachable after two minutes without an answer.
         """
         began = time.monotonic()
         while True:
@@ -222,7 +222,7 @@ class Client:
         return self._service.patiently(call)
 
     def save(self, address: str, path: Path) -> Path:
-        """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
+        """Fetch one of the service's addresses into a file, which appears whole or not at all."""
         return self._service.save(address, path)
 
     def _send(
@@ -240,7 +240,7 @@ class Client:
 
 
 def _job_address(job_id: str) -> str:
-    """Return where a job is; raises ClientError for what no server takes for one's id.
+    """Return the address of a job; raises ClientError for an id that no server accepts.
 
     Servers read a quoted slash as a slash, and nothing, or dots, lead to other addresses.
     """

@@ -1,4 +1,4 @@
-"""The way to a service: requests, what goes wrong with them, and patience."""
+"""The HTTP connection to a service: requests, errors and retries."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from .documents import parse
 PATIENCE_SECONDS = 120.0
 #: Seconds between two attempts, at first and at last.
 MIN_PAUSE, MAX_PAUSE = 0.2, 2.0
-#: Seconds until a connection must stand, and until the service must say something.
+#: Seconds to connect, and to wait for data from the service.
 TIMEOUT = httpx2.Timeout(60.0, connect=5.0, write=300.0)
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ClientError(Exception):
-    """The service said no, or something went wrong on the way to it.
+    """The service refused a request, or could not be reached.
 
     `type` is the problem's slug, `status` the HTTP status (0 when nothing was answered).
     """
@@ -46,7 +46,7 @@ class ServiceUnreachable(ClientError):
 
 
 class Connection:
-    """One service, and the key that opens it."""
+    """The connections to one service, and the API key sent with each request."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Connection:
         transport: httpx2.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Nothing is sent yet; raises ClientError for an address, key or proxy that cannot be."""
+        """Send nothing yet; raises ClientError for an invalid address, key or proxy."""
         self.url = url.rstrip("/")
         self._sleep = sleep
         headers = {"Authorization": f"Bearer {_sendable(key)}"} if key else {}
@@ -117,7 +117,7 @@ class Connection:
             pause = min(2 * pause, MAX_PAUSE)
 
     def save(self, address: str, path: Path) -> Path:
-        """Fetch what lies at one of the service's addresses into a file, whole or not at all."""
+        """Fetch one of the service's addresses into a file, which appears whole or not at all."""
         own = own_address(address)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.patiently(lambda: self._fetch(own, path))
@@ -136,7 +136,7 @@ class Connection:
 
     @contextmanager
     def _translated(self) -> Generator[None]:
-        """Turn errors of the connection into ours."""
+        """Translate errors of the connection into ClientError."""
         try:
             yield
         except httpx2.ConnectError as error:
@@ -173,7 +173,7 @@ def _sendable(key: str) -> str:
 
 
 def own_address(address: str) -> str:
-    """Refuse to be led to another server, and to take our key there."""
+    """Return an address of this service; raises ClientError for another server's."""
     if not address.startswith("/") or address.startswith("//"):
         raise ClientError(f"The service named an address that is not its own: {address}")
     return address

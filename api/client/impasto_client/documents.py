@@ -38,7 +38,7 @@ def read_document(kind: "type[D]", document: Any) -> "D":  # noqa: ANN401  (what
 
 
 def to_json(document: "DataclassInstance") -> dict[str, Any]:
-    """Return a dataclass as what `json` writes: names as in the service's own answer."""
+    """Return a dataclass as a JSON document, with the names of the service's answer."""
     return {name: _written(value) for name, value in asdict(document).items()}
 
 

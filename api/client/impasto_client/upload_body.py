@@ -21,7 +21,7 @@ class UploadBody:
         *,
         sent: Callable[[int], None] | None = None,
     ) -> None:
-        """`files` are pairs of a field and a file; `sent` is told the bytes of files that went.
+        """`files` are pairs of a field and a file; `sent` is called with the bytes just sent.
 
         Raises UnicodeEncodeError for a field that UTF-8 cannot write.
         """

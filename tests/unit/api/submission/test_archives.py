@@ -42,7 +42,7 @@ def send_source(client: FlaskClient, **source: object) -> TestResponse:
 
 
 def album_of(world: World, response: TestResponse) -> dict[str, bytes]:
-    """What the worker would fetch for each photo, by its name."""
+    """The bytes that the worker would fetch for each photo, by name."""
     assert response.status_code == 202, response.text
     job = response.get_json()
     manifest = Manifest(store=world.objects, tenant="default", job=job["id"])

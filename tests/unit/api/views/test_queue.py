@@ -1,4 +1,4 @@
-"""What the API says when too much waits, of jobs that will be removed, and of retries."""
+"""Answers about a full queue, jobs that will be removed, and retries."""
 
 import io
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must be true of the settings before the API lets anyone in."""
+"""Conditions on the settings before the API lets anyone in."""
 
 import json
 
