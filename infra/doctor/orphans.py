@@ -9,21 +9,16 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
-
 from infra import layout
 from infra.doctor.finding import Finding
 from infra.errors import ServiceUnavailable
 from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import ended_markers
+from infra.jobs.result_index import result_location
 from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore, ObjectUnavailable
 
 #: Orphans of one kind that are named.
 NAMED: Final = 3
-
-
-class _Receipt(BaseModel):
-    key: str
 
 
 class Orphans:
@@ -41,17 +36,17 @@ class Orphans:
         """Yield a finding for each kind of orphan; raises ServiceUnavailable."""
         leftovers: list[str] = []
         entries: list[str] = []
-        receipts: list[str] = []
+        index_entries: list[str] = []
         leaving = self._ended() if self._expiring else set[str]()
         for owner, infos in groupby(self._objects.list(layout.TENANTS_PREFIX), _owner):
             others = list(infos) if owner is None else []
             if owner is not None and owner[1] not in leaving and not self._exists(*owner):
                 leftovers.append(layout.job_prefix(*owner))
             entries += [info.key for info in others if self._is_lost_entry(info, leaving)]
-            receipts += [info.key for info in others if self._leads_nowhere(info.key)]
+            index_entries += [info.key for info in others if self._leads_nowhere(info.key)]
         yield from _finding("objects of no job", leftovers, self._objects.delete_prefix)
         yield from _finding("entries of no job", entries, self._objects.delete)
-        yield from _finding("receipts of no result", receipts, self._objects.delete)
+        yield from _finding("index entries of no result", index_entries, self._objects.delete)
 
     def _ended(self) -> set[str]:
         """Jobs that have ended: those that are being removed among them are looked after."""
@@ -72,11 +67,14 @@ class Orphans:
         return entry[1] not in leaving and not self._exists(*entry)
 
     def _leads_nowhere(self, key: str) -> bool:
-        if not layout.is_receipt(key):
+        if not layout.is_result_index_entry(key):
             return False
         try:
-            self._objects.head(_Receipt.model_validate_json(self._objects.get(key)).key)
-        except (ObjectMissing, ValidationError):
+            result = result_location(self._objects, key)
+            if result is None:
+                return True
+            self._objects.head(result)
+        except ObjectMissing:
             return True
         except ObjectUnavailable:
             pass  # unreadable is not gone

@@ -13,7 +13,7 @@ OPEN_PREFIX: Final = "open/"
 ENDED_PREFIX: Final = "ended/"
 
 #: The hash is a SHA-256, below its own first two digits.
-_RECEIPT: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
+_INDEX_ENTRY: Final = re.compile(r"tenants/[^/]+/receipts/([0-9a-f]{2})/\1[0-9a-f]{62}\.json")
 _RESULT: Final = re.compile(r"tenants/[^/]+/jobs/[^/]+/results/[0-9a-f]{2}/([0-9a-f]{64})\.[a-z]+")
 
 
@@ -228,16 +228,16 @@ def result_digest(key: str) -> str | None:
     return found[1] if found else None
 
 
-def receipts_prefix(tenant: str) -> str:
-    """Every receipt of a tenant."""
+def result_index_prefix(tenant: str) -> str:
+    """The index of a tenant's results; entries keep the stored name `receipts`."""
     return f"{tenant_prefix(tenant)}receipts/"
 
 
-def receipt(tenant: str, digest: str) -> str:
-    """Says where a whole result of that hash lies; written after it."""
-    return f"{receipts_prefix(tenant)}{part(digest)[:2]}/{digest}.json"
+def result_index_entry(tenant: str, digest: str) -> str:
+    """Where a whole result of that hash lies, and what it is; written after the result."""
+    return f"{result_index_prefix(tenant)}{part(digest)[:2]}/{digest}.json"
 
 
-def is_receipt(key: str) -> bool:
-    """Whether a key is that of a `receipt` of any tenant."""
-    return _RECEIPT.fullmatch(key) is not None
+def is_result_index_entry(key: str) -> bool:
+    """Whether a key is that of a `result_index_entry` of any tenant."""
+    return _INDEX_ENTRY.fullmatch(key) is not None

@@ -208,7 +208,7 @@ def test_orphans_are_named_and_removed_and_nothing_else_is(deployment: Deploymen
     orphans = (
         layout.upload(TENANT, gone, 0, "0.jpg"),
         layout.newest_entry(TENANT, gone),
-        layout.receipt(TENANT, "ab" * 32),
+        layout.result_index_entry(TENANT, "ab" * 32),
     )
     objects.put(orphans[0], b"a photo")
     objects.put(orphans[1], b"")

@@ -206,10 +206,10 @@ class AlbumHarness:
         return {item.name: item.outcome for item in items}
 
     def results(self) -> list[str]:
-        """Keys of every result and receipt in the bucket."""
+        """Keys of every result and result index entry in the bucket."""
         stored = [info.key for info in self.objects.list(layout.tenant_prefix("default"))]
-        receipts = layout.receipts_prefix("default")
-        return [key for key in stored if "/results/" in key or key.startswith(receipts)]
+        index = layout.result_index_prefix("default")
+        return [key for key in stored if "/results/" in key or key.startswith(index)]
 
     def lose_lease(self, job: str) -> None:
         """Let so much time pass that the sweeper takes the chunk back."""

@@ -89,12 +89,12 @@ def test_three_hundred_hostile_files_end_nothing_and_leave_nothing(
     assert all(lives(process) for process in (*roots, child))
     assert memory.peak - memory.idle < MOST_BYTES
     written = {info.key for info in bucket.list("")} - before
-    (receipt,) = {
+    (entry,) = {
         key
         for key in written - {layout.newest_entry("default", job.id)}
         if not key.startswith((layout.job_prefix("default", job.id), layout.ENDED_PREFIX))
     }
-    assert receipt.startswith(layout.receipts_prefix("default"))
+    assert entry.startswith(layout.result_index_prefix("default"))
 
 
 def _write(folder: Path, photos: dict[str, bytes]) -> list[Path]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from infra import layout
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
+from infra.jobs.result_index import ResultIndexEntry
 from infra.storage.port import ObjectStore
 from infra.storage.unreadable import UnreadableObject, raise_outage
 from worker.album.digest import result_digest
-from worker.album.results import Receipt, ResultShelf
+from worker.album.results import ResultStore
 from worker.fetch.photo import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.memory_budget import Reservation
@@ -62,7 +63,7 @@ class PhotoSteps:
         self._decode = decode
         self._max_bytes = max_bytes
         self._clock = clock
-        self._shelf = ResultShelf(objects=objects, tenant=spec.tenant, job=spec.id)
+        self._results = ResultStore(objects=objects, tenant=spec.tenant, job=spec.id)
 
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
         """Fetch and decode a photo; the outcome right away where its result is there already.
@@ -74,8 +75,8 @@ class PhotoSteps:
         digest = result_digest(
             hashlib.sha256(data).hexdigest(), self._spec.blend, self._spec.stroke
         )
-        if receipt := self._found(digest):
-            return _outcome(entry, receipt, seconds=0.0, cached=True)
+        if found := self._found(digest):
+            return _outcome(entry, found, seconds=0.0, cached=True)
         started = self._clock()
         photo, reservation = self._decode(data)
         seconds = self._clock() - started
@@ -93,8 +94,8 @@ class PhotoSteps:
     def store(self, painted: PaintedPhoto) -> PhotoOutcome:
         """Store a result and return the outcome that commits it."""
         prepared = painted.prepared
-        receipt = self._shelf.keep(prepared.digest, painted.data, prepared.photo)
-        return _outcome(prepared.entry, receipt, seconds=painted.seconds, cached=False)
+        result = self._results.keep(prepared.digest, painted.data, prepared.photo)
+        return _outcome(prepared.entry, result, seconds=painted.seconds, cached=False)
 
     def _fetch(self, entry: PhotoEntry) -> bytes:
         if entry.fault is not None:
@@ -105,10 +106,10 @@ class PhotoSteps:
             self._check_outage()
             raise UnreadableObject(entry.key, error) from error
 
-    def _found(self, digest: str) -> Receipt | None:
-        """Return the receipt of a result that is there; an unreadable one is made anew."""
+    def _found(self, digest: str) -> ResultIndexEntry | None:
+        """Return the index entry of a result that is there; an unreadable one is made anew."""
         try:
-            return self._shelf.find(digest)
+            return self._results.find(digest)
         except ServiceUnavailable:
             self._check_outage()
             return None
@@ -118,14 +119,16 @@ class PhotoSteps:
         raise_outage(self._objects, layout.job_spec(self._spec.tenant, self._spec.id))
 
 
-def _outcome(entry: PhotoEntry, receipt: Receipt, *, seconds: float, cached: bool) -> PhotoOutcome:
+def _outcome(
+    entry: PhotoEntry, result: ResultIndexEntry, *, seconds: float, cached: bool
+) -> PhotoOutcome:
     return PhotoOutcome(
         index=entry.index,
-        result=receipt.key,
-        result_name=result_name(entry.name, receipt.format),
-        width=receipt.width,
-        height=receipt.height,
-        bytes=receipt.bytes,
+        result=result.key,
+        result_name=result_name(entry.name, result.format),
+        width=result.width,
+        height=result.height,
+        bytes=result.bytes,
         seconds=seconds,
         cached=cached,
     )

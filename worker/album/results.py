@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from infra import layout
-from infra.jobs.domain.model import Value
+from infra.jobs.result_index import ResultIndexEntry
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.pixels import MEDIA_TYPES, Photo
 from worker.pixels.photo import ResultFormat
@@ -13,63 +13,53 @@ from worker.pixels.photo import ResultFormat
 _SUFFIXES: dict[ResultFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
 
-class Receipt(Value):
-    """Says that a result is whole: where it lies, and what it is."""
-
-    key: str
-    bytes: int
-    width: int
-    height: int
-    format: ResultFormat
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultShelf:
+class ResultStore:
     """The results of one job, and the way to those of its tenant's other jobs."""
 
     objects: ObjectStore
     tenant: str
     job: str
 
-    def find(self, digest: str) -> Receipt | None:
-        """Return the receipt of a result that is there, whole and to be had, else None.
+    def find(self, digest: str) -> ResultIndexEntry | None:
+        """Return the index entry of a result that is there, whole and readable, else None.
 
         What another job has is copied: it may be removed with that job at any moment.
         """
         try:
-            receipt = Receipt.model_validate_json(
-                self.objects.get(layout.receipt(self.tenant, digest))
+            entry = ResultIndexEntry.model_validate_json(
+                self.objects.get(layout.result_index_entry(self.tenant, digest))
             )
-            own = receipt.model_copy(update={"key": self._key(digest, receipt.format)})
-            if own.key != receipt.key:
-                self.objects.copy(receipt.key, own.key)
+            own = entry.model_copy(update={"key": self._key(digest, entry.format)})
+            if own.key != entry.key:
+                self.objects.copy(entry.key, own.key)
             whole = self.objects.head(own.key).size == own.bytes
         except (ObjectMissing, ObjectRefused, ValidationError):
             return None
-        if whole and own.key != receipt.key:
-            self._put_receipt(digest, own)  # of the two copies, ours will stay longer
+        if whole and own.key != entry.key:
+            self._put_entry(digest, own)  # of the two copies, ours will stay longer
         return own if whole else None
 
-    def keep(self, digest: str, data: bytes, photo: Photo) -> Receipt:
+    def keep(self, digest: str, data: bytes, photo: Photo) -> ResultIndexEntry:
         """Store the encoded result of a photo; doing it again changes nothing."""
-        receipt = Receipt(
+        entry = ResultIndexEntry(
             key=self._key(digest, photo.format),
             bytes=len(data),
             width=photo.width,
             height=photo.height,
             format=photo.format,
         )
-        self.objects.put(receipt.key, data, content_type=MEDIA_TYPES[photo.format])
-        # The receipt last: whoever finds it may rely on the result being whole.
-        self._put_receipt(digest, receipt)
-        return receipt
+        self.objects.put(entry.key, data, content_type=MEDIA_TYPES[photo.format])
+        # The entry last: whoever finds it may rely on the result being whole.
+        self._put_entry(digest, entry)
+        return entry
 
     def _key(self, digest: str, kind: ResultFormat) -> str:
         return layout.result(self.tenant, self.job, digest, _SUFFIXES[kind])
 
-    def _put_receipt(self, digest: str, receipt: Receipt) -> None:
+    def _put_entry(self, digest: str, entry: ResultIndexEntry) -> None:
         self.objects.put(
-            layout.receipt(self.tenant, digest),
-            receipt.model_dump_json().encode(),
+            layout.result_index_entry(self.tenant, digest),
+            entry.model_dump_json().encode(),
             content_type="application/json",
         )

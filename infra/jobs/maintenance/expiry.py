@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
-from pydantic import BaseModel, ValidationError
 
 from infra import layout
 from infra.errors import ServiceUnavailable
@@ -19,7 +18,8 @@ from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import ended_markers
 from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
-from infra.storage.port import ObjectMissing, ObjectStore
+from infra.jobs.result_index import result_location
+from infra.storage.port import ObjectStore
 from infra.storage.unreadable import raise_outage
 
 #: Seconds between looks for jobs whose time is over.
@@ -28,12 +28,6 @@ LOOK_SECONDS: Final = 60.0
 STEP_SECONDS: Final = 2.0
 
 log = structlog.get_logger()
-
-
-class _Receipt(BaseModel):
-    """Where a receipt says that a result lies."""
-
-    key: str
 
 
 class Expiry:
@@ -119,22 +113,19 @@ class Expiry:
         yield True
 
     def _forget_results(self, tenant: str, job: str) -> Iterator[None]:
-        """Remove this job's results, each after the receipt that leads to it.
+        """Remove this job's results, each after the index entry that leads to it.
 
-        Those too that were stored and never committed. A receipt that a worker has just made to
+        Those too that were stored and never committed. An entry that a worker has just changed to
         lead elsewhere may go with them: then a photo is painted once more than needed, and no job
         misses anything.
         """
         for info in self._objects.list(layout.results_prefix(tenant, job)):
             if digest := layout.result_digest(info.key):
-                self._forget(layout.receipt(tenant, digest), tenant, job)
+                self._forget(layout.result_index_entry(tenant, digest), tenant, job)
             self._objects.delete(info.key)
             yield
 
-    def _forget(self, receipt: str, tenant: str, job: str) -> None:
-        try:
-            leads_to = _Receipt.model_validate_json(self._objects.get(receipt)).key
-        except (ObjectMissing, ValidationError):
-            return
-        if leads_to.startswith(layout.job_prefix(tenant, job)):
-            self._objects.delete(receipt)
+    def _forget(self, entry: str, tenant: str, job: str) -> None:
+        result = result_location(self._objects, entry)
+        if result and result.startswith(layout.job_prefix(tenant, job)):
+            self._objects.delete(entry)

@@ -47,16 +47,16 @@ def flush_in_the_middle(
     watch_until(client, album, lambda j: j.counts.done >= half, "half the album", ALBUM_SECONDS)
     with stack.redis() as redis:
         redis.flushdb()
-    whole = _receipts(stack)
+    whole = _index_entries(stack)
     before = album.counts[0]
     watch_until(client, album, lambda job: job.state.terminal, "the album", ALBUM_SECONDS)
-    after = _receipts(stack)
+    after = _index_entries(stack)
     repeated = [path.name for path, written in whole.items() if after[path] != written]
     return Flushed(photos, before, repeated, check_results(client, album, out) + album.wrong)
 
 
-def _receipts(stack: FaultStack) -> dict[Path, int]:
-    """Return when each result's receipt was written: the embedded S3 keeps objects as files."""
+def _index_entries(stack: FaultStack) -> dict[Path, int]:
+    """Return when each result's index entry was written: the embedded S3 keeps objects as files."""
     bucket = stack.data / "s3" / stack.settings.s3_bucket
     results = bucket / layout.tenant_prefix(TENANT) / "results"
     return {path: path.stat().st_mtime_ns for path in results.glob("*/*.json")}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from infra.storage.port import ObjectStore
-from worker.album.results import ResultShelf
+from worker.album.results import ResultStore
 from worker.engines.port import Engine
 from worker.pixels import PixelLimits, decode, encode
 
@@ -39,17 +39,17 @@ def step_seconds(
 
     The commit is not among them: it belongs to a job.
     """
-    shelf, watch = ResultShelf(objects=objects, tenant=TENANT, job=JOB), _Watch()
+    store, watch = ResultStore(objects=objects, tenant=TENANT, job=JOB), _Watch()
     for name, data in files.items():
         objects.put(f"inbox/steps/{name}", data)
     for name in files:
-        _one(objects, shelf, engine, f"inbox/steps/{name}", limits, watch)
+        _one(objects, store, engine, f"inbox/steps/{name}", limits, watch)
     return {step: seconds / len(files) for step, seconds in watch.seconds.items()}
 
 
 def _one(
     objects: ObjectStore,
-    shelf: ResultShelf,
+    store: ResultStore,
     engine: Engine,
     key: str,
     limits: PixelLimits,
@@ -57,8 +57,8 @@ def _one(
 ) -> None:
     data = watch.time("fetch", lambda: (objects.head(key), objects.get(key))[1])
     digest = hashlib.sha256(data).hexdigest()
-    watch.time("look up", lambda: shelf.find(digest))
+    watch.time("look up", lambda: store.find(digest))
     photo = watch.time("decode", lambda: decode(data, limits))
     painting = watch.time("paint", lambda: engine.stylize(photo.rgb))
     result = watch.time("encode", lambda: encode(painting, photo))
-    watch.time("store", lambda: shelf.keep(digest, result, photo))
+    watch.time("store", lambda: store.keep(digest, result, photo))

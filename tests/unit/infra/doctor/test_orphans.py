@@ -24,13 +24,16 @@ def test_files_of_a_tenants_own_are_never_orphans() -> None:
     assert list(Orphans(store, expiring=True).run()) == []
 
 
-def test_entries_and_receipts_that_lead_nowhere_are_named_and_removed() -> None:
+def test_entries_that_lead_nowhere_are_named_and_removed() -> None:
     store = MemoryStore()
-    entry, receipt = layout.newest_entry("alice", GONE), layout.receipt("alice", "ab" * 32)
-    store.put(entry, b"")
-    store.put(receipt, b'{"key": "tenants/alice/jobs/gone/results/ab/x.jpg"}')
+    listed, indexed = (
+        layout.newest_entry("alice", GONE),
+        layout.result_index_entry("alice", "ab" * 32),
+    )
+    store.put(listed, b"")
+    store.put(indexed, b'{"key": "tenants/alice/jobs/gone/results/ab/x.jpg"}')
     found = list(Orphans(store, expiring=True).run())
-    assert all(key in each.detail for key, each in zip((entry, receipt), found, strict=True))
+    assert all(key in each.detail for key, each in zip((listed, indexed), found, strict=True))
     for finding in found:
         assert finding.repair
         finding.repair()

@@ -41,7 +41,7 @@ def submit(world: FakeDeployment, keys: Iterable[str] | None = None, photos: int
 
 
 def paint(world: FakeDeployment) -> None:
-    """Work off what waits; results and receipts lie where a worker leaves them."""
+    """Work off what waits; results and their index entries lie where a worker leaves them."""
     while world.notifier.messages:
         if claim := world.take_message():
             for photo in claim.photos:
@@ -53,7 +53,7 @@ def painted(world: FakeDeployment, claim: ClaimedChunk, photo: PhotoEntry) -> Ph
     digest = f"{photo.index:064x}"
     key = layout.result(TENANT, claim.spec.id, digest, "jpg")
     world.objects.put(key, b"a painting")
-    world.objects.put(layout.receipt(TENANT, digest), b'{"key": "%s"}' % key.encode())
+    world.objects.put(layout.result_index_entry(TENANT, digest), b'{"key": "%s"}' % key.encode())
     return PhotoOutcome(index=photo.index, result=key, bytes=10)
 
 
@@ -86,7 +86,7 @@ def test_stray_objects_among_the_results_hold_up_no_removal(stray: str) -> None:
     assert not traces(world, job)
 
 
-def test_result_that_was_never_committed_goes_with_its_receipt() -> None:
+def test_result_that_was_never_committed_goes_with_its_index_entry() -> None:
     """The worker was killed between the two, and then the job was cancelled."""
     world = deployment()
     job = submit(world)
@@ -268,13 +268,13 @@ def test_nothing_new_may_rely_on_what_is_being_removed() -> None:
     assert set(world.objects.objects) == before
 
 
-def test_receipt_that_leads_to_a_younger_job_stays() -> None:
+def test_index_entry_that_leads_to_a_younger_job_stays() -> None:
     world = deployment()
     submit(world, photos=1)
     paint(world)
-    receipt = layout.receipt(TENANT, f"{0:064x}")
+    entry = layout.result_index_entry(TENANT, f"{0:064x}")
     pass_days(world, 1)
     younger = submit(world, photos=1)
     paint(world)
     pass_days(world, DAYS - 0.5)
-    assert younger in str(world.objects.get(receipt))
+    assert younger in str(world.objects.get(entry))

@@ -127,18 +127,18 @@ def test_the_doctor_names_an_unreadable_object_and_goes_on(key: Callable[[str, s
     world = FakeDeployment()
     job = finished(world)
     world.objects.withheld.add(key(TENANT, job))
-    world.objects.put(layout.receipt(TENANT, "ab" * 32), b'{"key": "gone"}')
+    world.objects.put(layout.result_index_entry(TENANT, "ab" * 32), b'{"key": "gone"}')
     kept, lost = examined(world)
     assert (kept.check, kept.about) == ("object-kept-back", key(TENANT, job))
     assert "AccessDenied" in kept.detail
-    assert (lost.check, lost.about) == ("orphan", "receipts of no result")
+    assert (lost.check, lost.about) == ("orphan", "index entries of no result")
 
 
-def test_an_unreadable_receipt_is_no_orphan() -> None:
+def test_an_unreadable_index_entry_is_no_orphan() -> None:
     world = FakeDeployment()
-    receipt = layout.receipt(TENANT, "ab" * 32)
-    world.objects.put(receipt, b'{"key": "gone"}')
-    world.objects.withheld.add(receipt)
+    entry = layout.result_index_entry(TENANT, "ab" * 32)
+    world.objects.put(entry, b'{"key": "gone"}')
+    world.objects.withheld.add(entry)
     assert examined(world) == []
 
 

@@ -101,9 +101,9 @@ def test_other_keys_are_no_entries_and_belong_to_no_job(key: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "scan-2026.jpg", "ab/scan.json", f"cd/{'ab' * 32}.json"])
-def test_other_keys_are_no_receipts(name: str) -> None:
-    assert layout.is_receipt(layout.receipt("t", "ab" * 32))
-    assert not layout.is_receipt(f"{layout.receipts_prefix('t')}{name}")
+def test_other_keys_are_no_index_entries(name: str) -> None:
+    assert layout.is_result_index_entry(layout.result_index_entry("t", "ab" * 32))
+    assert not layout.is_result_index_entry(f"{layout.result_index_prefix('t')}{name}")
 
 
 def test_outcomes_sort_by_chunk_and_then_token() -> None:

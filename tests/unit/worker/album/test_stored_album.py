@@ -96,9 +96,9 @@ def test_an_album_that_had_ended_is_shown_and_retried(stored: Stored) -> None:
 
 
 def test_results_are_found_again_by_what_made_them(stored: Stored) -> None:
-    """A second album of the same photos: the receipts lead to what is painted already.
+    """A second album of the same photos: the index entries lead to what is painted already.
 
-    The receipts that are written then tell all that those of the earlier version told.
+    The index entries that are written then tell all that those of the earlier version told.
     """
     upgraded = Upgraded(stored)
     harness = upgraded.harness
@@ -106,9 +106,9 @@ def test_results_are_found_again_by_what_made_them(stored: Stored) -> None:
     job = harness.submit({name: None for name in names})
     upgraded.work_off(job)
     assert [outcome.cached for outcome in harness.outcomes(job).values() if outcome] == [True] * 3
-    receipts = [key for key in stored.objects if "/receipts/" in key]
-    anew = [key for key in receipts if harness.objects.objects[key] != stored.objects[key]]
+    entries = [key for key in stored.objects if "/receipts/" in key]
+    anew = [key for key in entries if harness.objects.objects[key] != stored.objects[key]]
     assert len(anew) == 3
-    for key in receipts:
+    for key in entries:
         before, after = json.loads(stored.objects[key]), json.loads(harness.objects.objects[key])
         assert keeps(before, {**after, "key": before["key"]})

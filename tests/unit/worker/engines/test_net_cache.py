@@ -31,7 +31,7 @@ class Named(Engine):
         return rgb
 
 
-class Shelf:
+class Harness:
     """A store of nets, a cache over it, and a count of loads."""
 
     def __init__(self, *, limit_bytes: int = 1 << 30) -> None:
@@ -53,53 +53,53 @@ class Shelf:
 
 
 def test_a_net_is_loaded_once() -> None:
-    shelf = Shelf()
-    net = shelf.net(1)
-    assert shelf.cache.engine([net]) is shelf.cache.engine([net])
-    assert shelf.loads == 1
+    harness = Harness()
+    net = harness.net(1)
+    assert harness.cache.engine([net]) is harness.cache.engine([net])
+    assert harness.loads == 1
 
 
 def test_a_blend_is_an_engine_of_its_own() -> None:
-    shelf = Shelf()
-    shelf.cache.engine([shelf.net(1)])
-    engine = shelf.cache.engine([shelf.net(1, 0.5), shelf.net(2, 0.5)])
-    assert shelf.loads == 2
+    harness = Harness()
+    harness.cache.engine([harness.net(1)])
+    engine = harness.cache.engine([harness.net(1, 0.5), harness.net(2, 0.5)])
+    assert harness.loads == 2
     assert isinstance(engine, Named)
-    ends = [shelf.cache.engine([shelf.net(n)]) for n in (1, 2)]
+    ends = [harness.cache.engine([harness.net(n)]) for n in (1, 2)]
     weight = [end.net.paint.weight for end in ends if isinstance(end, Named)]
     torch.testing.assert_close(engine.net.paint.weight, (weight[0] + weight[1]) / 2)
 
 
 def test_the_least_recently_used_net_goes_when_bytes_run_out() -> None:
     size = sum(w.nbytes for w in TransformNet(CONFIG).state_dict().values())
-    shelf = Shelf(limit_bytes=2 * size)
-    nets = [shelf.net(n) for n in (1, 2, 3)]
+    harness = Harness(limit_bytes=2 * size)
+    nets = [harness.net(n) for n in (1, 2, 3)]
     for index in (0, 1, 0, 2):  # 1 is the least recently used when 2 comes
-        shelf.cache.engine([nets[index]])
-    assert shelf.cache.loaded_bytes == 2 * size
-    shelf.cache.engine([nets[0]])
-    assert shelf.loads == 3
-    shelf.cache.engine([nets[1]])
-    assert shelf.loads == 4
+        harness.cache.engine([nets[index]])
+    assert harness.cache.loaded_bytes == 2 * size
+    harness.cache.engine([nets[0]])
+    assert harness.loads == 3
+    harness.cache.engine([nets[1]])
+    assert harness.loads == 4
 
 
 def test_a_net_larger_than_the_limit_still_works() -> None:
-    shelf = Shelf(limit_bytes=1)
-    net = shelf.net(1)
-    assert shelf.cache.engine([net]) is shelf.cache.engine([net])
+    harness = Harness(limit_bytes=1)
+    net = harness.net(1)
+    assert harness.cache.engine([net]) is harness.cache.engine([net])
 
 
 def test_a_replaced_file_is_not_the_net_that_was_promised() -> None:
-    shelf = Shelf()
-    net = shelf.net(1)
-    shelf.objects.put(net.key, b"something else")
+    harness = Harness()
+    net = harness.net(1)
+    harness.objects.put(net.key, b"something else")
     with pytest.raises(NetFileRejected, match="not the file"):
-        shelf.cache.engine([net])
+        harness.cache.engine([net])
 
 
 def test_a_net_that_is_gone_says_so() -> None:
-    shelf = Shelf()
-    net = shelf.net(1)
-    shelf.objects.delete(net.key)
+    harness = Harness()
+    net = harness.net(1)
+    harness.objects.delete(net.key)
     with pytest.raises(ObjectMissing):
-        shelf.cache.engine([net])
+        harness.cache.engine([net])
