@@ -8,6 +8,7 @@ import structlog
 from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import JobRecord
+from infra.jobs.domain.transitions import IllegalTransition
 from infra.jobs.manifest import Manifest
 from infra.jobs.ports import JobStore, RecordMissing
 from infra.jobs.queries import JobQueries
@@ -51,7 +52,7 @@ class Cancellation:
             record = rules.cancel(record, self._clock())
             return record, record
 
-        with suppress(rules.IllegalTransition, RecordMissing):  # it ended, or Redis was flushed
+        with suppress(IllegalTransition, RecordMissing):  # it ended, or Redis was flushed
             self._post_commit.finalize_if_ended(self._records.change(job, rule))
             log.info("job cancelling", job_id=job)
         return self._queries.get(job, tenant)

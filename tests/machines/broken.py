@@ -9,6 +9,8 @@ from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
+from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.transitions import move
 from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.jobs.service import JobServices, connect_jobs
 from infra.settings import Settings
@@ -58,15 +60,15 @@ def sweep_only_the_unclaimed(
 
 def cancel_at_once(record: JobRecord, now: float) -> JobRecord:
     """Forget that a worker holds a chunk, and lose what it does meanwhile."""
-    record = rules.move(record, JobState.CANCELLING)
-    return rules.move(record, JobState.CANCELLED).model_copy(update={"finished": now})
+    record = move(record, JobState.CANCELLING)
+    return move(record, JobState.CANCELLED).model_copy(update={"finished": now})
 
 
 def rebuild_with_recount(
     spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: float
 ) -> JobRecord:
     """Offer a chunk again from its first photo, though some were counted."""
-    record = rules.rebuild(spec, attempts, cancelled, now)
+    record = rebuild(spec, attempts, cancelled, now)
     emptied = {n: chunk.model_copy(update={"items": {}}) for n, chunk in record.active.items()}
     return record.model_copy(update={"active": emptied})
 
@@ -75,7 +77,7 @@ def rebuild_without_cancel(
     spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: float
 ) -> JobRecord:
     """Forget that somebody asked to cancel."""
-    return rules.rebuild(spec, attempts, cancelled and not spec.total, now)
+    return rebuild(spec, attempts, cancelled and not spec.total, now)
 
 
 def finish_with_photos_left(record: JobRecord, number: int, token: int, now: float) -> JobRecord:

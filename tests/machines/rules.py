@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import Attempt, JobRecord, JobSpec, JobState, PhotoOutcome, Problem
+from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.transitions import IllegalTransition
 from tests.fakes.jobs import Clock
 
 #: Seconds of a lease, and until the message of an unclaimed chunk is sent again.
@@ -34,7 +36,7 @@ class Rules:
     release: Callable[..., JobRecord] = rules.release
     cancel: Callable[..., JobRecord] = rules.cancel
     sweep: Callable[..., tuple[JobRecord, list[int]]] = rules.sweep
-    rebuild: Callable[..., JobRecord] = rules.rebuild
+    rebuild: Callable[..., JobRecord] = rebuild
 
 
 class RulesMachine(RuleBasedStateMachine):
@@ -120,7 +122,7 @@ class RulesMachine(RuleBasedStateMachine):
             self.record = self.under_test.finish_chunk(self.record, number, token, self.clock())
         except rules.StaleLease:
             assert not holds
-        except rules.IllegalTransition:
+        except IllegalTransition:
             assert holds
             assert left
         else:
@@ -140,7 +142,7 @@ class RulesMachine(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: len(self.tokens) > 1)
     def cancel(self) -> None:
-        with suppress(rules.IllegalTransition):
+        with suppress(IllegalTransition):
             self.record = self.under_test.cancel(self.record, self.clock())
             self.cancelled = True
 

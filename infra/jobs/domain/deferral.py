@@ -26,7 +26,7 @@ def defer(
     chunk = record.active[number]
     rounds = {index: chunk.retry_rounds.get(index, 0) + 1 for index in photos}
     chunk = chunk.model_copy(update={"retry_rounds": {**chunk.retry_rounds, **rounds}})
-    return record.model_copy(update={"active": {**record.active, number: chunk}})
+    return record.with_chunk(chunk)
 
 
 def last_attempt(chunk: Chunk) -> frozenset[int]:

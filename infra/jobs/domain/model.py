@@ -36,7 +36,7 @@ class Value(BaseModel):
 
 
 class JobState(StrEnum):
-    """Where a job is; the legal transitions are in `rules`."""
+    """The state of a job; the legal transitions are in `transitions`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -283,6 +283,10 @@ class JobRecord(Value):
     def cancelling(self) -> bool:
         """Whether somebody asked to cancel the job."""
         return self.state in (JobState.CANCELLING, JobState.CANCELLED)
+
+    def with_chunk(self, chunk: Chunk) -> Self:
+        """Return the record with this chunk in place of the one of its number."""
+        return self.model_copy(update={"active": {**self.active, chunk.number: chunk}})
 
 
 class Attempt(Value):

@@ -8,28 +8,17 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from infra.jobs.domain.model import (
-    Attempt,
     Chunk,
     JobRecord,
-    JobSpec,
     JobState,
     Lease,
     PhotoOutcome,
-    Problem,
 )
+from infra.jobs.domain.outcomes import counted, fresh_outcomes
+from infra.jobs.domain.transitions import IllegalTransition, move, settle
 
 #: `notified_at` of a chunk without any message yet: the next sweep sends one.
 NEVER: Final = 0.0
-
-_LEGAL: Final = {
-    JobState.QUEUED: {JobState.RUNNING, JobState.CANCELLING},
-    JobState.RUNNING: {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLING},
-    JobState.CANCELLING: {JobState.CANCELLED},
-}
-
-
-class IllegalTransition(Exception):
-    """The job or the chunk is in a state that does not allow this."""
 
 
 class NotClaimable(Exception):
@@ -42,13 +31,6 @@ class StaleLease(Exception):
 
 class JobCancelled(StaleLease):
     """The job is being cancelled: the chunk was taken back, or a training is to be given back."""
-
-
-def move(record: JobRecord, state: JobState) -> JobRecord:
-    """Take the job to another state; raises IllegalTransition."""
-    if state not in _LEGAL.get(record.state, ()):
-        raise IllegalTransition(f"job {record.spec.id}: {record.state} cannot become {state}")
-    return record.model_copy(update={"state": state})
 
 
 def offer(record: JobRecord, now: float, window: int) -> tuple[JobRecord, list[int]]:
@@ -81,7 +63,7 @@ def claim(
     )
     if record.state is JobState.QUEUED:
         record = move(record, JobState.RUNNING).model_copy(update={"started": now})
-    return _with(record, leased).model_copy(update={"last_token": token}), leased
+    return record.with_chunk(leased).model_copy(update={"last_token": token}), leased
 
 
 def report(
@@ -100,7 +82,7 @@ def report(
     is taken back. Raises StaleLease when the token is not the chunk's.
     """
     chunk, lease = held(record, number, token)
-    fresh = _fresh(record.spec, chunk, outcomes)
+    fresh = fresh_outcomes(record.spec, chunk, outcomes)
     flying = chunk.in_flight if in_flight is None else tuple(sorted(in_flight))
     chunk = chunk.model_copy(
         update={
@@ -109,10 +91,10 @@ def report(
             "in_flight": tuple(n for n in flying if n not in chunk.items and n not in fresh),
         }
     )
-    record = _counted(_with(record, chunk), fresh.values())
+    record = counted(record.with_chunk(chunk), fresh.values())
     if not record.cancelling:
         return record, True
-    return _settle(_with(record, _freed(chunk, now)), now), False
+    return settle(record.with_chunk(_freed(chunk, now)), now), False
 
 
 def finish_chunk(record: JobRecord, number: int, token: int, now: float) -> JobRecord:
@@ -124,13 +106,13 @@ def finish_chunk(record: JobRecord, number: int, token: int, now: float) -> JobR
     if left := [n for n in record.spec.indices(number) if n not in chunk.items]:
         raise IllegalTransition(f"chunk {number} of job {record.spec.id} has {len(left)} left")
     active = {n: other for n, other in record.active.items() if n != number}
-    return _settle(record.model_copy(update={"active": active}), now)
+    return settle(record.model_copy(update={"active": active}), now)
 
 
 def release(record: JobRecord, number: int, token: int, now: float) -> JobRecord:
     """Give a chunk back without a strike; raises StaleLease when it is not the caller's."""
     chunk, _ = held(record, number, token)
-    return _settle(_with(record, _freed(chunk, now)), now)
+    return settle(record.with_chunk(_freed(chunk, now)), now)
 
 
 def give_back(
@@ -146,7 +128,7 @@ def give_back(
     if chunk is None or token not in chunk.losses or record.state.terminal:
         return release(record, number, token, now), [number]
     losses = {other: photos for other, photos in chunk.losses.items() if other != token}
-    return _with(record, chunk.model_copy(update={"losses": losses})), []
+    return record.with_chunk(chunk.model_copy(update={"losses": losses})), []
 
 
 def cancel(record: JobRecord, now: float) -> JobRecord:
@@ -156,7 +138,7 @@ def cancel(record: JobRecord, now: float) -> JobRecord:
     """
     if record.state is JobState.CANCELLING:
         return record
-    return _settle(move(record, JobState.CANCELLING), now)
+    return settle(move(record, JobState.CANCELLING), now)
 
 
 def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, list[int]]:
@@ -172,8 +154,8 @@ def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, li
     if not chunks:
         return record, []
     for chunk in chunks:
-        record = _with(record, chunk)
-    record = _settle(record, now)
+        record = record.with_chunk(chunk)
+    record = settle(record, now)
     return record, [] if record.cancelling else [chunk.number for chunk in chunks]
 
 
@@ -214,45 +196,6 @@ def held(record: JobRecord, number: int, token: int) -> tuple[Chunk, Lease]:
     return chunk, lease
 
 
-def rebuild(spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: float) -> JobRecord:
-    """Make the record anew from what S3 holds: each chunk's highest attempt, in any order.
-
-    A chunk with all its outcomes is done; one with some is offered again with those. Tokens are
-    times, so the lowest tells when the job started.
-    """
-    record = JobRecord(spec=spec)
-    seen: set[int] = set()
-    tokens: list[int] = []
-    for attempt in attempts:
-        seen.add(attempt.chunk)
-        tokens += attempt.tokens
-        chunk = Chunk(number=attempt.chunk, notified_at=NEVER)
-        fresh = _fresh(spec, chunk, attempt.outcomes)
-        record = _counted(record, fresh.values())
-        if len(fresh) < len(spec.indices(attempt.chunk)):
-            record = _with(record, chunk.model_copy(update={"items": fresh}))
-    return _resumed(record, seen, tokens, cancelled, now)
-
-
-def _resumed(
-    record: JobRecord, seen: set[int], tokens: list[int], cancelled: bool, now: float
-) -> JobRecord:
-    cursor = max(seen, default=-1) + 1
-    gaps = {n: Chunk(number=n, notified_at=NEVER) for n in range(cursor) if n not in seen}
-    update = {"cursor": cursor, "active": {**record.active, **gaps}}
-    if tokens:
-        update |= {"last_token": max(tokens), "started": min(tokens) / 1_000_000}
-        update |= {"state": JobState.RUNNING}
-    record = record.model_copy(update=update)
-    if cancelled:
-        record = move(record, JobState.CANCELLING)
-    return _settle(record, now)
-
-
-def _with(record: JobRecord, chunk: Chunk) -> JobRecord:
-    return record.model_copy(update={"active": {**record.active, chunk.number: chunk}})
-
-
 def _freed(chunk: Chunk, now: float) -> Chunk:
     return chunk.model_copy(update={"lease": None, "in_flight": (), "notified_at": now})
 
@@ -266,42 +209,3 @@ def _swept(chunk: Chunk, now: float, patience: float) -> Chunk | None:
         return None
     lost = {chunk.lease.token: chunk.in_flight} if chunk.in_flight else {}
     return _freed(chunk, now).model_copy(update={"losses": {**chunk.losses, **lost}})
-
-
-def _fresh(
-    spec: JobSpec, chunk: Chunk, outcomes: Iterable[PhotoOutcome]
-) -> dict[int, PhotoOutcome]:
-    """Return the outcomes that the chunk lacks, the first of each photo, and only its own."""
-    fresh: dict[int, PhotoOutcome] = {}
-    for outcome in outcomes:
-        if outcome.index in spec.indices(chunk.number) and outcome.index not in chunk.items:
-            fresh.setdefault(outcome.index, outcome)
-    return fresh
-
-
-def _counted(record: JobRecord, fresh: Collection[PhotoOutcome]) -> JobRecord:
-    failed = sum(outcome.error is not None for outcome in fresh)
-    update = {"done": record.done + len(fresh) - failed, "failed": record.failed + failed}
-    return record.model_copy(update=update)
-
-
-def _settle(record: JobRecord, now: float) -> JobRecord:
-    """End the job when nothing of it is left to do, or nobody is left doing it."""
-    if record.state is JobState.CANCELLING:
-        if any(chunk.lease for chunk in record.active.values()):
-            return record
-        return move(record, JobState.CANCELLED).model_copy(update={"finished": now})
-    if record.active or record.cursor < record.spec.chunks:
-        return record
-    return _ended(record, now)
-
-
-def _ended(record: JobRecord, now: float) -> JobRecord:
-    record = record.model_copy(update={"finished": now})
-    if record.failed < record.spec.total:
-        return move(record, JobState.SUCCEEDED)
-    error = Problem(
-        type="every-photo-failed",
-        detail="No photo of the album could be worked; each item says why.",
-    )
-    return move(record, JobState.FAILED).model_copy(update={"error": error})

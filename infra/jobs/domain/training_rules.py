@@ -10,6 +10,7 @@ from typing import Final
 
 from infra.jobs.domain import deferral, rules
 from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, JobState, Problem, TrainingProgress
+from infra.jobs.domain.transitions import move
 
 #: The one chunk of a training.
 CHUNK: Final = 0
@@ -28,7 +29,7 @@ def claim(record: JobRecord, worker: str, now: float, ttl: float) -> tuple[JobRe
         raise rules.NotClaimable(f"job {record.spec.id} is not a training")
     record, chunk = rules.claim(record, CHUNK, worker, now, ttl)
     flying = chunk.model_copy(update={"in_flight": (CHUNK,)})  # so that its loss is a strike
-    return _with(record, flying), record.last_token
+    return record.with_chunk(flying), record.last_token
 
 
 def report_training(
@@ -77,7 +78,7 @@ def advance(record: JobRecord, token: int, progress: TrainingProgress | None) ->
     if record.training is not None and progress.position > record.training.position:
         chunk = chunk.model_copy(update={"losses": {}, "retry_rounds": {}})
     newest = furthest(record.training, progress)
-    return _with(record, chunk).model_copy(update={"training": newest})
+    return record.with_chunk(chunk).model_copy(update={"training": newest})
 
 
 def furthest(known: TrainingProgress | None, progress: TrainingProgress) -> TrainingProgress:
@@ -186,10 +187,6 @@ def part_done(record: JobRecord) -> float:
     return min(progress.iteration / progress.iteration_total, 1.0) if progress else 0.0
 
 
-def _with(record: JobRecord, chunk: Chunk) -> JobRecord:
-    return record.model_copy(update={"active": {**record.active, chunk.number: chunk}})
-
-
 def _published(record: JobRecord, stages: Collection[int]) -> JobRecord:
     return record.model_copy(update={"published": tuple(sorted(stages)), "done": len(stages)})
 
@@ -201,4 +198,4 @@ def _ended(record: JobRecord, state: JobState, error: Problem | None, now: float
         "finished": now,
         "error": error,
     }
-    return rules.move(record, state).model_copy(update=update)
+    return move(record, state).model_copy(update=update)

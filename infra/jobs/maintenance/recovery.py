@@ -10,8 +10,9 @@ from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.jobs.claims.post_commit import finalize
-from infra.jobs.domain import rules, training_rules
+from infra.jobs.domain import training_rules
 from infra.jobs.domain.model import Attempt, JobRecord, JobSpec
+from infra.jobs.domain.rebuild import rebuild
 from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import open_markers
 from infra.jobs.ports import JobStore
@@ -74,7 +75,7 @@ class Recovery:
         cancelled = manifest.cancelled()
         if spec.training is None:
             attempts = [_fenced(spec, manifest, each, fence) for each in manifest.attempts()]
-            return rules.rebuild(spec, attempts, cancelled, self._clock())
+            return rebuild(spec, attempts, cancelled, self._clock())
         tokens = manifest.slices()
         return training_rules.rebuild(
             spec,

@@ -7,6 +7,7 @@ from infra.jobs.domain.model import (
     JobRecord,
     JobState,
 )
+from infra.jobs.domain.rebuild import rebuild
 from tests.fakes.records import (
     NOW,
     TTL,
@@ -19,7 +20,7 @@ from tests.fakes.records import (
 
 
 def test_rebuild_of_an_untouched_job_is_the_job() -> None:
-    assert rules.rebuild(spec(), [], cancelled=False, now=NOW) == JobRecord(spec=spec())
+    assert rebuild(spec(), [], cancelled=False, now=NOW) == JobRecord(spec=spec())
 
 
 def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
@@ -27,7 +28,7 @@ def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
         Attempt(chunk=3, tokens=(9_000_000,), outcomes=tuple(outcomes(9) + failures(10))),
         Attempt(chunk=1, tokens=(7_000_000,), outcomes=tuple(outcomes(3, 4, 5))),
     ]
-    record = rules.rebuild(spec(total=20), attempts, cancelled=False, now=NOW)
+    record = rebuild(spec(total=20), attempts, cancelled=False, now=NOW)
     assert (record.done, record.failed) == (4, 1)
     assert record.cursor == 4
     assert sorted(record.active) == [0, 2, 3]
@@ -40,14 +41,14 @@ def test_rebuild_knows_done_partial_and_unseen_chunks() -> None:
 
 def test_rebuild_of_a_finished_job_is_finished() -> None:
     attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0, 1)))
-    record = rules.rebuild(spec(total=2), [attempt], cancelled=False, now=NOW)
+    record = rebuild(spec(total=2), [attempt], cancelled=False, now=NOW)
     assert record.state is JobState.SUCCEEDED
     assert record.finished == NOW
 
 
 def test_rebuild_of_a_cancelled_job_is_cancelled() -> None:
     attempt = Attempt(chunk=0, tokens=(1,), outcomes=tuple(outcomes(0)))
-    record = rules.rebuild(spec(), [attempt], cancelled=True, now=NOW)
+    record = rebuild(spec(), [attempt], cancelled=True, now=NOW)
     assert record.state is JobState.CANCELLED
     assert record.done == 1
 

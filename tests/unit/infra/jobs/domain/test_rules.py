@@ -7,6 +7,7 @@ from infra.jobs.domain.model import (
     JobRecord,
     JobState,
 )
+from infra.jobs.domain.transitions import IllegalTransition, move
 from tests.fakes.records import (
     NOW,
     TTL,
@@ -118,7 +119,7 @@ def test_late_report_counts_while_nobody_took_the_chunk_back() -> None:
 
 def test_chunk_with_a_photo_left_cannot_be_handed_in() -> None:
     record, token = claimed(offered())
-    with pytest.raises(rules.IllegalTransition):
+    with pytest.raises(IllegalTransition):
         rules.finish_chunk(report(record, token, 0, 2), 0, token, NOW)
 
 
@@ -173,7 +174,7 @@ def test_job_that_has_ended_does_not_change(ended: JobState) -> None:
     record = offered().model_copy(update={"state": ended})
     assert rules.sweep(record, NOW + 99, 30) == (record, [])
     assert rules.offer(record, NOW, 99) == (record, [])
-    with pytest.raises(rules.IllegalTransition):
+    with pytest.raises(IllegalTransition):
         rules.cancel(record, NOW)
     with pytest.raises(rules.NotClaimable):
         rules.claim(record, 0, "w", NOW, TTL)
@@ -181,8 +182,8 @@ def test_job_that_has_ended_does_not_change(ended: JobState) -> None:
 
 @pytest.mark.parametrize("state", list(JobState))
 def test_no_state_can_be_entered_twice(state: JobState) -> None:
-    with pytest.raises(rules.IllegalTransition):
-        rules.move(offered().model_copy(update={"state": state}), state)
+    with pytest.raises(IllegalTransition):
+        move(offered().model_copy(update={"state": state}), state)
 
 
 def test_rules_leave_what_they_are_handed() -> None:
