@@ -1,4 +1,4 @@
-"""Celery's way to Redis, hardened: a message that nobody can read is dropped, and ends no worker.
+"""Celery's transport over Redis, hardened: an unreadable message is dropped and ends no worker.
 
 kombu reads a message inside the worker's event loop, where an error ends the main process, and
 its children with it, together with the photos that they work on.
@@ -10,14 +10,14 @@ from typing import Any, Final, Literal
 import structlog
 from kombu.transport import redis  # pyright: ignore[reportMissingTypeStubs]
 
-#: What an app is told to use it by.
+#: The name by which an app is told to use it.
 TRANSPORT: Final = "infra.broker.transport:Transport"
 
 log = structlog.get_logger()
 
 
 class Channel(redis.Channel):
-    """Takes messages off the queues; what is no message of kombu's is taken off and dropped."""
+    """Takes messages off the queues, and drops whatever kombu cannot read."""
 
     def _brpop_read(self, **options: Any) -> Literal[True]:  # noqa: ANN401 - kombu's own signature
         try:

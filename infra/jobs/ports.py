@@ -1,4 +1,4 @@
-"""What the job service needs of Redis and of the broker, and nothing more."""
+"""Ports: what the job service needs of Redis and of the broker, and nothing more."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
@@ -16,7 +16,7 @@ class RecordMissing(LookupError):
 
 
 class Waiting(NamedTuple):
-    """What is open: jobs, photos that are left in them, bytes of files that came with them."""
+    """The open work: jobs, the photos left in them, the bytes of files that came with them."""
 
     jobs: int = 0
     photos: int = 0
@@ -40,8 +40,8 @@ class JobStore(Protocol):
     def change(self, job: str, rule: Callable[[JobRecord], tuple[JobRecord, T]]) -> T:
         """Apply a pure rule to the record and return the rule's second value.
 
-        The rule runs again when somebody else changed the record meanwhile. What it raises is
-        passed on and nothing is written. Raises RecordMissing and JobUnreadable.
+        The rule runs again when another process changed the record meanwhile. If it raises, nothing
+        is written. Raises RecordMissing and JobUnreadable.
         """
         ...
 
@@ -50,11 +50,11 @@ class JobStore(Protocol):
         ...
 
     def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
-        """Return what is open of a tenant, and of all tenants."""
+        """Return the open work of a tenant, and of all tenants."""
         ...
 
     def recount(self) -> None:
-        """Count anew what is open; after a loss the counts may be off."""
+        """Count the open work anew; after a loss the counts may be off."""
         ...
 
     def finalize(self, job: str) -> None:
@@ -88,14 +88,14 @@ class Notifier(Protocol):
     """
 
     def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
-        """Send one message about a chunk, to whoever works that kind of job.
+        """Send one message about a chunk to the workers of that kind of job.
 
         Workers take turns among the lanes (see `lanes`).
         """
         ...
 
     def backlog(self, queue: JobKind = "stylize") -> int:
-        """Return how many messages wait for who works that kind of job."""
+        """Return how many messages wait for workers of that kind of job."""
         ...
 
 

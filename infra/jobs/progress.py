@@ -1,4 +1,4 @@
-"""What became of some photos of a job, from the live record and the outcomes in S3."""
+"""Progress of some photos of a job, from the live record and the outcomes in S3."""
 
 from dataclasses import dataclass
 

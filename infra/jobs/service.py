@@ -41,7 +41,7 @@ class JobServices:
     trainings: TrainingClaims
     #: Of the sweeper and the doctor: repairs what was lost.
     sweep: Sweep
-    #: Of whoever asks how many messages wait.
+    #: Of the API's metrics and the trainer: how many messages wait.
     notifier: Notifier
 
 

@@ -1,4 +1,4 @@
-"""What the service shows of a job to its two users: the API, and a worker with a claim."""
+"""Views: a job, and one of its photos, as users see them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ class JobView:
     total: int
     done: int
     failed: int
-    #: Seconds left at the pace so far; None when nobody can know.
+    #: Seconds left at the pace so far; None while that is unknown.
     eta_seconds: float | None
     created: float
     started: float | None
@@ -43,9 +43,9 @@ class JobView:
     progress: float
     #: The style that an album's style is mixed with.
     mixed_with: StyleShare | None = None
-    #: What a training was asked for; None in an album.
+    #: The config of a training; None in an album.
     training_config: TrainingConfig | None = None
-    #: How far a training is; None before its first report, and in an album.
+    #: The progress of a training; None before its first report, and in an album.
     training: TrainingProgress | None = None
     #: The stages that a training has published, in order.
     published: tuple[int, ...] = ()
@@ -88,7 +88,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
 
 
 class ItemState(StrEnum):
-    """Where one photo is."""
+    """The state of one photo."""
 
     PENDING = "pending"
     RUNNING = "running"

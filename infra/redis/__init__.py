@@ -1,1 +1,1 @@
-"""Redis: the connection, and what is kept there."""
+"""Redis: the connection, and the records kept there."""

@@ -85,7 +85,7 @@ def connect_redis(settings: Settings) -> RedisClient:
             health_check_interval=HEALTH_CHECK_SECONDS,
             retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
         )
-        # What the address asks for after its "?" is looked at only by a connection.
+        # Options after the "?" of the address are checked only by a connection.
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
     except (ValueError, TypeError):
         # Neither the address nor redis-py's error, which repeats parts of it: it holds a password.

@@ -1,6 +1,6 @@
 """Live job records in Redis: one JSON document a job, changed only by compare-and-set.
 
-The adapter knows no rule; all that Redis does is to compare a version and write.
+The adapter knows no rule: Redis only compares a version and writes.
 """
 
 import random
@@ -28,8 +28,8 @@ EPOCH_KEY: Final = f"{PREFIX}epoch"
 SWEEP_KEY: Final = f"{PREFIX}sweep"
 WAITING_KEY: Final = f"{PREFIX}waiting"
 
-#: What the scripts share: KEYS record, open list, counts of what waits. A record's hash carries
-#: what it adds to the counts: `t` its tenant, `n` photos left, `b` bytes. A count at 0 is no field.
+#: Shared by the scripts: KEYS record, open list, counts of waiting work. A record's hash carries
+#: its part of the counts: `t` its tenant, `n` photos left, `b` bytes. A count at 0 is no field.
 _COUNTING: Final = """
 local function add(tenant, unit, by)
     if by == 0 then
@@ -167,14 +167,14 @@ class RedisJobStore:
             return self._client.zrange(OPEN_KEY, 0, -1)
 
     def waiting(self, tenant: str) -> tuple[Waiting, Waiting]:
-        """Return what is open of a tenant, and of all tenants."""
+        """Return the open work of a tenant, and of all tenants."""
         fields = [f"{whose}/{unit}" for whose in (tenant, "") for unit in Waiting._fields]
         with redis_errors():
             counts = [int(count or 0) for count in self._client.hmget(WAITING_KEY, fields)]
         return Waiting(*counts[:3]), Waiting(*counts[3:])
 
     def recount(self) -> None:
-        """Count anew what is open; after a loss the counts may be off."""
+        """Count the open work anew; after a loss the counts may be off."""
         with redis_errors():
             self._recount(keys=_keys(""), args=[record_key("")])
 

@@ -1,1 +1,1 @@
-"""Work that is held under a lease."""
+"""Claims: work under a lease, for workers and trainers."""

@@ -95,7 +95,7 @@ class ChunkClaims:
         except ObjectMissing:
             if self._manifest(spec).exists():
                 raise
-            # The submission was withdrawn after its record had come to be: nobody was told of it.
+            # The submission was withdrawn after its record was made; its sender got an error.
             self._records.remove(spec.id)
             return None
         return ClaimedChunk(
@@ -185,10 +185,10 @@ class ChunkClaims:
         self._post_commit.finalize_if_ended(record)
 
     def _write_outcomes(self, claim: ClaimedChunk, fresh: Sequence[PhotoOutcome]) -> None:
-        """Write the attempt's file: what the record has, and what is about to be committed.
+        """Write the attempt's file: the outcomes of the record, and those about to be committed.
 
-        Nobody else adds to the chunk while the lease is ours; when it no longer is, the file of
-        our lower token is no authority.
+        While the lease is ours, no other worker adds to the chunk. Once it is lost, the file of our
+        lower token is no authority.
         """
         record = self._records.load(claim.spec.id)
         if record is None:

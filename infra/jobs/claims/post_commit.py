@@ -1,6 +1,6 @@
 """After a record has changed: notify workers of free chunks, finalize a job that ended.
 
-Both come after the change, so a kill before them loses only time: the sweep does them again.
+Both come after the change, so a kill before them costs only time: the sweep repeats them.
 """
 
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 
 def finalize(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> bool:
-    """Write down a job's end, and give its name back where it made no style of it.
+    """Write a job's end to S3, and release its style's name if it published none.
 
-    The end first: until it is in S3, a flush of Redis brings the job back to life, and then it
-    needs its name. The marker and the listing in Redis last: without them nobody looks again.
+    The end first: until it is in S3, a flush of Redis brings the job back to life, and then the
+    job needs its name. The marker and the listing in Redis last: without them no sweep looks again.
     Returns False, and leaves the job open, where a flush has brought it back to life already: it
     will have another end, later.
     """
@@ -46,7 +46,7 @@ def _lives(job: str, records: JobStore) -> bool:
 
 
 class PostCommit:
-    """Never raises ServiceUnavailable: the change has happened, and the caller may say so."""
+    """The steps after a change. They never raise ServiceUnavailable: the change has happened."""
 
     def __init__(self, *, objects: ObjectStore, records: JobStore, notifier: Notifier) -> None:
         self._objects = objects
@@ -63,7 +63,7 @@ class PostCommit:
             log.warning("broker unreachable", job_id=record.spec.id, reason=error.detail)
 
     def finalize_if_ended(self, record: JobRecord) -> bool:
-        """Write down the end of a job that has one; returns whether that was done."""
+        """Finalize a job that has ended; returns whether that was done."""
         if not record.state.terminal:
             return False
         try:

@@ -70,9 +70,9 @@ class TrainingClaims:
         return claimed
 
     def _withdrawn(self, claim: ClaimedTraining) -> bool:
-        """Whether the submission was taken back after its record had come to be.
+        """Whether the submission was taken back after its record was made.
 
-        Nobody was told of it then. Gives the training back where that cannot be known now.
+        Its sender got an error. Gives the training back where S3 cannot tell now.
         """
         try:
             return not self._manifest(claim.spec).exists()
@@ -160,10 +160,10 @@ class TrainingClaims:
         self._post_commit.finalize_if_ended(self._change(claim, rule))
 
     def _write_progress(self, claim: ClaimedTraining, progress: TrainingProgress | None) -> None:
-        """Write what is about to be committed.
+        """Write the progress that is about to be committed.
 
-        Nobody else moves the training on while the lease is ours; when it no longer is, the file
-        of our lower token is no authority.
+        While the lease is ours, no other trainer moves the training on. Once it is lost, the
+        file of our lower token is no authority.
         """
         if progress is None:
             return

@@ -1,4 +1,4 @@
-"""What a worker or a trainer holds: its chunk or training, and the token that proves it."""
+"""Claims: a worker's chunk or a trainer's training, with the fencing token that proves it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from infra.jobs.domain.model import JobSpec, PhotoEntry, TrainingConfig, Trainin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedChunk:
-    """A worker's hold on one chunk: what it must work, and under which token."""
+    """A chunk that a worker has claimed: the photos to work, and the token to work them under."""
 
     spec: JobSpec
     number: int
@@ -23,12 +23,12 @@ class ClaimedChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedTraining:
-    """A trainer's hold on a training for one slice: what was asked for, and under which token."""
+    """A training that a trainer has claimed for one slice, and the token to work it under."""
 
     spec: JobSpec
     token: int
     worker: str
-    #: How far it was known to be when it was claimed; the newest checkpoint may lie before it.
+    #: The progress known at the claim; the newest checkpoint may lie before it.
     progress: TrainingProgress | None
     #: The stages that are published and counted.
     published: tuple[int, ...]
@@ -37,5 +37,5 @@ class ClaimedTraining:
 
     @property
     def config(self) -> TrainingConfig:
-        """What is to be learnt."""
+        """The config of the training."""
         return self.spec.training_config

@@ -1,4 +1,4 @@
-"""Who waits with whom: jobs of about one size share a lane, and workers take turns among lanes.
+"""Lanes: jobs of about one size wait in one queue, and workers take turns among the queues.
 
 In one queue for all, ten thousand tiny jobs would keep an album waiting until the last of them is
 done. In lanes, an album has its turn every few chunks however many tiny jobs there are, and a tiny

@@ -1,4 +1,4 @@
-"""What a job is made of: immutable values that go to Redis and S3 as JSON.
+"""The values of a job: immutable, stored in Redis and S3 as JSON.
 
 Nothing here talks to a network. Times are seconds since the epoch (float, UTC).
 """
@@ -13,7 +13,7 @@ from infra.catalogue.style import StyleShare, WeightedNet
 from infra.jobs.domain.schedule import Schedule, Stages, check_stages
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName
 
-#: What a job does. Also the name of the queue that its messages go to.
+#: The work of a job. Also the name of the queue that its messages go to.
 JobKind = Literal["stylize", "train"]
 #: Whether strokes have one size in pixels, or one share of the picture.
 Stroke = Literal["native", "proportional"]
@@ -103,7 +103,7 @@ class TrainingConfig(Value):
 
 
 class TrainingProgress(Value):
-    """How far a training is. Losses are dimensionless; None is what nobody has measured yet."""
+    """The progress of a training. Losses are dimensionless; None: not measured yet."""
 
     #: The stage that is trained now; the number of stages once all are through.
     stage: int = Field(ge=0)
@@ -113,17 +113,17 @@ class TrainingProgress(Value):
     images_per_second: float | None = None
     content: float | None = None
     style: float | None = None
-    #: What else happened, such as a step back.
+    #: Another event, such as a step back.
     note: str | None = None
 
     @property
     def position(self) -> tuple[int, int]:
-        """Where it is: grows as the training advances."""
+        """The place in the schedule: grows as the training advances."""
         return self.stage, self.iteration
 
 
 class JobDraft(Value):
-    """What a client asks for, before its photos are counted."""
+    """A client's request, before its photos are counted."""
 
     id: str
     tenant: str
@@ -137,7 +137,7 @@ class JobDraft(Value):
     #: The nets that all this meant at submission, so that a republished style does not change a
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()
-    #: What is to be learnt; None in an album.
+    #: The config of a training; None in an album.
     training: TrainingConfig | None = None
     #: Bytes of the files that came with the request.
     bytes: int = Field(default=0, ge=0)
@@ -154,7 +154,7 @@ class JobDraft(Value):
 
 
 class JobSpec(JobDraft):
-    """What was asked for; never changes after submission."""
+    """The accepted request; never changes after submission."""
 
     total: int = Field(ge=1, description="photos in the album, or stages of the training")
     chunk_photos: int = Field(ge=1)
@@ -167,7 +167,7 @@ class JobSpec(JobDraft):
 
     @property
     def training_config(self) -> TrainingConfig:
-        """What is to be learnt; raises ValueError in an album."""
+        """The config of a training; raises ValueError in an album."""
         if self.training is None:
             raise ValueError(f"job {self.id} is not a training")
         return self.training
@@ -179,7 +179,7 @@ class JobSpec(JobDraft):
 
 
 class ArchiveMember(Value):
-    """Where a photo lies in a ZIP file: `start` up to `stop` are its local header and its bytes.
+    """The place of a photo in a ZIP file: `start` up to `stop` are its local header and its bytes.
 
     Of those, `packed` bytes unpack to `size` bytes with the CRC-32 `crc`.
     """
@@ -198,14 +198,14 @@ class PhotoEntry(Value):
     index: int = Field(ge=0)
     name: str
     key: str
-    #: Where it lies in the object `key`, if that is an archive and not the photo itself.
+    #: Its place in the object `key`, if that is an archive and not the photo itself.
     member: ArchiveMember | None = None
     #: Why it fails, where that was known before it was accepted.
     fault: Problem | None = None
 
 
 class PhotoOutcome(Value):
-    """How one photo ended: either `result` (an object key) or `error` is set."""
+    """The end of one photo: either `result` (an object key) or `error` is set."""
 
     index: int = Field(ge=0)
     result: str | None = None
@@ -221,7 +221,7 @@ class PhotoOutcome(Value):
 
 
 class Lease(Value):
-    """A worker's hold on a chunk until `expires`; `token` fences off earlier holders."""
+    """A worker's right to a chunk until `expires`; `token` fences off earlier holders."""
 
     token: int
     worker: str
@@ -269,7 +269,7 @@ class JobRecord(Value):
     started: float | None = None
     finished: float | None = None
     error: Problem | None = None
-    #: How far a training is; None before its first report, and in an album.
+    #: The progress of a training; None before its first report, and in an album.
     training: TrainingProgress | None = None
     #: The stages that a training has published, in order; `done` is their number.
     published: tuple[int, ...] = ()
@@ -281,7 +281,7 @@ class JobRecord(Value):
 
     @property
     def cancelling(self) -> bool:
-        """Whether somebody asked to cancel the job."""
+        """Whether a cancel was asked for."""
         return self.state in (JobState.CANCELLING, JobState.CANCELLED)
 
     def with_chunk(self, chunk: Chunk) -> Self:
@@ -290,7 +290,7 @@ class JobRecord(Value):
 
 
 class Attempt(Value):
-    """What was achieved in a chunk up to its highest token, as its outcomes in S3 tell."""
+    """The outcomes of a chunk in S3, up to its highest token."""
 
     chunk: int
     #: Of every file that was written, ascending.

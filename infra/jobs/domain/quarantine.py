@@ -1,4 +1,4 @@
-"""Which photo takes workers down: it is worked alone, and then given up. Pure rules."""
+"""Quarantine: a photo that takes workers down is worked alone, and then given up. Pure rules."""
 
 from typing import Final
 

@@ -1,7 +1,8 @@
 """The rules of a job: pure functions from one record to the next.
 
-No clock, no network, no change to what they are handed. Each is applied by compare-and-set, so a
-rule may run more than once for one change and must give the same answer on the same record.
+They have no clock and no network, and never change their arguments. Each is applied by
+compare-and-set, so a rule may run more than once for one change: on the same record it must give
+the same answer.
 """
 
 from collections.abc import Collection, Iterable
@@ -142,7 +143,7 @@ def cancel(record: JobRecord, now: float) -> JobRecord:
 
 
 def sweep(record: JobRecord, now: float, patience: float) -> tuple[JobRecord, list[int]]:
-    """Take back chunks whose lease ran out, and find those that nobody picked up.
+    """Take back chunks whose lease ran out, and find the unclaimed ones.
 
     Every photo that was in flight in a lost lease gets a strike, until the lease's holder is
     heard of again (`give_back`). Returns the chunks to notify of: the lost ones, and those
@@ -187,7 +188,7 @@ def lost(before: JobRecord, after: JobRecord) -> list[int]:
 def held(record: JobRecord, number: int, token: int) -> tuple[Chunk, Lease]:
     """Return the chunk and its lease if the token is the lease's; raises StaleLease.
 
-    A lease that ran out still counts until somebody takes the chunk back: the work is good.
+    A lease that ran out still counts until the chunk is taken back: the work is good.
     """
     chunk = record.active.get(number)
     lease = chunk.lease if chunk else None

@@ -16,7 +16,7 @@ def eta(record: JobRecord, now: float) -> float | None:
 
 
 def expires(record: JobRecord, retention_days: float | None) -> float | None:
-    """Return when a job is removed, seconds since the epoch; None while nobody can know."""
+    """Return when a job is removed, seconds since the epoch; None while that is unknown."""
     if retention_days is None or record.finished is None:
         return None
     return record.finished + retention_days * DAY_SECONDS

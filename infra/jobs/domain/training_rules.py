@@ -82,7 +82,7 @@ def advance(record: JobRecord, token: int, progress: TrainingProgress | None) ->
 
 
 def furthest(known: TrainingProgress | None, progress: TrainingProgress) -> TrainingProgress:
-    """Return how far a training is: its place never runs backwards, what is measured is new.
+    """Return the furthest progress: its place never runs backwards, its measurements are new.
 
     Places are repeated after a crash, and where the guard took a stage back.
     """
@@ -169,7 +169,7 @@ def rebuild(
 
 
 def eta(record: JobRecord) -> float | None:
-    """Return the seconds left at the trainer's pace; None while nobody can know."""
+    """Return the seconds left at the trainer's pace; None while that is unknown."""
     progress, config = record.training, record.spec.training
     if record.state is not JobState.RUNNING or progress is None or config is None:
         return None

@@ -1,1 +1,1 @@
-"""What puts right what was lost, and removes what is over."""
+"""Maintenance: repair losses, and remove jobs whose time is over."""

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class Expiry:
-    """Removes what is over. Safe to run twice, or in two places at once.
+    """Removes jobs whose time is over. Safe to run twice, or in two places at once.
 
     `retention_days` is how long a job stays after its end; None is for good.
     """
@@ -56,7 +56,7 @@ class Expiry:
         self._refused: set[str] = set()
 
     def run(self) -> int:
-        """Remove for a while what is over; returns how many jobs are gone.
+        """Remove such jobs for STEP_SECONDS; returns how many are gone.
 
         Large albums take several calls. An object that S3 refuses to read or remove holds up no
         other job; the next look tries it again. Raises ServiceUnavailable.

@@ -1,4 +1,4 @@
-"""What brings a job back from S3 when Redis does not know it, and clears what was cut off."""
+"""Recovery: bring a job back from S3 when Redis lost it, and clear submissions cut off."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from infra.storage.unreadable import raise_outage
 #: Seconds from a job id to its commit; a slower submission is refused.
 SUBMISSION_SECONDS: Final = 3 * 3600.0
 #: Seconds after which a submission without a commit is cleared away. Well above
-#: SUBMISSION_SECONDS, so that no clock disagrees about who may still commit.
+#: SUBMISSION_SECONDS, so that no clock disagrees about whether a commit is still allowed.
 ABANDONED_SECONDS: Final = 4 * 3600.0
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one pass over the open markers did."""
+    """Counts of one pass over the open markers."""
 
     rebuilt: int
     discarded: int
@@ -60,7 +60,7 @@ class Recovery:
             return end
         fence = int(self._clock() * 1_000_000)  # before anything is read
         if known := self._records.load(job):
-            return known  # made anew meanwhile; who claimed a chunk of it since is above this fence
+            return known  # made anew meanwhile; tokens of claims since then are above this fence
         record = self._rebuild(spec, manifest, fence)
         if not manifest.exists():
             return None  # removed while it was read

@@ -17,7 +17,7 @@ from infra.settings import Settings
 
 #: Seconds between looks at the open markers in S3, while Redis remembers.
 SURVEY_SECONDS: Final = 60.0
-#: How many times longer an unclaimed chunk waits for its next message while the queue is not empty.
+#: Factor on the patience with an unclaimed chunk while the queue is not empty.
 BUSY_PATIENCE: Final = 10
 #: Messages that make it wait as much longer again: ten thousand that wait would otherwise be sent
 #: again and again before their turn comes.
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """What one sweep did; every number is a count."""
+    """Counts of what one sweep did."""
 
     jobs: int
     notified: int

@@ -1,4 +1,4 @@
-"""What a job keeps in the bucket, enough to rebuild everything that Redis holds of it."""
+"""The objects of a job in S3, enough to rebuild everything that Redis holds of it."""
 
 from infra.jobs.manifest.manifest import Manifest
 

@@ -1,4 +1,4 @@
-"""A job's manifest in S3: what was asked for, and what became of it.
+"""A job's manifest in S3: the request, and the outcomes.
 
 JSON Lines in parts, so that 100,000 photos are never one object nor all in memory. It is enough
 to rebuild everything that Redis holds about the job.
@@ -74,7 +74,7 @@ class Manifest:
         self._store.put(key, _json(spec), content_type=JSON)
 
     def spec(self) -> JobSpec | None:
-        """Return what was asked for; None when the job does not exist."""
+        """Return the request; None when the job does not exist."""
         key = layout.job_spec(self._tenant, self._job)
         body = self._find(key)
         return None if body is None else _parsed(JobSpec, key, body)
@@ -118,7 +118,7 @@ class Manifest:
         return {outcome.index: outcome for attempt in attempts for outcome in attempt.outcomes}
 
     def attempts(self, start_chunk: int = 0, stop_chunk: int | None = None) -> Iterator[Attempt]:
-        """Yield what was achieved in each chunk that was attempted, in the order of chunks.
+        """Yield the outcomes of each chunk that was attempted, in the order of chunks.
 
         The highest attempt is the authority. It holds all that was committed before it; older
         ones add only what a flush made good that was written and not yet committed.
@@ -164,11 +164,11 @@ class Manifest:
         return _parsed(TrainingProgress, key, self._store.get(key))
 
     def mark_cancelled(self) -> None:
-        """Note that somebody asked to cancel the job."""
+        """Note that a cancel was asked for."""
         self._store.put(layout.cancelled_marker(self._tenant, self._job), b"")
 
     def cancelled(self) -> bool:
-        """Whether somebody asked to cancel the job."""
+        """Whether a cancel was asked for."""
         return self._find(layout.cancelled_marker(self._tenant, self._job)) is not None
 
     def end(self) -> JobRecord | None:
@@ -186,12 +186,13 @@ class Manifest:
         key = layout.job_outcome(self._tenant, self._job)
         known = self.end()
         if known is not None and _finished(known) >= _finished(end):
-            end = known  # Who was stopped on the way to here must not change what was told since.
+            # We may have been stopped just before this: do not change what users saw since.
+            end = known
         self._store.put(key, _json(end), content_type=JSON)
         self._store.put(layout.ended_marker(self._tenant, self._job, _finished(end)), b"")
 
     def close(self) -> None:
-        """Take the open marker away; nobody looks again at a job without one."""
+        """Take the open marker away; surveys pass over a job without one."""
         self._store.delete(layout.open_marker(self._tenant, self._job))
 
     def is_open(self) -> bool:

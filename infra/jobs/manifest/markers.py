@@ -1,6 +1,6 @@
 """The markers by which jobs are found in S3, told from what else lies below the same prefixes.
 
-The bucket may be the user's own, and who finds a marker may remove it in the end. So an object
+The bucket may be the user's own, and a marker that is found may be removed in the end. So an object
 counts only when its key is wholly of our form and nothing is in it: no photo is ever taken for one.
 """
 

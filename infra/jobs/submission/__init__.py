@@ -1,1 +1,1 @@
-"""A job on its way in."""
+"""Submission: a job on its way in."""

@@ -1,4 +1,4 @@
-"""Whether another job may wait: bounds on what is open, so that no queue grows without end."""
+"""Admission control: limits on open jobs, queued photos and bytes (429 beyond them)."""
 
 from typing import Final
 
@@ -11,11 +11,11 @@ RETRY_SECONDS: Final = 30
 
 
 class Admission:
-    """Refuses jobs while as much waits as may wait.
+    """Refuses jobs while a limit is reached.
 
-    A job is let in as long as no bound is reached, and may pass it by its own size: an album that
-    is larger than a bound must not wait for ever. Jobs that are sent in the same moment may all be
-    let in, so a bound is kept up to what one moment brings.
+    A job is let in as long as no limit is reached, and may exceed it by its own size: an album
+    larger than a limit must not wait for ever. Jobs sent at the same moment may all be let in, so
+    a limit may also be exceeded by what one moment brings.
     """
 
     def __init__(self, *, records: JobStore, settings: Settings) -> None:
@@ -30,7 +30,7 @@ class Admission:
         )
 
     def check(self, tenant: str) -> None:
-        """Raise QueueFull when a bound is reached, ServiceUnavailable when nobody can tell."""
+        """Raise QueueFull when a limit is reached, ServiceUnavailable when Redis is away."""
         own, everybody = self._records.waiting(tenant)
         for whose, waiting, bounds in (
             ("Your", own, self._own),

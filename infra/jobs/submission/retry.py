@@ -1,10 +1,10 @@
 """The failed photos of a job, sent again.
 
-A retry is a job of its own over the failed photos, not the old one opened again: what has ended
-never changes, so each photo of each job keeps exactly one outcome, no count runs backwards, and
-whoever watched the first job to its end was told the truth. The new job names the nets that the
-old one meant, and finds the photos where they lie; it keeps a
-reference to the old job for as long as it lives (`references`).
+A retry is a job of its own over the failed photos; the old job is not opened again. A job that
+has ended never changes, so each photo of each job keeps exactly one outcome, no count runs
+backwards, and a user who watched the first job to its end was told the truth. The new job names
+the nets that the old one meant, and finds the photos where they lie; it keeps a reference to the
+old job for as long as it lives (`references`).
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def _again(record: JobRecord) -> str:
 def _failed(record: JobRecord, objects: ObjectStore) -> Iterator[PhotoEntry]:
     """Yield the failed photos, numbered anew, reading part by part.
 
-    Not what was found damaged as it came in: that will not be another one.
+    Photos that were damaged as they came in are left out: they would fail again.
     """
     manifest = Manifest(store=objects, tenant=record.spec.tenant, job=record.spec.id)
     found = 0

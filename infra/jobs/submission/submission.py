@@ -117,7 +117,7 @@ class Submission:
     ) -> tuple[JobRecord, list[int]]:
         """Keep the job in S3 and Redis; returns its record and the chunks to notify of.
 
-        On any error, what was written is taken back.
+        On any error, everything written is taken back.
         """
         manifest = Manifest(store=self._objects, tenant=draft.tenant, job=draft.id)
         manifest.open()
@@ -160,11 +160,11 @@ class Submission:
             yield photo
 
     def _withdraw(self, manifest: Manifest, draft: JobDraft) -> None:
-        """Take back a submission that failed, as far as that is possible now.
+        """Take back a failed submission, as far as that is possible now.
 
         S3 first: while the spec is there, a sweep would make the record again, and then a training
-        needs its name. What cannot be reached now is found by the marker later: without a spec it
-        is discarded, with one the job runs although its sender was told to try again.
+        needs its name. A survey finds the rest by its marker later: without a spec it is
+        discarded, with one the job runs although its sender was told to try again.
         """
 
         def discard() -> None:
