@@ -15,6 +15,7 @@ from infra.settings import Settings
 from infra.storage.port import ObjectInfo
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
 from tests.fakes.storage import MemoryStore
+from tests.photos import encoded, scene
 from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_LIMITS, ConcurrencyLimits, Stages
 from worker.engines.port import Check, Engine, go_on
@@ -220,3 +221,8 @@ class AlbumHarness:
 def away() -> ServiceUnavailable:
     """The error of a server that cannot be reached."""
     return ServiceUnavailable("S3 is away (in this test).")
+
+
+def pictures(count: int) -> dict[str, bytes | None]:
+    """So many photos that all differ."""
+    return {f"photo-{n}.png": encoded(scene(20 + n, 16), "PNG") for n in range(count)}

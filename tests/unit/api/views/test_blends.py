@@ -12,7 +12,7 @@ from impasto_client import Client
 from infra import layout
 from infra.catalogue.style import Stage, Style
 from tests.fakes.services import STYLE, World
-from tests.unit.api.submission.test_jobs import photos, problem, slug
+from tests.unit.api.requests import photos, problem, slug
 
 #: A style of the same first stage as STYLE, and one of another.
 KIN, STRANGER = "great-wave", "stranger"

@@ -11,7 +11,7 @@ from api.health import HealthCheck, Waiting
 from api.wsgi import Preparation
 from infra.errors import InvalidRequest, ServiceUnavailable
 from tests.fakes.services import World
-from tests.unit.api.submission.test_jobs import problem, slug
+from tests.unit.api.requests import problem, slug
 
 
 def broken() -> None:

@@ -12,7 +12,7 @@ from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectInfo
 from tests.fakes.services import STYLE, World
 from tests.fakes.storage import MemoryStore
-from tests.unit.api.submission.test_jobs import photos, slug
+from tests.unit.api.requests import photos, slug
 
 
 def finished(client: FlaskClient, world: World, *names: str) -> str:

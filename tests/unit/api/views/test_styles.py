@@ -8,7 +8,7 @@ from api.app import create_app
 from infra import layout
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World, add_corpus, publish
-from tests.unit.api.submission.test_jobs import slug
+from tests.unit.api.requests import slug
 
 
 def test_styles_are_listed_by_name(client: FlaskClient, world: World) -> None:
