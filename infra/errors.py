@@ -24,7 +24,7 @@ class ImpastoError(Exception):
 
 
 class InvalidSettings(ImpastoError):
-    """The environment says something that cannot be; `detail` names the setting, not its value.
+    """A setting has an invalid value; `detail` names the setting, not the value.
 
     Values may be secrets: keys, or the password in an address.
     """
@@ -42,7 +42,7 @@ class JobMissing(ImpastoError):
 
 
 class JobUnreadable(ImpastoError):
-    """What the bucket or Redis holds of a job is damaged, or of another version's format."""
+    """A stored object or record of a job is damaged, or has another version's format."""
 
     type = "job-unreadable"
     title = "What is stored about the job cannot be read."
@@ -118,7 +118,7 @@ class NothingToRetry(ImpastoError):
 
 
 class QueueFull(ImpastoError):
-    """As much waits as may wait; nothing was accepted. Ask again in `retry_after` seconds."""
+    """Too much work waits; nothing was accepted. Ask again in `retry_after` seconds."""
 
     type = "queue-full"
     title = "Too much is waiting already."

@@ -36,7 +36,7 @@ _QUIET = ("boto3", "botocore", "s3transfer", "urllib3", "gunicorn.access")
 def configure_logging(level: str, process: str) -> None:
     """Send every log line of this process to stderr as JSON, from `level` (a name) upwards.
 
-    `process` says which part of Impasto speaks: api, worker, trainer, cli. Safe to call again.
+    `process` names this part of Impasto: api, worker, trainer, cli. Safe to call again.
     Raises ValueError for an unknown level.
     """
     logging.config.dictConfig(log_config(level, process))
@@ -75,7 +75,7 @@ def log_config(level: str, process: str) -> dict[str, Any]:
 
 
 def _enrichers(process: str) -> list[Processor]:
-    """What every line carries, whoever wrote it."""
+    """Return the processors that add a time, a level and so on to every line, whoever wrote it."""
 
     def add_process(_logger: object, _method: str, event: EventDict) -> EventDict:
         event["process"] = process

@@ -21,7 +21,7 @@ PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 
 
 def _read_json(value: object) -> object:
-    """Read a variable here, where what is wrong with it is told under its name, as of any other."""
+    """Read JSON here, so that an error is reported under the variable's name, as any other is."""
     if not isinstance(value, str):
         return value
     try:
@@ -31,10 +31,10 @@ def _read_json(value: object) -> object:
 
 
 def _tell_tenants_apart(keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Return the keys as they are sent, without a line break that a file gave them, say.
+    """Return the keys without the white space around them, such as a file's last line break.
 
-    Refuses a name that cannot be a tenant's in the bucket, a key that opens the door to whoever
-    sends none, and one that two tenants share.
+    Refuses a name that cannot be a tenant's in the bucket, an empty key, and a key that two tenants
+    share.
     """
     for tenant in keys:
         _require_name(tenant)
@@ -56,16 +56,16 @@ def _require_name(tenant: str) -> None:
 
 
 def _known_level(name: str) -> str:
-    """Refuse a level of which logging would say that it is none, in every process."""
+    """Refuse a level that `logging` does not know: every process would end with its error."""
     if name.upper() not in logging.getLevelNamesMapping():
         raise PydanticCustomError("level", "Input should be DEBUG, INFO, WARNING or ERROR")
     return name
 
 
 def at_home(path: Path) -> Path:
-    """Follow a leading `~`; raises ValueError for a home that nobody has.
+    """Expand a leading `~`; raises ValueError for a home folder that does not exist.
 
-    Done as a variable is read, such an error is told under the variable's name.
+    This runs while a variable is read, so the error is reported under the variable's name.
     """
     try:
         return path.expanduser()
@@ -85,7 +85,7 @@ ApiKeys = Annotated[
 
 
 class Settings(BaseSettings):
-    """What a process needs to know about the world outside it.
+    """All settings of one process.
 
     Unset server addresses mean the embedded servers, which `impasto up` starts and names to its
     children through these same variables.
@@ -217,9 +217,9 @@ class Settings(BaseSettings):
 
 
 def load_settings(**chosen: object) -> Settings:
-    """Read the environment once; what was chosen otherwise goes before it.
+    """Read the environment; `chosen` values take precedence.
 
-    Raises InvalidSettings with every wrong variable named.
+    Raises InvalidSettings, which names every wrong variable.
     """
     try:
         return Settings.model_validate(chosen)

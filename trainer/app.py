@@ -45,7 +45,7 @@ def train(self: Task, job_id: str, _chunk: int) -> None:
 
 
 def attend(sender: Consumer) -> Heartbeat:
-    """Return what the main process does besides listening.
+    """Return the main process's work besides listening.
 
     It announces itself among trainers: who asks whether a worker is there means one that paints.
     """

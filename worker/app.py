@@ -51,7 +51,7 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
 
 
 def attend(sender: Consumer) -> Heartbeat:
-    """Return what the main process does besides listening."""
+    """Return the main process's work besides listening."""
     return Heartbeat.of(deployment, deployment.workers, sender.hostname)
 
 

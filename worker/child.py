@@ -1,4 +1,4 @@
-"""What a worker's child process consists of: the nets it keeps, and the pipeline over them."""
+"""A worker's child process: the nets that it keeps, and the pipeline over them."""
 
 import os
 import threading
@@ -31,7 +31,7 @@ class Child:
         self._stop = stop
 
     def work(self, job: str, chunk: int, worker: str) -> None:
-        """Claim a chunk and work it until the next may begin, or do nothing if there is nothing.
+        """Claim a chunk and work it until the next may begin; return at once if that is impossible.
 
         A message is never trusted: it may come twice, late, or for a chunk that is done.
         """

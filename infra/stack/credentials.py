@@ -12,7 +12,7 @@ ACCESS_KEY_LENGTH = 20
 
 
 class Credentials(BaseModel):
-    """What opens the embedded Redis and S3."""
+    """Passwords and keys of the embedded Redis and S3."""
 
     model_config = ConfigDict(frozen=True)
 

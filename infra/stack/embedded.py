@@ -35,7 +35,7 @@ SUPERVISOR_STOP_SECONDS = 10
 
 
 class Planner(Protocol):
-    """Decides what a stack consists of; `make_plan` is the one that is not a test's."""
+    """Decides which programs a stack has; `make_plan` in production, another in tests."""
 
     def __call__(self, settings: Settings, folder: DataFolder, credentials: Credentials) -> Plan:
         """Choose ports and programs."""
@@ -86,19 +86,19 @@ class EmbeddedStack:
 
     @property
     def settings(self) -> Settings:
-        """The settings that the programs run with: every address and key is filled in."""
+        """Return the settings of the programs: every address and key is filled in."""
         assert self._plan is not None, "the stack was not started"
         return self._plan.settings
 
     @property
     def state(self) -> StackState:
-        """Where the stack runs."""
+        """Return how to reach the stack."""
         assert self._state is not None, "the stack was not started"
         return self._state
 
     @property
     def url(self) -> str:
-        """The API's address."""
+        """Return the API's address."""
         return self.state.url
 
     def start(self) -> None:
@@ -193,16 +193,16 @@ class EmbeddedStack:
             last.close()
 
     def processes(self) -> dict[str, Process]:
-        """Every program by name; empty in the moment before the supervisor listens."""
+        """Return every program by name; none before the supervisor listens."""
         try:
             return self.state.processes()
         except OSError:
             return {}
 
     def wait(self) -> None:
-        """Block until the supervisor ends, which it does not by itself.
+        """Block while the supervisor lives.
 
-        Raises StackFailed when it does.
+        Raises StackFailed when it ends, which it does not by itself.
         """
         assert self._supervisor is not None, "the stack was not started"
         self._supervisor.wait()

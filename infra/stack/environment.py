@@ -16,13 +16,13 @@ _FOREIGN = (PREFIX, "RCLONE_")
 
 
 def program_environment(settings: Settings, base: Mapping[str, str]) -> dict[str, str]:
-    """`base`, with every setting of ours replaced by what `settings` says."""
+    """Return `base` with each of our variables replaced by the value in `settings`."""
     kept = {name: value for name, value in base.items() if not name.startswith(_FOREIGN)}
     return {**kept, **settings_environment(settings)}
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:
-    """The variables that make `load_settings` build these settings again, secrets included."""
+    """Return the variables from which `load_settings` reads these settings, secrets included."""
     fields = ((name, getattr(settings, name)) for name in Settings.model_fields)
     return {PREFIX + name.upper(): _text(value) for name, value in fields if value is not None}
 

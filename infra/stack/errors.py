@@ -1,4 +1,4 @@
-"""How an embedded stack says no."""
+"""The errors of an embedded stack."""
 
 from http import HTTPStatus
 

@@ -15,7 +15,7 @@ SOCKET_PATH_BYTES = 85
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Where each thing lies below `root` (absolute)."""
+    """The paths below `root` (absolute)."""
 
     root: Path
 
@@ -35,37 +35,37 @@ class DataFolder:
 
     @property
     def logs(self) -> Path:
-        """One rotated log file a program."""
+        """Folder of the logs: a rotated file for each program."""
         return self.root / "logs"
 
     @property
     def redis(self) -> Path:
-        """Redis's append-only file."""
+        """Folder of Redis's append-only file."""
         return self.root / "redis"
 
     @property
     def objects(self) -> Path:
-        """What S3 serves: a folder a bucket, a plain file an object."""
+        """Folder that S3 serves: a folder for each bucket, a plain file for each object."""
         return self.root / "s3"
 
     @property
     def scratch(self) -> Path:
-        """What large photos need while they are painted; on a disk, as /tmp often is not."""
+        """Scratch space of large photos; on a disk, which /tmp often is not."""
         return self.root / "scratch"
 
     @property
     def state(self) -> Path:
-        """How to reach the running stack."""
+        """File that says how to reach the running stack."""
         return self.root / "stack.json"
 
     @property
     def front_lock(self) -> Path:
-        """Held by the front of a running stack."""
+        """Lock that the front of a running stack holds."""
         return self.run / "front.lock"
 
     @property
     def programs_lock(self) -> Path:
-        """Held, shared, by every process of a stack but the front; see `infra.parent_death`."""
+        """Lock that every process but the front holds, shared; see `infra.parent_death`."""
         return self.run / "programs.lock"
 
     def log(self, program: str) -> Path:
@@ -81,7 +81,7 @@ class DataFolder:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once by one that only this user can read."""
+    """Replace a file atomically by one that only this user can read."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

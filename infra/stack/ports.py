@@ -1,4 +1,4 @@
-"""Which ports the stack listens on: the same ones again while they are free."""
+"""The stack's ports: the same ones again while they are free."""
 
 import json
 import random
@@ -15,7 +15,7 @@ OURS = range(20_000, 32_768)
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+    """Return whether a server could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do: a port whose last connections are still closing counts as free.
@@ -29,7 +29,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(host: str = LOOPBACK, *, but: Collection[int] = ()) -> int:
-    """A port that nobody listens on, none of `but`."""
+    """Return a port that nobody listens on, none of `but`."""
     for port in random.sample(OURS, 100):
         if port not in but and is_free(host, port):
             return port
@@ -40,14 +40,14 @@ def free_port(host: str = LOOPBACK, *, but: Collection[int] = ()) -> int:
 
 
 class PortBook:
-    """Ports by name, remembered in a file, so that a restarted stack is where it was."""
+    """Ports by name, kept in a file, so that a restarted stack has the same ones."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
 
     def port(self, name: str, host: str = LOOPBACK, wish: int = 0) -> int:
-        """The first of `wish`, the remembered port of `name`, and any that is free on `host`."""
+        """Return the first that is free on `host`: `wish`, the port that `name` had, any other."""
         candidates = [wish, self._ports.get(name, 0)] if wish else [self._ports.get(name, 0)]
         taken = {port for other, port in self._ports.items() if other != name}
         for candidate in candidates:

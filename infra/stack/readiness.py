@@ -1,4 +1,4 @@
-"""Is the stack ready, and if not, what does it wait for?"""
+"""Whether the stack is ready, and the parts that it waits for."""
 
 import json
 import urllib.error
@@ -23,7 +23,7 @@ TAIL_BYTES = 16_384
 
 
 def waiting_for(url: str) -> str | None:
-    """Ask the API whether all of its parts answer: None when they do, else what is missing."""
+    """Return the parts that do not answer the API yet; None when all do."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=PROBE_TIMEOUT):  # noqa: S310 - http, ours
             return None
@@ -35,7 +35,7 @@ def waiting_for(url: str) -> str | None:
 
 
 def _problem(body: bytes) -> str | None:
-    """The detail of an RFC 9457 problem; None when the body is something else."""
+    """Return the detail of an RFC 9457 problem; None when the body is something else."""
     try:
         problem: Any = json.loads(body)
         return str(problem["detail"])
@@ -44,7 +44,7 @@ def _problem(body: bytes) -> str | None:
 
 
 def to_blame(processes: Iterable[Process], waits: str) -> list[str]:
-    """Names of the programs whose logs say why the stack is not ready."""
+    """Return the programs whose logs say why the stack is not ready."""
     known = list(processes)
     down = [process.name for process in known if process.state is not ProgramState.RUNNING]
     named = [process.name for process in known if process.name in waits.lower()]
@@ -52,7 +52,7 @@ def to_blame(processes: Iterable[Process], waits: str) -> list[str]:
 
 
 def never_stays_up(processes: Iterable[Process], starts: dict[str, set[int]]) -> str | None:
-    """Name a program that is beyond hope, if any; `starts` gathers process ids between calls."""
+    """Return a program that ends after every start; `starts` keeps process ids between calls."""
     for process in processes:
         seen = starts.setdefault(process.name, set())
         if process.pid:
@@ -63,7 +63,7 @@ def never_stays_up(processes: Iterable[Process], starts: dict[str, set[int]]) ->
 
 
 def log_tail(folder: DataFolder, program: str) -> str:
-    """The end of a program's log, with its path as a headline."""
+    """Return the end of a program's log, under its path."""
     path = folder.log(program)
     if not path.exists():
         return f"{path}: nothing was logged"

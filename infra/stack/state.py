@@ -1,4 +1,4 @@
-"""Where the stack of a data folder runs: a small file beside the data, for the CLI and tests."""
+"""The file that says how to reach a data folder's stack, for the CLI and tests."""
 
 from pathlib import Path
 
@@ -23,17 +23,17 @@ class StackState(BaseModel):
     ports: dict[str, int]
 
     def processes(self) -> dict[str, Process]:
-        """Every program by name, with its process id of this moment."""
+        """Return every program by name, with its process id now."""
         return Supervisor(self.socket).processes()
 
 
 def write_state(folder: DataFolder, state: StackState) -> None:
-    """Tell others where the stack runs (mode 0600)."""
+    """Write the file (mode 0600)."""
     write_private(folder.state, state.model_dump_json(indent=2) + "\n")
 
 
 def read_state(folder: DataFolder) -> StackState | None:
-    """What the last stack said of itself; it may be gone. None when nothing readable is there."""
+    """Return what the last stack wrote; it may be gone. None when nothing readable is there."""
     try:
         return StackState.model_validate_json(folder.state.read_text())
     except (FileNotFoundError, NotADirectoryError, ValidationError):
@@ -41,7 +41,7 @@ def read_state(folder: DataFolder) -> StackState | None:
 
 
 def running_stack(data: Path) -> StackState | None:
-    """The stack that runs on this data folder now, else None. Creates nothing."""
+    """Return the stack that runs on this data folder now, else None. Creates nothing."""
     folder = DataFolder(data.resolve())
     state = read_state(folder)
     if state is None or not folder.front_lock.exists():

@@ -1,4 +1,4 @@
-"""supervisord, which restarts what dies: its configuration, and how to ask it who lives."""
+"""supervisord, which restarts what dies: its configuration, and its answers about programs."""
 
 import http.client
 import shlex
@@ -66,7 +66,7 @@ stdout_logfile_backups=3
 
 
 def configuration(programs: Iterable[Program]) -> str:
-    """What supervisord reads, which must be started in the data folder's `run`."""
+    """Return supervisord's configuration; it must start in the data folder's `run`."""
     sections = (
         _PROGRAM.format(
             name=program.name,
@@ -80,7 +80,7 @@ def configuration(programs: Iterable[Program]) -> str:
 
 
 def environment(programs: Iterable[Program], socket_path: Path, lock: Path) -> dict[str, str]:
-    """The variables that the configuration and the programs rely on."""
+    """Return the variables that the configuration and the programs need."""
     variables = {SOCKET_VARIABLE: str(socket_path)}
     for program in programs:
         name = COMMAND_VARIABLE.format(program.name.upper())
@@ -90,7 +90,7 @@ def environment(programs: Iterable[Program], socket_path: Path, lock: Path) -> d
 
 
 def command(config: Path, lock: Path) -> tuple[str, ...]:
-    """How to start supervisord so that it dies with us."""
+    """Return the command of a supervisord that dies with us."""
     # By path, so that it imports nothing else of ours; -P, so that nothing beside it is found.
     program = str(Path(supervisor_main.__file__))
     server = (sys.executable, "-P", program, "--configuration", str(config))
@@ -104,7 +104,7 @@ def guarded(program: tuple[str, ...], lock: Path) -> tuple[str, ...]:
 
 
 class ProgramState(StrEnum):
-    """The supervisor's word on one program."""
+    """State of a program, as supervisord names it."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -135,7 +135,7 @@ class Supervisor:
         self._path = socket_path
 
     def processes(self) -> dict[str, Process]:
-        """Every program by name. Raises OSError while nobody answers."""
+        """Return every program by name; raises OSError while nobody answers."""
         try:
             answer = self._ask("supervisor.getAllProcessInfo")
         except (xmlrpc.client.Error, http.client.HTTPException) as error:

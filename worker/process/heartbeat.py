@@ -1,4 +1,4 @@
-"""The work of a worker's main process besides Celery: it sweeps, and announces that it lives."""
+"""The main process's work besides Celery: it sweeps, and announces that the worker lives."""
 
 import os
 import threading

@@ -1,6 +1,6 @@
-"""The main process's part in the life of a worker or a trainer: Celery's signals, in their order.
+"""The main process of a worker or a trainer: Celery's signals, in their order.
 
-It listens and attends to what is around; children, spawned by Celery, work.
+The main process listens, sweeps and announces itself; children, spawned by Celery, work.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Consumer(Protocol):
 
 
 class Attendance(Protocol):
-    """What a main process does besides listening."""
+    """The main process's work besides listening."""
 
     def start(self) -> None:
         """Begin, in threads of its own."""
@@ -39,7 +39,7 @@ class Attendance(Protocol):
 
 
 class MainProcess:
-    """Attends from the first moment that Celery listens until its children are done."""
+    """Runs an `Attendance` from when Celery listens until its children are done."""
 
     def __init__(self, attend: Callable[[Consumer], Attendance]) -> None:
         self._attend = attend

@@ -1,4 +1,4 @@
-"""How this process takes memory from the C library."""
+"""Settings of the C library's allocator (glibc's mallopt) for this process."""
 
 import ctypes
 from typing import Final

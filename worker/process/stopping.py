@@ -1,4 +1,4 @@
-"""How the worker's main process tells its children that the end is near.
+"""The stop signal from a worker's main process to its children.
 
 Celery's warm shutdown waits for tasks and tells them nothing, so the main process sends each
 child a signal; the child gives its chunk back. SIGUSR2 is free in children: billiard takes
@@ -32,9 +32,9 @@ def listen(stop: threading.Event) -> None:
 
 
 def begin_child(stop: threading.Event) -> None:
-    """Tie a child to its main process, from the first moment of its life; see `listen`.
+    """Let a child end with its main process and listen to its stop signal; see `listen`.
 
-    It dies with the main process: left behind, it would work on beside the one that replaces it.
+    A child that outlived its main process would work beside the one that replaces it.
     """
     die_with_parent(os.getppid(), signal.SIGKILL)
     listen(stop)

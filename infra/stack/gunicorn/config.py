@@ -1,4 +1,4 @@
-"""gunicorn reads this file (`--config python:infra.stack.gunicorn.config`): logs like ours."""
+"""gunicorn's configuration (`--config python:infra.stack.gunicorn.config`): it logs as we do."""
 
 from infra.log import log_config
 from infra.settings import load_settings
