@@ -9,6 +9,7 @@ from redis import Redis
 
 from infra.broker.notifier import CeleryNotifier, celery_app
 from infra.catalogue import StyleCatalogue
+from infra.catalogue.card import StyleCard
 from infra.errors import StyleTaken
 from infra.jobs.domain.model import JobRecord
 from infra.jobs.manifest import Manifest
@@ -20,7 +21,6 @@ from infra.settings import Settings
 from tests.fakes.jobs import Clock
 from tests.fakes.storage import MemoryStore
 from tests.stored import VERSIONS, Stored, keeps
-from trainer.card import StyleCard
 from trainer.training.checkpoint import FORMAT, FORMAT_VERSION, pack_checkpoint, unpack_checkpoint
 from worker.net.netfile import read_described
 

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from infra.catalogue import StyleCatalogue
+from infra.catalogue.card import StyleCard
 from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig
 from infra.jobs.views import JobView
 from tests.fakes.service import TENANT, FakeDeployment
-from trainer.card import StyleCard
 from trainer.data.corpus import PhotoFolder, Photos
 from trainer.data.painting import Decode
 from trainer.loss.network import LossNetwork, load_loss_network

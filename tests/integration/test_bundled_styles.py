@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from trainer.card import StyleCard
+from infra.catalogue.card import StyleCard
 from worker.net.netfile import read_card
 
 STYLES = Path(__file__).resolve().parents[2] / "infra" / "styles"

@@ -12,6 +12,7 @@ import pytest
 
 from impasto_client import Client, JobState
 from infra.catalogue import StyleCatalogue
+from infra.catalogue.card import StyleCard
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone
@@ -28,7 +29,6 @@ from tests.integration.live_training import (
     write_painting,
 )
 from tests.photos import encoded, scene
-from trainer.card import StyleCard
 
 #: A first stage that is through at once, and a second that takes a while.
 SCHEDULE = "0.2:3,1:36"

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from infra.catalogue.card import Losses
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import Schedule
-from trainer.card import Losses
 from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.options import LearningOptions, Painting, takes_options
 from trainer.compute.arithmetic import set_up_cpu

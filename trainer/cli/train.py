@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from infra.catalogue.card import StyleCard
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
-from trainer.card import StyleCard
 from trainer.cli.card_commands import command_line, reproduce_line
 from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.options import (

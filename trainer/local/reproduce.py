@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from infra.catalogue.card import FirstIterations, StageCard, StyleCard
 from infra.errors import ImpastoError
-from trainer.card import FirstIterations, StageCard, StyleCard, weights_sha256
+from trainer.card import weights_sha256
 from trainer.local.train import TrainingContext, first_iterations, starting_net
 
 #: Iterations in which rounding has not grown yet, and the largest relative difference of their

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.catalogue.card import StyleCard
 from infra.errors import ImpastoError
-from trainer.card import FIRST_ITERATIONS, StyleCard, config_digest, stage_file
+from trainer.card import FIRST_ITERATIONS, config_digest, stage_file
 from trainer.loss.objective import StepLoss
 from trainer.publish.folder import SHEET_PHOTOS, StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from trainer.card import StyleCard
+from infra.catalogue.card import StyleCard
 from trainer.loss.objective import StepLoss
 
 Kind = Literal["svg", "png"]

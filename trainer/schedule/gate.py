@@ -1,6 +1,6 @@
 """The publication gate: a net that is no better than the one before it is not published."""
 
-from trainer.card import Losses
+from infra.catalogue.card import Losses
 from trainer.schedule.guard import GuardRules, loss_of_photo
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from infra.catalogue.card import Losses
 from infra.errors import ImpastoError
-from trainer.card import Losses
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from infra.catalogue.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
 from infra.jobs.domain.schedule import Schedule
-from trainer.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.compute.machine import machine
 from trainer.data.corpus import CorpusRejected, CropSampler, PhotoFolder, Photos, split_held_out

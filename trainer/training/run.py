@@ -12,18 +12,15 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from trainer.card import (
-    FIRST_ITERATIONS,
+from infra.catalogue.card import (
     FirstIterations,
     Intervention,
     Losses,
     RefusedStage,
     StageCard,
     StyleCard,
-    config_digest,
-    stage_file,
-    weights_sha256,
 )
+from trainer.card import FIRST_ITERATIONS, config_digest, stage_file, weights_sha256
 from trainer.data.corpus import CorpusChanged
 from trainer.loss.objective import StepLoss
 from trainer.schedule.gate import refusal

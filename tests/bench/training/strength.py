@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.catalogue import Stage, Style
+from infra.catalogue.card import StyleCard
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
 from tests.bench.training.common.assets import Assets, find_assets
 from tests.bench.training.common.pictures import draw_grid, paint
-from trainer.card import StyleCard
 from trainer.cli.train import config_from_card
 from trainer.data.corpus import CorpusRejected
 from trainer.loss.measure import Measured

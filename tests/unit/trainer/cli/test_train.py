@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from infra.catalogue.card import StyleCard
 from infra.errors import ServiceUnavailable
-from trainer.card import StyleCard
 from trainer.cli import backbone, train
 from trainer.cli.card_commands import reproduce_line
 from trainer.cli.options import read_loss_network

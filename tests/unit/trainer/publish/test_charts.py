@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from trainer.card import (
+from infra.catalogue.card import (
     FirstIterations,
     Losses,
     NetShape,

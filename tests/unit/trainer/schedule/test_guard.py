@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.card import Losses
+from infra.catalogue.card import Losses
 from trainer.schedule.gate import refusal
 from trainer.schedule.guard import GuardRules, stage_alarm, step_alarm
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from infra.catalogue.card import StyleCard
 from infra.jobs.domain.schedule import Schedule
 from tests.fakes.storage import MemoryStore
-from trainer.card import StyleCard
 from trainer.data.corpus import CorpusChanged, PhotoFolder
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters

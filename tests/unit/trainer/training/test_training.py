@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from infra.catalogue.card import FirstIterations, StyleCard
 from infra.jobs.domain.schedule import Schedule
-from trainer.card import FirstIterations, StyleCard, weights_sha256
+from trainer.card import weights_sha256
 from trainer.data.corpus import CorpusRejected
 from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
 from trainer.local.train import (

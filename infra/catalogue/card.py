@@ -1,0 +1,148 @@
+"""The style card: what a style is, how it was made, and what its makers measured.
+
+`card.json` of a style folder and of a published style. The trainer writes it; the catalogue
+publishes by it, and the API shows it.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class CardPart(BaseModel):
+    """An immutable part of a card; a card with unknown fields is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PaintingCard(CardPart):
+    """The painting: its file's SHA-256, what it is, and the short side (px) it was seen at."""
+
+    sha256: str
+    title: str
+    side: int
+
+
+class NetShape(CardPart):
+    """The transform net's config, as in `worker.net.NetConfig`."""
+
+    width: int
+    residual_blocks: int
+    upsample: str
+
+
+class TrainingCard(CardPart):
+    """Everything that decides the weights, but for the pictures themselves."""
+
+    loss_network: str
+    schedule: str
+    batch: int
+    crop: int
+    peak_rate: float
+    floor_rate: float
+    later_rate: float
+    smoothness: float
+    identity: float
+    seed: int
+    threads: int
+    #: Name and size of the corpus, and a SHA-256 over its photos' file names and bytes.
+    corpus_photos: int
+    corpus_sha256: str
+    #: Whether stages could end before the schedule's iterations, once they had settled.
+    adaptive: bool = False
+
+
+class FirstIterations(CardPart):
+    """A stage's first steps: (content, style) before each, and the weights after the last."""
+
+    losses: list[tuple[float, float]]
+    weights_sha256: str
+    #: What the arithmetic ran on, as `machine.machine` names it; another rounds otherwise.
+    machine: str
+
+
+class Losses(CardPart):
+    """Distances and similarity on held-out photos, as in `measure.Measured`."""
+
+    content: float
+    style: float
+    ssim: float
+    lost: float
+
+
+class StageCard(CardPart):
+    """One published stage."""
+
+    stage: int
+    ratio: float
+    iterations: int
+    file: str
+    sha256: str
+    seconds: float
+    held_out: Losses
+    first: FirstIterations
+    #: The same first steps, repeated on arithmetic that rounds otherwise.
+    first_elsewhere: list[FirstIterations] = []
+    #: What the learning rate was multiplied with, after the guard had stepped in.
+    rate_scale: float = 1.0
+
+    def first_on(self, machine: str) -> FirstIterations | None:
+        """Return the first steps as they come out on a machine; None if nobody tried."""
+        known = (self.first, *self.first_elsewhere)
+        return next((first for first in known if first.machine == machine), None)
+
+
+class Intervention(CardPart):
+    """What the guard did: it went back to the net that a stage started from."""
+
+    stage: int
+    ratio: float
+    #: Iterations of the stage that were thrown away.
+    iteration: int
+    reason: str
+    #: What the learning rate is multiplied with from then on.
+    rate_scale: float
+
+
+class RefusedStage(CardPart):
+    """A stage that trained to its end and was not published, because it was not better."""
+
+    stage: int
+    ratio: float
+    iterations: int
+    held_out: Losses
+    reason: str
+
+
+class StyleCard(CardPart):
+    """The card of a style, `card.json` beside its stages."""
+
+    name: str
+    title: str
+    licence: str
+    code_version: str
+    command: str
+    reproduce: str
+    painting: PaintingCard
+    net: NetShape
+    training: TrainingCard
+    held_out_photos: int
+    photos_before_training: Losses
+    stages: list[StageCard]
+    #: SHA-256 (hex) of the net that stage 0 was taken from as it was, instead of being trained.
+    base_sha256: str | None = None
+    interventions: list[Intervention] = []
+    refused: list[RefusedStage] = []
+    #: What else a person should know, one sentence each.
+    notes: list[str] = []
+
+    @classmethod
+    def read(cls, folder: Path) -> "StyleCard":
+        """Read a style folder's card; raises pydantic.ValidationError for another format."""
+        return cls.model_validate_json((folder / "card.json").read_text())
+
+    def write(self, folder: Path) -> None:
+        """Write the card into a style folder, whole or not at all."""
+        draft = folder / "card.json.part"
+        draft.write_text(self.model_dump_json(indent=2) + "\n")
+        draft.replace(folder / "card.json")
