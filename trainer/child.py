@@ -1,4 +1,4 @@
-"""What a trainer's child process consists of: the parts that slices are worked with."""
+"""A trainer's child process: puts together the parts that slices are worked with."""
 
 import os
 import threading

@@ -121,7 +121,7 @@ class Trainer:
         return self.at.jobs.queries.get(job, TENANT)
 
     def recover(self) -> None:
-        """What the sweeper does after a trainer was killed."""
+        """Sweep as after a trainer was killed."""
         self.at.fuse.clear()
         self.at.clock.advance(LEASE + 1)
         self.at.jobs.sweep.run()

@@ -106,19 +106,19 @@ def _prepare(objects: S3Store, tenant: str, name: str, sources: Sources) -> Corp
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"preparing {name}", total=len(sources), skipped="")
 
-        told = 0
+        named = 0
 
         def show(done: int, total: int, skipped: Sequence[SkippedPhoto]) -> None:
-            nonlocal told
-            for photo in skipped[told:NAMED]:
+            nonlocal named
+            for photo in skipped[named:NAMED]:
                 bar.console.print(f"left out: {photo.name}: {photo.reason}", markup=False)
-            told = len(skipped)
-            note = f"{told} left out" if told else ""
+            named = len(skipped)
+            note = f"{named} left out" if named else ""
             bar.update(task, completed=done, total=total, skipped=note)
 
         index = preparation.run(sources, show)
-        if told > NAMED:
-            bar.console.print(f"left out: {told - NAMED} more")
+        if named > NAMED:
+            bar.console.print(f"left out: {named - NAMED} more")
         return index
 
 

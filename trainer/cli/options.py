@@ -67,7 +67,7 @@ def read_loss_network(name: str, weights: Path | None) -> LossNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningOptions:
-    """What every training takes on this machine: photos, loss network and hyperparameters."""
+    """Options of every training on this machine: photos, loss network and hyperparameters."""
 
     photos: Photos
     out: Out

@@ -1,1 +1,1 @@
-"""What arithmetic training runs on."""
+"""The arithmetic of training, and the machine that it runs on."""

@@ -1,4 +1,4 @@
-"""What training calculates with: exactly repeatable on a CPU unless told otherwise, else fast."""
+"""The arithmetic of training: exactly repeatable on a CPU unless set otherwise, else fast."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What arithmetic ran on, named so that two machines of one name repeat each other's bits."""
+"""Names of machines: two of one name repeat each other's bits."""
 
 import hashlib
 import platform
@@ -38,8 +38,8 @@ def processor(cpuinfo: Path = _CPUINFO) -> str:
 
     Its trade name would not do: virtual machines show several models under one.
     """
-    told = cpuinfo.read_text() if cpuinfo.exists() else ""
-    numbers = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: *(.+)$", told, re.MULTILINE))
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    numbers = dict(re.findall(r"^(vendor_id|cpu family|model)\s*: *(.+)$", text, re.MULTILINE))
     return " ".join(numbers.values()) or platform.processor() or platform.machine()
 
 

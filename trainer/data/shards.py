@@ -55,7 +55,7 @@ class SkippedPhoto(IndexPart):
 
 
 class ShardIndex(IndexPart):
-    """What is in one shard."""
+    """The photos of one shard."""
 
     #: Hash (hex) over what it was made from; the same sources need not be read again.
     sources: str
@@ -66,7 +66,7 @@ class ShardIndex(IndexPart):
 
 
 class CorpusShard(IndexPart):
-    """What the whole needs to know of a shard."""
+    """One shard's file: its hash and sizes, as the corpus lists it."""
 
     sha256: str
     bytes: int
@@ -74,7 +74,7 @@ class CorpusShard(IndexPart):
 
 
 class CorpusIndex(IndexPart):
-    """What is in a corpus."""
+    """The index of a corpus: its shards."""
 
     name: str
     #: Short side of every photo, pixels.

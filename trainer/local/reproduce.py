@@ -20,7 +20,7 @@ TOLERANCE: Final = 1e-3
 
 
 class NotReproduced(ImpastoError):
-    """What came out is not the training on the card."""
+    """The repetition is not the training on the card."""
 
     type = "not-reproduced"
     title = "The training on the card does not repeat."
@@ -28,7 +28,7 @@ class NotReproduced(ImpastoError):
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """What came out: how many losses were equal, and whether the weights behind them were."""
+    """The outcome: how many losses were equal, and whether the weights behind them were."""
 
     iterations: int
     equal_losses: int

@@ -1,1 +1,1 @@
-"""What training minimises, and the networks that measure it."""
+"""The training loss, and the networks that measure it."""

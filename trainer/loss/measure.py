@@ -41,12 +41,12 @@ def measure(
     others = [*contents[1:], contents[0]]
     content = fmean(d.content.item() for d in of_own)
     of_others = fmean(_shared(s.content, o) for s, o in zip(seen, others, strict=True))
-    told = len(photos) > 1 and of_others > 0
+    known = len(photos) > 1 and of_others > 0
     return Measured(
         content=content,
         style=fmean(d.style.item() for d in of_own),
         ssim=fmean(ssim(p, photo).item() for p, photo in zip(painted, photos, strict=True)),
-        lost=content / of_others if told else 0.0,
+        lost=content / of_others if known else 0.0,
     )
 
 

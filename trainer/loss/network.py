@@ -57,7 +57,7 @@ TAPS: dict[str, Taps] = {
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a loss network sees in a batch: content (B, C, H, W) and style layers by name."""
+    """Features of a batch in a loss network: content (B, C, H, W) and style layers by name."""
 
     content: Tensor
     style: dict[str, Tensor]

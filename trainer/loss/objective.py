@@ -1,4 +1,4 @@
-"""What training minimises: content and style distance, and what keeps a picture clean."""
+"""The training loss: content and style distance, and terms that keep a picture clean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

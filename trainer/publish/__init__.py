@@ -1,1 +1,1 @@
-"""What a style folder holds for people to look at."""
+"""A style's folder, and its pictures for people to look at."""

@@ -55,7 +55,7 @@ class BackboneMissing(ImpastoError):
 
 
 class SharedNets(Protocol):
-    """What is needed of StyleCatalogue besides publishing."""
+    """The part of StyleCatalogue that keeps shared nets."""
 
     def get_backbone(self, sha256: str) -> bytes:
         """Return a backbone's file; raises ObjectMissing."""

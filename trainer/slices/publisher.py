@@ -17,7 +17,7 @@ from trainer.training.run import StageEnd
 
 
 class Catalogue(Protocol):
-    """What a slice needs of StyleCatalogue."""
+    """The part of StyleCatalogue that publishes."""
 
     def publish_stage(
         self,

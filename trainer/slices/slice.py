@@ -32,7 +32,7 @@ class Left(Enum):
 
 
 class Slice:
-    """What a slice has at hand: the training, the keeper of its lease, and its pace."""
+    """One slice at work: the training session, the keeper of its lease, and its speed."""
 
     def __init__(
         self, session: TrainingSession, keeper: TrainingKeeper, clock: Callable[[], float]

@@ -1,4 +1,4 @@
-"""What `kill -9` does to a training: at random moments, and at every boundary of a checkpoint.
+"""`kill -9` on trainings: at random moments, and at every boundary of a checkpoint.
 
     python3 infra/dev.py bench trainkills [--kills 20] [--seed 1]
 
@@ -123,7 +123,7 @@ class Stage:
         wait_until(lambda: not lives(process), "a killed process to be gone")
 
     def slices(self) -> list[SliceRecord]:
-        """What the trainers' logs tell so far."""
+        """Return the slices that the trainers have logged so far."""
         logs = [self.live.data / "logs" / f"{name}.log" for name in TRAINERS]
         return read_slices(logs, {kill.process: kill.at for kill in self.kills})
 

@@ -3,13 +3,37 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from infra.catalogue.card import StyleCard
+from api.responses import style_cards
+from infra.catalogue import card, cards
 
 STYLES = Path(__file__).resolve().parents[4] / "infra" / "styles"
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in STYLES.glob("*/card.json")))
 def test_a_card_that_is_read_is_written_byte_for_byte(name: str, tmp_path: Path) -> None:
-    StyleCard.read(STYLES / name).write(tmp_path)
+    card.StyleCard.read(STYLES / name).write(tmp_path)
     assert (tmp_path / "card.json").read_bytes() == (STYLES / name / "card.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("known", "whole"),
+    [
+        (cards.Card, card.StyleCard),
+        (cards.CardStage, card.StageCard),
+        (cards.CardTraining, card.TrainingCard),
+        (style_cards.StageOnCard, card.StageCard),
+        (style_cards.InterventionOnCard, card.Intervention),
+    ],
+)
+def test_who_reads_part_of_a_card_knows_it_by_the_models_names(
+    known: type[BaseModel], whole: type[BaseModel]
+) -> None:
+    """Cards of other makers may hold less; what is read of them has one name everywhere."""
+    assert set(known.model_fields) <= set(whole.model_fields)
+
+
+def test_the_api_reads_a_card_by_the_models_names() -> None:
+    known = set(style_cards.StyleCard.model_fields) - {"document"}
+    assert known <= set(card.StyleCard.model_fields)

@@ -27,7 +27,7 @@ def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["[/x]", "[bold]"])
 def test_brackets_in_a_name_are_told_as_they_are(name: str) -> None:
-    """What a user typed is no markup."""
+    """A user's input is no markup."""
     assert repr(name) in refusal("add", name, ".")
 
 

@@ -42,7 +42,7 @@ def test_brackets_in_what_was_typed_are_told_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What a user typed is no markup."""
+    """A user's input is no markup."""
     files = ("--painting", "gone.jpg", "--photos", "gone")
     monkeypatch.setattr(sys, "argv", ["trainer", *arguments, *files])
     with pytest.raises(SystemExit) as ended:

@@ -183,7 +183,7 @@ def test_an_album_of_the_service_serves_as_a_corpus(photos: Path, tmp_path: Path
 
 
 def test_an_album_of_a_zip_file_serves_as_a_corpus(photos: Path) -> None:
-    """What is damaged in it is left out, as any photo that is none."""
+    """Damaged photos in it are left out, like any file that is no photo."""
     objects = MemoryStore()
     job = new_job_id(1e9)
     manifest = Manifest(store=objects, tenant="t", job=job)

@@ -86,7 +86,7 @@ def test_a_photo_that_is_unreadable_when_a_training_opens_ends_it(
 
 
 def test_a_photo_that_is_unreadable_later_ends_the_training(trainer: Trainer) -> None:
-    """What each slice repeats up to there is no progress; whoever watches reads what is missing."""
+    """Repeating the way up to there is no progress; the note names the missing object."""
     keep_in_bucket(trainer, held_out=False)
     trainer.at.objects.withheld.add(KEY)
     job = trainer.submit(stages=((0.2, 30),))

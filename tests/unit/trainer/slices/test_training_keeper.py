@@ -89,7 +89,7 @@ def test_an_outage_that_outlives_the_lease_ends_the_slice(
 def test_an_outage_that_lasts_ends_the_slice_although_the_lease_is_kept(
     at: FakeDeployment, claim: ClaimedTraining
 ) -> None:
-    """What is away may be this training's alone, and others wait; a long action is no outage."""
+    """The outage may be this training's alone while others wait; a long action is no outage."""
     kept, tries = keeper(at, claim, lease_seconds=1e6), 0
 
     def action() -> None:

@@ -36,7 +36,7 @@ def session(**changes: object) -> TrainingSession:
 
 
 def kept(made: TrainingSession, folder: Path) -> bytes | None:
-    """What serves as the base once a first stage has ended."""
+    """Return the base that serves once a first stage has ended."""
     objects = MemoryStore()
     catalogue = StyleCatalogue(objects)
     opener = SessionOpener(

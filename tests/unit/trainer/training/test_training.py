@@ -238,7 +238,7 @@ def test_a_repetition_from_another_seed_is_seen(
 def test_stages_start_from_the_published_file(
     context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    """What is published is what later stages build on, rounding included."""
+    """Later stages build on the published weights, rounding included."""
     train(context(), tmp_path)
     (tmp_path / "card.json").unlink()
     first = unpack((tmp_path / "stage-0.safetensors").read_bytes())[0]
