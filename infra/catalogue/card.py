@@ -1,12 +1,18 @@
 """The style card: what a style is, how it was made, and what its makers measured.
 
-`card.json` of a style folder and of a published style. The trainer writes it; the catalogue
-publishes by it, and the API shows it.
+`card.json` of a style folder and of a published style. The trainer writes and reads it whole, as a
+`StyleCard`. A folder is published by a part of it, `FolderCard`, and the API shows what it knows.
 """
 
+import hashlib
+import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from infra import layout
+from infra.catalogue.style import STYLE_NAME, Stage
+from infra.errors import InvalidRequest
 
 
 class CardPart(BaseModel):
@@ -146,3 +152,66 @@ class StyleCard(CardPart):
         draft = folder / "card.json.part"
         draft.write_text(self.model_dump_json(indent=2) + "\n")
         draft.replace(folder / "card.json")
+
+
+class FolderStage(BaseModel):
+    """One stage of a style folder, and the file of its net."""
+
+    stage: int
+    ratio: float
+    file: str
+    sha256: str
+
+
+class FolderTraining(BaseModel):
+    """How the style of a folder was trained."""
+
+    loss_network: str
+
+
+class FolderCard(BaseModel):
+    """A style card as far as publishing needs it: other makers' cards may hold less, or more."""
+
+    name: str
+    title: str
+    stages: list[FolderStage] = Field(min_length=1)
+    #: The net's shape and how it was trained; without both, the style cannot serve as a base.
+    net: dict[str, str | int] | None = None
+    training: FolderTraining | None = None
+
+
+def read_card(folder: Path) -> FolderCard:
+    """Return the card of a style folder; raises InvalidRequest."""
+    path = folder / "card.json"
+    try:
+        card = FolderCard.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InvalidRequest(f"{path} cannot be read as a style card: {error}") from error
+    if not STYLE_NAME.fullmatch(card.name):
+        raise InvalidRequest(
+            f"{card.name!r} on {path} cannot be a style's name: use a-z, 0-9 and hyphens."
+        )
+    return card
+
+
+def read_stage(card: FolderCard, entry: FolderStage) -> Stage:
+    """Return a stage as it is published; raises InvalidRequest."""
+    if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256):
+        raise InvalidRequest(f"Stage {entry.stage} of {card.name!r} has no SHA-256 on its card.")
+    if Path(entry.file).name != entry.file:
+        raise InvalidRequest(f"Stage {entry.stage} of {card.name!r} names a file elsewhere.")
+    key = layout.style_net(card.name, entry.sha256)
+    return Stage(stage=entry.stage, ratio=entry.ratio, sha256=entry.sha256, key=key)
+
+
+def read_net(path: Path, stage: Stage) -> bytes:
+    """Return the file of a stage's net; raises InvalidRequest where it is another one."""
+    if not path.is_file():
+        raise InvalidRequest(f"{path} is missing, although the style card names it.")
+    body = path.read_bytes()
+    if (actual := hashlib.sha256(body).hexdigest()) != stage.sha256:
+        raise InvalidRequest(
+            f"{path} is not the net that the style card names: its SHA-256 is {actual}, "
+            f"on the card it is {stage.sha256}. Copy the folder again, or train again."
+        )
+    return body

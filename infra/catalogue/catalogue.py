@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from infra import layout
-from infra.catalogue.cards import read_card, read_net, read_stage
+from infra.catalogue.card import read_card, read_net, read_stage
 from infra.catalogue.names import StyleNames
 from infra.catalogue.style import STYLE_NAME, Blend, Stage, Style, StyleShare, mixture
 from infra.errors import InvalidRequest, StyleMissing, StyleTaken

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from api.responses import style_cards
-from infra.catalogue import card, cards
+from infra.catalogue import card
 
 STYLES = Path(__file__).resolve().parents[4] / "infra" / "styles"
 
@@ -20,9 +20,9 @@ def test_a_card_that_is_read_is_written_byte_for_byte(name: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("known", "whole"),
     [
-        (cards.Card, card.StyleCard),
-        (cards.CardStage, card.StageCard),
-        (cards.CardTraining, card.TrainingCard),
+        (card.FolderCard, card.StyleCard),
+        (card.FolderStage, card.StageCard),
+        (card.FolderTraining, card.TrainingCard),
         (style_cards.StageOnCard, card.StageCard),
         (style_cards.InterventionOnCard, card.Intervention),
     ],
