@@ -1,4 +1,4 @@
-"""What a training starts from: a shared base or backbone, decided once."""
+"""The start of a training: a shared base or backbone, decided once."""
 
 import hashlib
 
