@@ -49,7 +49,7 @@ first steps:
 
 
 def main() -> int:
-    """Parse, make the environment if needed, do what was asked; the process's exit code."""
+    """Parse, make the environment if needed, run the command; returns the exit code."""
     options, rest = _parser().parse_known_args()
     if rest and options.command not in ("test", "up", "bench"):
         _parser().error(f"{options.command} does not take {' '.join(rest)}")
@@ -95,12 +95,12 @@ def _measurements() -> dict[str, Path]:
     return {path.stem: path for path in found if path.parent.name != "common"}
 
 
-def _list_measurements(asked: str | None) -> int:
+def _list_measurements(requested: str | None) -> int:
     print("Measurements; infra/dev.py bench NAME runs one, bench NAME --help says more:\n")
     for name, path in sorted(_measurements().items()):
         about = ast.get_docstring(ast.parse(path.read_text())) or ""
         print(f"  {name:<11} {about.partition(chr(10))[0]}")
-    return 0 if asked is None else 2
+    return 0 if requested is None else 2
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

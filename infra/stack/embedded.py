@@ -63,7 +63,7 @@ class EmbeddedStack:
         planner: Planner = make_plan,
         report: Callable[[str], None] = say,
     ) -> None:
-        self._asked = settings
+        self._requested = settings
         self._planner = planner
         self._report = report
         self._folder: DataFolder | None = None
@@ -107,12 +107,12 @@ class EmbeddedStack:
         Raises StackRefused when the settings are unsafe, the data folder cannot be one, or a stack
         runs on it already.
         """
-        _refuse_open_door(self._asked)
-        folder = self._folder = _prepare(self._asked.data)
+        _refuse_open_door(self._requested)
+        folder = self._folder = _prepare(self._requested.data)
         try:
             self._take(folder)
             credentials = keep_credentials(folder.run / "credentials.json")
-            self._plan = self._planner(self._asked, folder, credentials)
+            self._plan = self._planner(self._requested, folder, credentials)
             self._launch(folder, self._plan)
         except BaseException:
             self.stop()
@@ -215,12 +215,12 @@ class EmbeddedStack:
         been given up or `timeout` seconds have passed.
         """
         deadline = time.monotonic() + timeout
-        told = None
+        message = None
         starts: dict[str, set[int]] = {}
         while (waits := waiting_for(self.url)) is not None:
-            if waits != told:
+            if waits != message:
                 self._report(f"  waiting for {waits}")
-                told = waits
+                message = waits
             processes = self.processes().values()
             if (broken := never_stays_up(processes, starts)) is not None:
                 self._fail(f"{broken} ends again and again", [broken])

@@ -46,9 +46,10 @@ class PortBook:
         self._path = path
         self._ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
 
-    def port(self, name: str, host: str = LOOPBACK, wish: int = 0) -> int:
-        """Return the first that is free on `host`: `wish`, the port that `name` had, any other."""
-        candidates = [wish, self._ports.get(name, 0)] if wish else [self._ports.get(name, 0)]
+    def port(self, name: str, host: str = LOOPBACK, preferred: int = 0) -> int:
+        """Return the first free on `host`: `preferred`, the remembered port of `name`, any."""
+        remembered = self._ports.get(name, 0)
+        candidates = [preferred, remembered] if preferred else [remembered]
         taken = {port for other, port in self._ports.items() if other != name}
         for candidate in candidates:
             if candidate and candidate not in taken and is_free(host, candidate):

@@ -98,9 +98,9 @@ def _check_servers(settings: Settings) -> None:
 
 
 def _api_port(settings: Settings, book: PortBook) -> int:
-    port = book.port(API, settings.host, wish=settings.port)
-    asked = "port" in settings.model_fields_set and settings.port != 0
-    if asked and port != settings.port:
+    port = book.port(API, settings.host, preferred=settings.port)
+    chosen = "port" in settings.model_fields_set and settings.port != 0
+    if chosen and port != settings.port:
         raise StackRefused(
             f"Port {settings.port} on {settings.host} is taken by another program; set "
             "IMPASTO_PORT to another one, or to 0 for any free one."

@@ -22,7 +22,7 @@ from infra.storage.s3_errors import (
     error_code,
     error_status,
     reading,
-    told,
+    store_error,
     translated,
     unreachable,
 )
@@ -210,7 +210,7 @@ class S3Store:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
             if error_code(error) not in _NO_BUCKET:
-                raise told(self._bucket, error) from error
+                raise store_error(self._bucket, error) from error
             self._create_bucket()
         except BotoCoreError as error:
             raise unreachable(error) from error

@@ -37,7 +37,7 @@ def translated(key: str) -> Generator[None]:
     try:
         yield
     except ClientError as error:
-        raise told(key, error) from error
+        raise store_error(key, error) from error
     except (BotoCoreError, HTTPError) as error:
         # botocore lets urllib3's own error through where the body of a refusal breaks off.
         raise unreachable(error) from error
@@ -60,7 +60,7 @@ def _is_final(error: ClientError) -> bool:
     return error_code(error) in _REFUSED or error_status(error) in _REFUSED_STATUS
 
 
-def told(key: str, error: ClientError) -> Exception:
+def store_error(key: str, error: ClientError) -> Exception:
     """Return the port's error for a refusal."""
     if (code := error_code(error)) in _MISSING:
         return ObjectMissing(key)

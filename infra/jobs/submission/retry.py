@@ -39,8 +39,8 @@ def failed_photos(
     first = next(entries, None)
     if first is None:
         raise NothingToRetry("What failed are damaged ZIP files; make them anew and send those.")
-    asked = {name: getattr(spec, name) for name in JobDraft.model_fields}
-    draft = JobDraft.model_validate({**asked, "id": job, "retry_of": spec.id, "bytes": 0})
+    options = {name: getattr(spec, name) for name in JobDraft.model_fields}
+    draft = JobDraft.model_validate({**options, "id": job, "retry_of": spec.id, "bytes": 0})
     return draft, chain([first], entries)
 
 

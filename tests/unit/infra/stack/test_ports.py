@@ -22,10 +22,10 @@ def test_a_port_is_remembered(book: Path) -> None:
 
 
 def test_names_never_share_a_port(book: Path) -> None:
-    """Not even when one wishes for the other's."""
+    """Not even when one prefers the other's."""
     ports = PortBook(book)
     redis = ports.port("redis")
-    assert ports.port("s3", wish=redis) != redis
+    assert ports.port("s3", preferred=redis) != redis
 
 
 def test_a_remembered_port_that_is_taken_is_replaced(book: Path) -> None:
@@ -42,8 +42,8 @@ def test_a_wish_comes_before_memory(book: Path) -> None:
     """A changed setting counts at once."""
     ports = PortBook(book)
     ports.port("api")
-    wish = free_port()
-    assert ports.port("api", wish=wish) == wish
+    preferred = free_port()
+    assert ports.port("api", preferred=preferred) == preferred
 
 
 def test_no_connection_takes_a_port_that_was_chosen() -> None:
