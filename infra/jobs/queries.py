@@ -14,6 +14,7 @@ from infra.jobs.ports import JobStore
 from infra.jobs.progress import read_progress
 from infra.jobs.views import ItemView, JobView, job_view
 from infra.layout.ids import is_job_id
+from infra.settings import Settings
 from infra.storage.port import ObjectStore, ObjectUnavailable
 from infra.storage.unreadable import raise_outage
 
@@ -21,27 +22,23 @@ log = structlog.get_logger()
 
 
 class JobQueries:
-    """Shows jobs to their tenant. `clock` is in seconds since the epoch.
-
-    `retention_days` is how long a job stays after its end; None is for good.
-    """
+    """Shows jobs to their tenant. `clock` is in seconds since the epoch."""
 
     def __init__(
         self,
         *,
         objects: ObjectStore,
         records: JobStore,
-        recovery: Recovery,
         post_commit: PostCommit,
         clock: Callable[[], float],
-        retention_days: float | None,
+        settings: Settings,
     ) -> None:
         self._objects = objects
         self._records = records
-        self._recovery = recovery
+        self._recovery = Recovery(objects=objects, records=records, clock=clock)
         self._post_commit = post_commit
         self._clock = clock
-        self._retention_days = retention_days
+        self._retention_days = settings.retention_days
 
     def get(self, job: str, tenant: str) -> JobView:
         """Return a job as it is now; raises JobMissing and JobUnreadable."""

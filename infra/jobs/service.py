@@ -11,8 +11,6 @@ from infra.jobs.cancellation import Cancellation
 from infra.jobs.claims.album import ChunkClaims
 from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.claims.training import TrainingClaims
-from infra.jobs.maintenance.expiry import Expiry
-from infra.jobs.maintenance.recovery import Recovery
 from infra.jobs.maintenance.sweep import Sweep
 from infra.jobs.ports import JobStore, Notifier
 from infra.jobs.queries import JobQueries
@@ -55,14 +53,14 @@ def connect_jobs(
 ) -> JobServices:
     """Put the parts together; nothing is sent yet. `clock` is in seconds since the epoch."""
     post_commit = PostCommit(objects=objects, records=records, notifier=notifier)
-    recovery = Recovery(objects=objects, records=records, clock=clock)
     queries = JobQueries(
-        objects=objects,
-        records=records,
-        recovery=recovery,
-        post_commit=post_commit,
-        clock=clock,
-        retention_days=settings.retention_days,
+        objects=objects, records=records, post_commit=post_commit, clock=clock, settings=settings
+    )
+    chunks = ChunkClaims(
+        objects=objects, records=records, post_commit=post_commit, clock=clock, settings=settings
+    )
+    trainings = TrainingClaims(
+        objects=objects, records=records, post_commit=post_commit, clock=clock, settings=settings
     )
     return JobServices(
         submission=Submission(
@@ -77,29 +75,11 @@ def connect_jobs(
         cancellation=Cancellation(
             objects=objects, records=records, queries=queries, post_commit=post_commit, clock=clock
         ),
-        chunks=ChunkClaims(
-            objects=objects,
-            records=records,
-            post_commit=post_commit,
-            clock=clock,
-            settings=settings,
-        ),
-        trainings=TrainingClaims(
-            objects=objects,
-            records=records,
-            post_commit=post_commit,
-            clock=clock,
-            settings=settings,
-        ),
+        chunks=chunks,
+        trainings=trainings,
         sweep=Sweep(
+            objects=objects,
             records=records,
-            recovery=recovery,
-            expiry=Expiry(
-                objects=objects,
-                records=records,
-                clock=clock,
-                retention_days=settings.retention_days,
-            ),
             post_commit=post_commit,
             notifier=notifier,
             clock=clock,

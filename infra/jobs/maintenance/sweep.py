@@ -14,6 +14,7 @@ from infra.jobs.maintenance.expiry import Expiry
 from infra.jobs.maintenance.recovery import Recovery, Survey
 from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.settings import Settings
+from infra.storage.port import ObjectStore
 
 #: Seconds between looks at the open markers in S3, while Redis remembers.
 SURVEY_SECONDS: Final = 60.0
@@ -48,17 +49,18 @@ class Sweep:
     def __init__(
         self,
         *,
+        objects: ObjectStore,
         records: JobStore,
-        recovery: Recovery,
-        expiry: Expiry,
         post_commit: PostCommit,
         notifier: Notifier,
         clock: Callable[[], float],
         settings: Settings,
     ) -> None:
         self._records = records
-        self._recovery = recovery
-        self._expiry = expiry
+        self._recovery = Recovery(objects=objects, records=records, clock=clock)
+        self._expiry = Expiry(
+            objects=objects, records=records, clock=clock, retention_days=settings.retention_days
+        )
         self._post_commit = post_commit
         self._notifier = notifier
         self._clock = clock
