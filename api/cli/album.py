@@ -7,7 +7,7 @@ from typing import Any
 
 from api.cli.progress import painting, sending
 from api.cli.service import UsageError
-from impasto_client import Client, Item, ItemState, Job, JobState, Stroke, to_json
+from impasto_client import Client, Item, ItemState, Job, JobState, MetadataChoice, Stroke, to_json
 from impasto_client.photo_names import UniqueNames, safe_name
 
 #: Photos on a page that is read while a job runs.
@@ -49,6 +49,7 @@ def send(
     strength: float,
     blend: tuple[str, float] | None,
     stroke: Stroke,
+    metadata: MetadataChoice,
     quiet: bool,
 ) -> Job:
     """Send an album; raises ClientError before anything is sent when a style is not there."""
@@ -57,7 +58,13 @@ def send(
     total = sum(photo.stat().st_size for photo in photos)
     with sending(total, quiet=quiet) as sent:
         return client.submit(
-            photos, style=style, strength=strength, blend=blend, stroke=stroke, sent=sent
+            photos,
+            style=style,
+            strength=strength,
+            blend=blend,
+            stroke=stroke,
+            metadata=metadata,
+            sent=sent,
         )
 
 

@@ -17,6 +17,7 @@ from api.cli.options import (
     JobLimit,
     Licence,
     LossNetworkName,
+    Metadata,
     NewStyleName,
     Out,
     PaintingFile,
@@ -85,6 +86,7 @@ def stylize(
     strength: Strength = 1.0,
     blend: Blend = None,
     stroke: StrokeSize = "native",
+    metadata: Metadata = "keep-safe",
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -109,6 +111,7 @@ def stylize(
             strength=strength,
             blend=other,
             stroke=stroke,
+            metadata=metadata,
             quiet=as_json,
         )
         sources = album if each_is_a_photo(album) else None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from impasto_client import Stroke
+from impasto_client import MetadataChoice, Stroke
 from impasto_client.options import LOSS_NETWORKS, PROFILES, SCHEDULES
 
 
@@ -65,6 +65,13 @@ StrokeSize = Annotated[
         help="Size of the strokes: native is one size in pixels, the finer the larger the "
         "photo; proportional is one share of every photo, so that a preview and the full "
         "size look alike.",
+    ),
+]
+Metadata = Annotated[
+    MetadataChoice,
+    typer.Option(
+        help="What paintings carry of their photos' metadata: none; keep-safe (date, copyright, "
+        "artist, resolution; never a place or a serial number); or all.",
     ),
 ]
 PaintingFile = Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")]

@@ -30,6 +30,7 @@ def job(view: JobView) -> schemas.Job:
         strength=view.strength,
         blend=_share(view.mixed_with),
         stroke=view.stroke,
+        metadata=view.metadata,
         counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
         progress=view.progress,
         eta_seconds=view.eta_seconds,

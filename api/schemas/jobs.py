@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.base import ObjectKey, Request, StyleName, example
 from api.schemas.training import Training
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import JobKind, JobState, Stroke
 from infra.jobs.views import ItemState
 
@@ -108,6 +109,14 @@ class AlbumOptions(Request):
         "and the full size look alike.",
         json_schema_extra=example("proportional"),
     )
+    metadata: MetadataChoice = Field(
+        default="keep-safe",
+        description="What a result carries of its photo's metadata: `none`; `keep-safe`, which is "
+        "the capture date, copyright, artist and resolution, and never a place, a thumbnail, a "
+        "serial number or a maker's note; or `all`. Both others also carry that a trained "
+        "algorithm made the picture (IPTC DigitalSourceType).",
+        json_schema_extra=example("keep-safe"),
+    )
 
 
 class AlbumByKeys(AlbumOptions):
@@ -168,6 +177,7 @@ class Job(BaseModel):
     strength: float
     blend: StyleShare | None = Field(default=None, description="The style that is mixed in.")
     stroke: Stroke = "native"
+    metadata: MetadataChoice = "keep-safe"
     counts: Counts
     progress: float = Field(
         ge=0,

@@ -65,6 +65,7 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
         strength=options.strength,
         mixed_with=other,
         stroke=options.stroke,
+        metadata=options.metadata,
         blend=blend,
     )
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from infra.catalogue.style import StyleShare
 from infra.jobs.domain import timing, training_rules
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import (
     JobKind,
     JobRecord,
@@ -28,6 +29,7 @@ class JobView:
     style: str
     strength: float
     stroke: Stroke
+    metadata: MetadataChoice
     total: int
     done: int
     failed: int
@@ -69,6 +71,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         style=spec.style,
         strength=spec.strength,
         stroke=spec.stroke,
+        metadata=spec.metadata,
         total=spec.total,
         done=record.done,
         failed=record.failed,

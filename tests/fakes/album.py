@@ -9,6 +9,7 @@ from infra import layout
 from infra.catalogue.style import WeightedNet
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedChunk
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
 from infra.jobs.service import connect_jobs
 from infra.settings import Settings
@@ -28,10 +29,10 @@ BLEND = (WeightedNet(key="styles/test/nets/a.safetensors", sha256="a" * 64, weig
 
 def decoded_by(
     decode: Callable[[bytes], Photo],
-) -> Callable[[bytes, Check], tuple[Photo, Reservation]]:
+) -> Callable[[bytes, Check, MetadataChoice], tuple[Photo, Reservation]]:
     """Return a way to decode for the pipeline, with memory for everything."""
     budget = MemoryBudget(0)
-    return lambda data, check: (decode(data), budget.reserve(0, check))
+    return lambda data, check, _keep: (decode(data), budget.reserve(0, check))
 
 
 class WatchedStore(MemoryStore):

@@ -8,6 +8,7 @@ import numpy as np
 
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
 from worker.pixels.decoder_process import main
+from worker.pixels.metadata import MetadataChoice
 
 #: What a test sends in a photo's place. KILL_ONCE is followed by the path of a file to leave.
 KILL, KILL_ONCE, SPIN, HOARD = b"kill", b"once", b"spin", b"hoard"
@@ -15,7 +16,7 @@ KILL, KILL_ONCE, SPIN, HOARD = b"kill", b"once", b"spin", b"hoard"
 KILL_DECODING = b"kill decoding"
 
 
-def decode_or_misbehave(data: bytes, limits: PixelLimits) -> Photo:
+def decode_or_misbehave(data: bytes, limits: PixelLimits, keep: MetadataChoice) -> Photo:
     """Decode a photo; do as one is told by anything else."""
     if data == KILL_DECODING:
         limits.check(1000, 1000)
@@ -30,7 +31,7 @@ def decode_or_misbehave(data: bytes, limits: PixelLimits) -> Photo:
         pass
     if data == HOARD:
         hoard()
-    return decode(data, limits)
+    return decode(data, limits, keep)
 
 
 def hoard() -> None:

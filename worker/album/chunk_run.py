@@ -60,7 +60,7 @@ class ChunkRun:
         self._steps = PhotoSteps(
             spec=claim.spec,
             objects=pipeline.objects,
-            decode=lambda data: pipeline.decode(data, self._check),
+            decode=lambda data: pipeline.decode(data, self._check, claim.spec.metadata),
             max_bytes=pipeline.max_photo_bytes,
             clock=pipeline.clock,
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import Stroke
 
 #: Raised whenever the same photo and nets would give another file: changed arithmetic, other
@@ -14,7 +15,10 @@ RECIPE: Final = 1
 
 
 def result_digest(
-    photo_sha256: str, blend: Sequence[WeightedNet], stroke: Stroke = "native"
+    photo_sha256: str,
+    blend: Sequence[WeightedNet],
+    stroke: Stroke = "native",
+    metadata: MetadataChoice = "none",
 ) -> str:
     """Return the SHA-256 (hex) that a result is stored under.
 
@@ -22,6 +26,7 @@ def result_digest(
     what they are and how they are mixed: a copied style finds the results of its original.
     """
     mix = sorted((net.sha256, net.weight) for net in blend)
-    options = [] if stroke == "native" else [stroke]
+    # Results without metadata are found where they were before there was a choice.
+    options = [option for option in (stroke, metadata) if option not in ("native", "none")]
     parts = json.dumps([RECIPE, photo_sha256, mix, *options], separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.storage.port import ObjectStore
 from worker.album.chunk_keeper import ChunkService
 from worker.album.stages import CPU_LIMITS, Stages
@@ -41,7 +42,7 @@ class PipelineParts:
     tally: Tally
     stop: threading.Event
     #: As `PhotoDecoder.admit`; called by several threads at a time.
-    decode: Callable[[bytes, Check], tuple[Photo, Reservation]]
+    decode: Callable[[bytes, Check, MetadataChoice], tuple[Photo, Reservation]]
     max_photo_bytes: int
     #: Seconds.
     lease_seconds: float

@@ -73,7 +73,10 @@ class PhotoSteps:
         """
         data = self._fetch(entry)
         digest = result_digest(
-            hashlib.sha256(data).hexdigest(), self._spec.blend, self._spec.stroke
+            hashlib.sha256(data).hexdigest(),
+            self._spec.blend,
+            self._spec.stroke,
+            self._spec.metadata,
         )
         if found := self._found(digest):
             return _outcome(entry, found, seconds=0.0, cached=True)

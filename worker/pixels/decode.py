@@ -1,6 +1,8 @@
 """Photo files to pixels, within limits: hostile bytes end in PhotoRejected and nothing else."""
 
 import io
+from contextlib import suppress
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -17,6 +19,7 @@ from worker.pixels.formats.structure import (
     png_without_text,
     webp_canvas,
 )
+from worker.pixels.metadata import MetadataChoice, carried
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits, ResultFormat
 from worker.pixels.quiet import quiet_pillow
 
@@ -54,12 +57,17 @@ _TURNS = {
 }
 
 
-#: A loaded picture, and how it is to be turned upright.
-Turned = tuple[Image.Image, Image.Transpose | None]
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A loaded picture, how it is to be turned upright, and its Exif."""
+
+    image: Image.Image
+    turn: Image.Transpose | None
+    exif: Image.Exif
 
 
-def decode(data: bytes, limits: PixelLimits) -> Photo:
-    """Decode a photo's file to upright sRGB pixels.
+def decode(data: bytes, limits: PixelLimits, keep: MetadataChoice = "keep-safe") -> Photo:
+    """Decode a photo's file to upright sRGB pixels, and the metadata that its result is to carry.
 
     Of an MPO or a TIFF with several pages the first picture counts. Raises PhotoRejected with
     type `photo-empty`, `not-an-image`, `unsupported-format`, `animated-photo`, `photo-too-large`,
@@ -68,7 +76,7 @@ def decode(data: bytes, limits: PixelLimits) -> Photo:
     source = sniff(data)
     try:
         with quiet_pillow:
-            return _decode_closed(data, source, limits)
+            return _decode_closed(data, source, limits, keep)
     except PhotoRejected:
         raise
     except MemoryError as error:
@@ -83,47 +91,51 @@ def decode(data: bytes, limits: PixelLimits) -> Photo:
         raise _explain(data, source, error) from error
 
 
-def _decode_closed(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
+def _decode_closed(
+    data: bytes, source: SourceFormat, limits: PixelLimits, keep: MetadataChoice
+) -> Photo:
     """Decode a file, and a JPEG that only lacks its end marker as if it had one."""
     try:
-        return _decode(data, source, limits)
+        return _decode(data, source, limits, keep)
     except OSError:
         closings = jpeg_end.closings(data) if source == "JPEG" else []
         if not closings:
             raise
-    first, *others = (_decode(closed, source, limits) for closed in closings)
+    first, *others = (_decode(closed, source, limits, keep) for closed in closings)
     if not all(np.array_equal(first.rgb, other.rgb) for other in others):
         raise _truncated()
     return first
 
 
-def _decode(data: bytes, source: SourceFormat, limits: PixelLimits) -> Photo:
-    image, turn = _read(data, source, limits)
-    colour, alpha = split(image, declared_profile(data, source, image))
+def _decode(data: bytes, source: SourceFormat, limits: PixelLimits, keep: MetadataChoice) -> Photo:
+    picture = _read(data, source, limits)
+    colour, alpha = split(picture.image, declared_profile(data, source, picture.image))
     if source == "BMP" and alpha is not None and alpha.getextrema() == (0, 0):
         alpha = None  # Programs that know no alpha leave its bytes empty.
     return Photo(
-        rgb=_upright(_flatten(colour, alpha), turn),
-        alpha=None if alpha is None else _upright(alpha, turn),
+        rgb=_upright(_flatten(colour, alpha), picture.turn),
+        alpha=None if alpha is None else _upright(alpha, picture.turn),
         format=_RESULT_FORMATS.get(source, "PNG"),
+        metadata=carried(picture.image, picture.exif, keep),
     )
 
 
-def _read(data: bytes, source: SourceFormat, limits: PixelLimits) -> Turned:
-    found: tuple[Image.Image, int] | None = None
+def _read(data: bytes, source: SourceFormat, limits: PixelLimits) -> _Picture:
     # Imported here, so that decoders start without them: most photos are JPEGs.
+    if source == "HEIF":
+        from worker.pixels.formats.heif import read_heif
+
+        image, orientation, block = read_heif(data, limits)
+        return _Picture(image, _TURNS.get(orientation), _exif(block))
     if source == "TIFF":
         from worker.pixels.formats.deep_tiff import read_deep
 
-        found = read_deep(data, limits)
-    elif source == "HEIF":
-        from worker.pixels.formats.heif import read_heif
-
-        found = read_heif(data, limits)
-    return _by_pillow(data, source, limits) if found is None else (found[0], _TURNS.get(found[1]))
+        if found := read_deep(data, limits):
+            return _Picture(found[0], _TURNS.get(found[1]), _exif(data))
+    return _by_pillow(data, source, limits)
 
 
-def _by_pillow(data: bytes, source: SourceFormat, limits: PixelLimits) -> Turned:
+def _by_pillow(data: bytes, source: SourceFormat, limits: PixelLimits) -> _Picture:
     _check_structure(data, source, limits)
     readable = png_without_text(data) if source == "PNG" else data
     with Image.open(io.BytesIO(readable), formats=[source]) as image:
@@ -133,7 +145,16 @@ def _by_pillow(data: bytes, source: SourceFormat, limits: PixelLimits) -> Turned
         _check_single(image, source)
         turn = _turn(image, source)
         image.load()
-        return image, turn
+        # A TIFF is a block of Exif itself, and Pillow lets go of its own while it loads.
+        exif = _exif(data) if source == "TIFF" else _exif(image.info.get("exif", b""))
+        return _Picture(image, turn, exif)
+
+
+def _exif(block: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    with suppress(Exception):  # Broken Exif raises nearly everything, and is as good as none.
+        exif.load(block)
+    return exif
 
 
 def _check_structure(data: bytes, source: SourceFormat, limits: PixelLimits) -> None:

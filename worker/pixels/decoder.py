@@ -13,6 +13,7 @@ from infra.errors import ServiceUnavailable
 from worker.pixels import exchange
 from worker.pixels.bounds import OUT_OF_TIME, memory_for
 from worker.pixels.memory_budget import MemoryBudget, Reservation
+from worker.pixels.metadata import MetadataChoice
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ class PhotoDecoder:
         return photo
 
     def admit(
-        self, data: bytes, check: Callable[[], None] = lambda: None
+        self,
+        data: bytes,
+        check: Callable[[], None] = lambda: None,
+        keep: MetadataChoice = "keep-safe",
     ) -> tuple[Photo, Reservation]:
         """Decode a photo's file as `worker.pixels.decode` does, with the same errors.
 
@@ -93,7 +97,7 @@ class PhotoDecoder:
         for _ in range(DEATHS):
             process = self._checkout()
             try:
-                admitted = process.decode(data, self._budget, check)
+                admitted = process.decode(data, keep, self._budget, check)
             except (OSError, EOFError) as error:
                 self._record_death(process, error)
                 continue
@@ -165,7 +169,11 @@ class _Process:
                 raise
 
     def decode(
-        self, data: bytes, budget: MemoryBudget, check: Callable[[], None]
+        self,
+        data: bytes,
+        keep: MetadataChoice,
+        budget: MemoryBudget,
+        check: Callable[[], None],
     ) -> tuple[Photo, Reservation]:
         """Decode a file, once the budget admits its photo.
 
@@ -173,7 +181,7 @@ class _Process:
         ServiceUnavailable when it never started; and what `check` raises.
         """
         self._await_start()
-        exchange.send_file(self._connection, data)
+        exchange.send_file(self._connection, data, keep)
         return exchange.receive_photo(self._connection, budget, check)
 
     def is_alive(self) -> bool:

@@ -13,9 +13,10 @@ from contextlib import suppress
 from worker.pixels import exchange
 from worker.pixels.bounds import SECONDS, TimedLimits, allow_memory, allow_seconds
 from worker.pixels.decode import decode
+from worker.pixels.metadata import MetadataChoice
 from worker.pixels.photo import Photo, PhotoRejected, PixelLimits
 
-Decode = Callable[[bytes, PixelLimits], Photo]
+Decode = Callable[[bytes, PixelLimits, MetadataChoice], Photo]
 
 
 def main(decode: Decode = decode) -> None:
@@ -32,7 +33,7 @@ def main(decode: Decode = decode) -> None:
 
 
 def _serve(connection: socket.socket, decode: Decode, megapixels: float) -> None:
-    data = exchange.receive_file(connection)
+    data, keep = exchange.receive_file(connection)
     requested: list[int] = []
 
     def begin(pixels: int) -> None:
@@ -43,7 +44,7 @@ def _serve(connection: socket.socket, decode: Decode, megapixels: float) -> None
     limits = TimedLimits(max_megapixels=megapixels, begin=begin)
     allow_seconds(SECONDS)
     try:
-        photo = decode(data, limits)
+        photo = decode(data, limits, keep)
     except PhotoRejected as rejected:
         allow_seconds(0)
         exchange.send_rejection(connection, rejected)

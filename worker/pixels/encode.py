@@ -1,10 +1,10 @@
-"""Pixels to photo files: the photo's own format, sRGB, and not a byte of its metadata."""
+"""Pixels to photo files: the photo's own format, sRGB, with the metadata that it carries on."""
 
 import io
 import re
 import zlib
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from worker.pixels.photo import Photo, Pixels, ResultFormat
 
@@ -45,13 +45,24 @@ def encode(rgb: Pixels, photo: Photo) -> bytes:
     """
     if rgb.shape != photo.rgb.shape:
         raise ValueError(f"a result of {rgb.shape} for a photo of {photo.rgb.shape}")
-    # A fresh picture made of an array carries no EXIF, XMP, comment or profile.
+    # A fresh picture made of an array has no Exif, XMP, comment or profile of its own.
     image = Image.fromarray(rgb)
     if photo.alpha is not None and photo.format != "JPEG":
         image.putalpha(Image.fromarray(photo.alpha))
     file = io.BytesIO()
-    image.save(file, photo.format, **_OPTIONS[photo.format])
+    image.save(file, photo.format, **_OPTIONS[photo.format], **_metadata(photo))
     return file.getvalue()
+
+
+def _metadata(photo: Photo) -> dict[str, object]:
+    """Pillow's options that write a photo's metadata, in the way of its result's format."""
+    exif, packet = photo.metadata.exif, photo.metadata.xmp
+    options: dict[str, object] = {"exif": b"Exif\0\0" + exif} if exif else {}
+    if packet and photo.format == "PNG":
+        texts = PngImagePlugin.PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", packet.decode())
+        return options | {"pnginfo": texts}
+    return options | ({"xmp": packet} if packet else {})
 
 
 def result_name(photo_name: str, format: ResultFormat) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from worker.pixels.bounds import BYTES_PER_PIXEL, KEPT_BYTES_PER_PIXEL
 from worker.pixels.memory_budget import MemoryBudget, Reservation
+from worker.pixels.metadata import Metadata, MetadataChoice
 from worker.pixels.photo import Photo, PhotoRejected, Pixels
 
 _LENGTH = struct.Struct("!I")
@@ -32,26 +33,35 @@ def receive_ready(connection: socket.socket) -> None:
     _receive_head(connection)
 
 
-def send_file(connection: socket.socket, data: bytes) -> None:
-    """Send a photo's file."""
-    _send_head(connection, {"bytes": len(data)})
+def send_file(connection: socket.socket, data: bytes, keep: MetadataChoice) -> None:
+    """Send a photo's file, and what metadata its result keeps."""
+    _send_head(connection, {"bytes": len(data), "keep": keep})
     connection.sendall(data)
 
 
-def receive_file(connection: socket.socket) -> bytes:
-    """Receive a photo's file; raises EOFError when the worker has closed the connection."""
-    data = bytearray(_receive_head(connection)["bytes"])
-    _fill(connection, memoryview(data))
-    return bytes(data)
+def receive_file(connection: socket.socket) -> tuple[bytes, MetadataChoice]:
+    """Receive a photo's file and what metadata its result keeps.
+
+    Raises EOFError when the worker has closed the connection.
+    """
+    head = _receive_head(connection)
+    return _receive_bytes(connection, head["bytes"]), head["keep"]
 
 
 def send_photo(connection: socket.socket, photo: Photo) -> None:
     """Send a decoded photo."""
-    head = {"size": photo.rgb.shape[:2], "clear": photo.alpha is not None, "format": photo.format}
+    head = {
+        "size": photo.rgb.shape[:2],
+        "clear": photo.alpha is not None,
+        "format": photo.format,
+        "exif": len(photo.metadata.exif),
+        "xmp": len(photo.metadata.xmp),
+    }
     _send_head(connection, head)
     for pixels in (photo.rgb, photo.alpha):
         if pixels is not None:
             connection.sendall(pixels.data.cast("B"))
+    connection.sendall(photo.metadata.exif + photo.metadata.xmp)
 
 
 def send_rejection(connection: socket.socket, rejected: PhotoRejected) -> None:
@@ -96,6 +106,10 @@ def _receive_photo(connection: socket.socket, head: dict[str, Any]) -> Photo:
         rgb=_receive_pixels(connection, (height, width, 3)),
         alpha=_receive_pixels(connection, (height, width)) if head["clear"] else None,
         format=head["format"],
+        metadata=Metadata(
+            exif=_receive_bytes(connection, head["exif"]),
+            xmp=_receive_bytes(connection, head["xmp"]),
+        ),
     )
 
 
@@ -116,6 +130,12 @@ def _receive_pixels(connection: socket.socket, shape: tuple[int, ...]) -> Pixels
     pixels = np.empty(shape, np.uint8)
     _fill(connection, pixels.data.cast("B"))
     return pixels
+
+
+def _receive_bytes(connection: socket.socket, count: int) -> bytes:
+    data = bytearray(count)
+    _fill(connection, memoryview(data))
+    return bytes(data)
 
 
 def _fill(connection: socket.socket, view: memoryview) -> None:

@@ -1,10 +1,12 @@
 """A decoded photo, the limits it was decoded within, and why one is turned away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from worker.pixels.metadata.blocks import Metadata
 
 #: Formats that results are written in.
 ResultFormat = Literal["JPEG", "PNG", "WEBP"]
@@ -57,12 +59,14 @@ class Photo:
     """A photo as people see it: upright, sRGB, flattened on white where it is transparent.
 
     `rgb` is (H, W, 3) and `alpha`, where the photo has transparency, (H, W). `format` is what the
-    result will be written in: the photo's own where that is possible, else PNG.
+    result will be written in: the photo's own where that is possible, else JPEG for what phones
+    send, and PNG. `metadata` is what the result carries on.
     """
 
     rgb: Pixels
     alpha: Pixels | None
     format: ResultFormat
+    metadata: Metadata = field(default_factory=Metadata)
 
     @property
     def height(self) -> int:

@@ -15,7 +15,7 @@ from .jobs import (
     StyleShare,
     Training,
 )
-from .options import JobKind, Stroke, TrainingOptions
+from .options import JobKind, MetadataChoice, Stroke, TrainingOptions
 from .styles import Corpus, Distances, StageDetail, StageSummary, Style, StyleLinks, StyleWithCard
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "JobKind",
     "JobLinks",
     "JobState",
+    "MetadataChoice",
     "PublishedStage",
     "Reason",
     "ServiceUnreachable",

@@ -24,7 +24,7 @@ import httpx2
 
 from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
 from .jobs import Item, ItemPage, Job, JobPage
-from .options import Stroke, TrainingOptions
+from .options import MetadataChoice, Stroke, TrainingOptions
 from .photo_names import safe_name
 from .styles import (
     Corpus,
@@ -91,6 +91,7 @@ class Client:
         strength: float = 1.0,
         blend: tuple[str, float] | None = None,
         stroke: Stroke = "native",
+        metadata: MetadataChoice = "keep-safe",
         sent: Callable[[int], None] | None = None,
     ) -> Job:
         """Send photos from disk; `sent` is called with the bytes of photos just sent.
@@ -98,7 +99,7 @@ class Client:
         `blend` is another style to mix in, and its share of the mixture (0..1). Raises
         ClientError, and OSError when a photo cannot be read: then there is no job.
         """
-        options = {"strength": str(strength), "stroke": stroke}
+        options = {"strength": str(strength), "stroke": stroke, "metadata": metadata}
         fields = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
@@ -112,9 +113,10 @@ class Client:
         strength: float = 1.0,
         blend: tuple[str, float] | None = None,
         stroke: Stroke = "native",
+        metadata: MetadataChoice = "keep-safe",
     ) -> Job:
         """Submit photos that lie in the service's bucket: {"keys": […]} or {"prefix": …}."""
-        options = {"strength": strength, "stroke": stroke}
+        options = {"strength": strength, "stroke": stroke, "metadata": metadata}
         album: dict[str, Any] = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             album["blend"] = {"style": blend[0], "share": blend[1]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .options import JobKind, Stroke
+from .options import JobKind, MetadataChoice, Stroke
 
 
 class JobState(StrEnum):
@@ -122,6 +122,7 @@ class Job:
     strength: float
     blend: StyleShare | None = None
     stroke: Stroke = "native"
+    metadata: MetadataChoice = "keep-safe"
     counts: Counts
     #: Photos done or failed, or iterations trained, as a part of all: 0..1.
     progress: float

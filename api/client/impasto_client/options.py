@@ -6,6 +6,8 @@ from typing import Final, Literal, TypedDict, get_args
 JobKind = Literal["stylize", "train"]
 #: Whether strokes have one size in pixels, or one share of the picture.
 Stroke = Literal["native", "proportional"]
+#: What a result carries of its photo's metadata.
+MetadataChoice = Literal["none", "keep-safe", "all"]
 
 #: Networks whose features measure content and style.
 LossNetwork = Literal["vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from infra.catalogue.style import StyleShare, WeightedNet
+from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.schedule import Schedule, Stages, check_stages
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName
 
@@ -134,6 +135,8 @@ class JobDraft(Value):
     #: The style that it is mixed with, at the same strength.
     mixed_with: StyleShare | None = None
     stroke: Stroke = "native"
+    #: As version 0.1.0 had it, whose records do not say; the API's own default is `keep-safe`.
+    metadata: MetadataChoice = "none"
     #: The nets that all this meant at submission, so that a republished style does not change a
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()

@@ -14,8 +14,8 @@ pi_heif.options.DECODE_THREADS = 1
 _ORIENTATION = 0x0112
 
 
-def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int]:
-    """Read the primary picture at 8 bits a sample, and the orientation (1 to 8) left to apply.
+def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int, bytes]:
+    """Read the primary picture at 8 bits a sample, the orientation left to apply, and Exif.
 
     libheif turns as the container says. Exif's word counts where the container has none: files
     that have both mean one turn. Raises PhotoRejected and what libheif raises for what is broken.
@@ -23,15 +23,15 @@ def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int]:
     file = pi_heif.open_heif(io.BytesIO(data))
     limits.check(*file.size)
     image = file.to_pillow()
-    if bmff.primary(data).turned:
-        return image, 1
-    return image, _exif_orientation(file.info.get("exif"))
+    block = file.info.get("exif") or b""
+    turned = bmff.primary(data).turned
+    return image, 1 if turned else _exif_orientation(block), block
 
 
-def _exif_orientation(block: bytes | None) -> int:
+def _exif_orientation(block: bytes) -> int:
     exif = Image.Exif()
     try:
-        exif.load(block or b"")
+        exif.load(block)
         return int(exif.get(_ORIENTATION, 1))
     except Exception:
         return 1  # Broken Exif leaves the photo as it is.

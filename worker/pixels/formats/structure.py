@@ -20,6 +20,8 @@ _JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 
 #: Chunks of a PNG that hold text.
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+#: How an XMP packet begins that is not packed.
+_PLAIN_XMP = b"XML:com.adobe.xmp\0\0"
 
 #: Bytes of one value of each TIFF type.
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -112,8 +114,12 @@ def png_damaged(data: bytes) -> bool:
 
 
 def png_without_text(data: bytes) -> bytes:
-    """Return the PNG without its chunks of text: decoders give up at long ones."""
-    chunks = [(start - 8, end + 4) for kind, start, end in _png_chunks(data) if kind not in _TEXTS]
+    """Return the PNG without its texts but XMP: decoders give up at long ones."""
+    chunks = [
+        (start - 8, end + 4)
+        for kind, start, end in _png_chunks(data)
+        if kind not in _TEXTS or data.startswith(_PLAIN_XMP, start)
+    ]
     if len(chunks) == sum(1 for _ in _png_chunks(data)):
         return data
     view = memoryview(data)

@@ -30,8 +30,10 @@ def test_digest_tells_photos_nets_and_weights_apart() -> None:
         result_digest(PHOTO, [net("a", 0.25), net("b", 0.75)]),
         result_digest(PHOTO, [net("a", 0.75), net("b", 0.25)]),
         result_digest(PHOTO, [net("a")], "proportional"),
+        result_digest(PHOTO, [net("a")], metadata="keep-safe"),
+        result_digest(PHOTO, [net("a")], metadata="all"),
     }
-    assert len(digests) == 7
+    assert len(digests) == 9
 
 
 def test_digest_knows_nothing_of_places_and_order() -> None:

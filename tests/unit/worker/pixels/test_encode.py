@@ -44,14 +44,14 @@ def test_photo_keeps_its_format_where_that_is_possible(source: str, result: str)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_result_carries_no_metadata(format: str) -> None:
+def test_a_result_that_shall_keep_nothing_carries_no_metadata(format: str) -> None:
     """Neither maker, place, time nor profile of the photo goes out with its painting."""
     exif = Image.Exif()
     exif[0x010F] = "A maker's name"
     exif.get_ifd(0x8825)[1] = "N"
     xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>a place</x:xmpmeta>"
     original = encoded(scene(), format, exif=exif, xmp=xmp, icc_profile=photos.swapped_profile())
-    photo = decode(original, LIMITS)
+    photo = decode(original, LIMITS, "none")
     data = encode(photo.rgb, photo)
     with opened(data) as result:
         assert not result.getexif()
