@@ -9,7 +9,7 @@ from infra.catalogue.style import WeightedNet
 from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import Stroke
 
-#: Raised whenever the same photo and nets would give another file: changed arithmetic, other
+#: Increased whenever the same photo and nets would give another file: changed arithmetic, other
 #: encoder options. Results of earlier recipes are then no longer found.
 RECIPE: Final = 1
 
@@ -22,8 +22,8 @@ def result_digest(
 ) -> str:
     """Return the SHA-256 (hex) that a result is stored under.
 
-    `photo_sha256` is the hash (hex) of the photo's file. Where nets lie does not matter, only
-    what they are and how they are mixed: a copied style finds the results of its original.
+    `photo_sha256` is the hash (hex) of the photo's file. Nets count by their hashes and weights and
+    not by their keys, so a copied style finds the results of its original.
     """
     mix = sorted((net.sha256, net.weight) for net in blend)
     # Results without metadata are found where they were before there was a choice.

@@ -1,4 +1,4 @@
-"""What a failed photo says: a typed reason and one sentence, whatever went wrong with it."""
+"""The reason that a failed photo gives: a type and one sentence, for every kind of error."""
 
 import secrets
 
@@ -12,11 +12,11 @@ log = structlog.get_logger()
 
 
 class StyleUnusable(Exception):
-    """The nets of the job's style are gone from the bucket or are not what they were."""
+    """The nets of the job's style are missing from the bucket or have changed."""
 
 
 def failed(spec: JobSpec, entry: PhotoEntry, error: Exception) -> PhotoOutcome:
-    """Return the outcome of a photo that `error` ended."""
+    """Return the outcome of a photo that failed with `error`."""
     return PhotoOutcome(index=entry.index, error=_problem(spec, entry, error))
 
 
@@ -37,7 +37,7 @@ def _problem(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
 
 
 def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
-    """A mistake of ours: the person gets a number, the log what happened."""
+    """Report a bug of ours: the user gets a number, and the log has the details under it."""
     incident = secrets.token_hex(4)
     log.error(
         "photo failed by a bug",

@@ -1,4 +1,4 @@
-"""What the pipeline is made of: stages, nets, decoder, clock, and the wish to stop."""
+"""The parts of the pipeline: stages, nets, decoder, clock, and the event that stops it."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from worker.pixels.memory_budget import Reservation
 
 
 class Nets(Protocol):
-    """What the pipeline needs of NetCache."""
+    """The part of NetCache that the pipeline uses."""
 
     def engine(self, nets: Sequence[WeightedNet]) -> Engine:
         """Return the engine of a blend; raises ObjectMissing and NetFileRejected."""
@@ -25,7 +25,7 @@ class Nets(Protocol):
 
 
 class Tally(Protocol):
-    """What the pipeline needs of Counters."""
+    """The part of Counters that the pipeline uses."""
 
     def increment(self, name: str, by: int = 1, **labels: str) -> None:
         """Add to a counter; never raises because of an outage."""
@@ -34,14 +34,14 @@ class Tally(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineParts:
-    """All that works a chunk. `stop` is the process's wish to end."""
+    """Everything that a chunk is worked with. `stop` is set when the process has to end."""
 
     service: ChunkService
     objects: ObjectStore
     nets: Nets
     tally: Tally
     stop: threading.Event
-    #: As `PhotoDecoder.admit`; called by several threads at a time.
+    #: `PhotoDecoder.admit` or the like; called from several threads at a time.
     decode: Callable[[bytes, Check, MetadataChoice], tuple[Photo, Reservation]]
     max_photo_bytes: int
     #: Seconds.

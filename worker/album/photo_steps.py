@@ -43,10 +43,10 @@ class PaintedPhoto:
 
 
 class PhotoSteps:
-    """Fetch to decode, encode to store, for the photos of one job.
+    """The steps for the photos of one job.
 
-    The steps that talk to the bucket let its outages go by and are safe to repeat. `clock`
-    counts seconds of work.
+    Steps that use the bucket raise ServiceUnavailable in an outage and are safe to repeat. `clock`
+    measures seconds of work.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class PhotoSteps:
         )
 
     def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
-        """Encode a painting, (H, W, 3) of exactly its photo's size, that took `seconds`."""
+        """Encode a painting, (H, W, 3) of exactly its photo's size; painting took `seconds`."""
         started = self._clock()
         data = encode(painting, prepared.photo)
         seconds += prepared.seconds + self._clock() - started

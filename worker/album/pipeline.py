@@ -20,7 +20,7 @@ from worker.process.lease_keeper import Halted, LeaseTiming
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlbumPipeline(PipelineParts):
-    """Works claimed chunks; several at a time share its stages."""
+    """Works claimed chunks; chunks that run at the same time share its stages."""
 
     def run(
         self,
@@ -30,10 +30,11 @@ class AlbumPipeline(PipelineParts):
     ) -> None:
         """Work a chunk until every photo has its outcome, the chunk is lost, or `stop` is set.
 
-        `begun` is called when none of its photos waits any more: the next chunk's may come in. None
-        begins before `may_begin`, but the chunk's lease is held.
-        Nothing about a photo or an outage raises. Any other error leaves the chunk to its lease,
-        so that it comes again later and not at once; an end of the process gives it back.
+        `begun` is called when the last photo has begun: photos of the next chunk may enter. No
+        photo begins before `may_begin` returns true; the lease is held meanwhile.
+
+        A bad photo or an outage raises nothing. After any other error the chunk is offered again
+        when its lease expires, not at once. SystemExit and KeyboardInterrupt release it first.
         """
         ended = "lost"
         with suppress(Halted), self._keeper(claim) as keeper:

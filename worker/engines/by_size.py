@@ -1,4 +1,4 @@
-"""One engine for photos of any size: as a whole while memory is enough, else tile by tile."""
+"""An engine for photos of any size: painted as a whole if memory suffices, else tile by tile."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -9,18 +9,18 @@ from worker.engines.streaming.painter import StreamedNet
 
 
 class WholeEngine(Engine, Protocol):
-    """An engine that paints photos as a whole, and knows what that takes."""
+    """An engine that paints photos as a whole, and knows how much memory that takes."""
 
     def needed_bytes(self, height: int, width: int) -> int:
-        """Return about how much memory a photo of a size takes while it is painted."""
+        """Estimate the bytes that painting a photo of a size takes."""
         ...
 
 
 class SizedEngine:
-    """Chooses how a photo is painted; the painting is the same.
+    """Chooses how a photo is painted; the painting is the same either way.
 
-    As a whole where that takes at most `limit_bytes` (None: as much as there is) and there is
-    room for it now; else tile by tile, once `make_room` has let go what can be had again.
+    As a whole if that takes at most `limit_bytes` (None: no limit) and memory suffices now. Else
+    tile by tile, after `evict` has dropped caches that can be rebuilt.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class SizedEngine:
         streamed: StreamedNet,
         *,
         limit_bytes: int | None,
-        make_room: Callable[[], None] = lambda: None,
+        evict: Callable[[], None] = lambda: None,
     ) -> None:
         self.whole = whole
         self.streamed = streamed
         self._limit_bytes = limit_bytes
-        self._make_room = make_room
+        self._evict = evict
 
     @property
     def held_bytes(self) -> int:
@@ -42,7 +42,7 @@ class SizedEngine:
         return self.whole.held_bytes
 
     def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
-        """See Engine; raises MemoryError where even the disk has no room."""
+        """See Engine; raises MemoryError if even the disk is full."""
         return self.stylize_batch([rgb], check)[0]
 
     def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
@@ -50,9 +50,9 @@ class SizedEngine:
         painted = self._try_whole(photos, check) if self._fits(photos[0]) else None
         if painted is not None:
             return painted
-        if len(photos) > 1:  # one may have the room that several have not
+        if len(photos) > 1:  # one may fit where several do not
             return [self.stylize(rgb, check) for rgb in photos]
-        self._make_room()
+        self._evict()
         return [self.streamed.paint(photos[0], check)]
 
     def _fits(self, rgb: Pixels) -> bool:
@@ -61,7 +61,7 @@ class SizedEngine:
         return limit is None or self.whole.needed_bytes(height, width) <= limit
 
     def _try_whole(self, photos: Sequence[Pixels], check: Check) -> list[Pixels] | None:
-        """Paint photos as a whole, or return None where memory runs out or would."""
+        """Paint photos as a whole; return None if memory runs out or would."""
         try:
             return self.whole.stylize_batch(photos, check)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Which device and engine a process works with: what a setting names, or what is there."""
+"""The choice of device and engine: the one that a setting names, or the best that works here."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from worker.engines.weights import Arrays, rewritten
 from worker.net import TransformNet
 
 EngineName = Literal["torch", "openvino"]
-#: Bytes of shapes that OpenVINO keeps compiled unless told otherwise.
+#: Bytes of compiled shapes that OpenVINO keeps by default.
 SHAPE_CACHE_BYTES = 2 << 30
-#: Bytes that a photo may take while it is painted, unless told otherwise.
+#: Bytes that a photo may take by default while it is painted.
 MEMORY_BYTES = 2 << 30
 
 
@@ -52,18 +52,18 @@ def choose_engine(
 
 
 def choose_dtype(name: PrecisionSetting, device: torch.device) -> torch.dtype:
-    """Return what convolutions calculate in; never less than float32 on a CPU unless asked for."""
+    """Return the type that convolutions calculate in; on a CPU float32, unless set to bfloat16."""
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
 
 
 class EngineFactory:
-    """Makes engines of one kind; they share what is compiled (OpenVINO) or recorded (CUDA).
+    """Makes engines of one kind, which share compiled programs (OpenVINO) or recordings (CUDA).
 
-    A photo that takes more than `memory_bytes` of the host is painted tile by tile, on a GPU one
-    that its memory is too small for; `scratch` is the folder for what such a photo needs besides.
-    Raises ValueError for a precision that OpenVINO would only imitate on this processor.
+    A photo is painted tile by tile if it takes more than `memory_bytes` of the host, or on a GPU
+    if it does not fit there. `scratch` is the folder for the planes of such a photo.
+    Raises ValueError for a precision that OpenVINO would only emulate on this processor.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class EngineFactory:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return the factory of what the settings name.
+        """Return the factory that the settings describe.
 
         Raises ValueError for a device, an engine or a precision that is not there.
         """
@@ -118,7 +118,7 @@ class EngineFactory:
         return self._programs.held_bytes if self._programs else 0
 
     def __call__(self, net: TransformNet) -> Engine:
-        """Return an engine of a net, which it takes over."""
+        """Return an engine for a net; the net belongs to the engine from then on."""
         if self._programs:
             from worker.engines.openvino.engine import OpenVinoEngine
 
@@ -127,14 +127,14 @@ class EngineFactory:
                 engine,
                 self._streamed(net, lambda: engine.weights),
                 limit_bytes=self._memory_bytes,
-                make_room=self._programs.clear,
+                evict=self._programs.clear,
             )
         if self.device.type == "cuda":
             kept = rewritten(net)  # before the engine changes the net's form
             streamed = self._streamed(net, lambda: kept)
             whole = TorchEngine.for_cuda(net, self.device, self._dtype, recordings=self._recordings)
-            make_room = self._recordings.clear
-            return SizedEngine(whole, streamed, limit_bytes=None, make_room=make_room)
+            evict = self._recordings.clear
+            return SizedEngine(whole, streamed, limit_bytes=None, evict=evict)
         streamed = self._streamed(net, lambda: rewritten(net))
         whole = TorchEngine(net, device=self.device, dtype=self._dtype)
         return SizedEngine(whole, streamed, limit_bytes=self._memory_bytes)
@@ -148,6 +148,6 @@ class EngineFactory:
             folder=self._scratch,
             threads=max(1, min(self._threads, at_a_time)) if self.device.type == "cpu" else 1,
             device=self.device,
-            # On a CPU, tiles in PyTorch's bfloat16 would be another picture than the whole.
+            # On a CPU, tiles in PyTorch's bfloat16 would differ from the photo painted as a whole.
             dtype=torch.float32 if self.device.type == "cpu" else self._dtype,
         )

@@ -1,4 +1,4 @@
-"""What memory the host has left, so that a photo is turned away before it ends a worker."""
+"""The host's free memory, so that a photo is refused before it gets the worker killed."""
 
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ BYTES_PER_PIXEL_AND_CHANNEL = 34
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 
-#: How libraries say that memory ran out where they have no class for it: PyTorch on a CPU, C++ and
+#: Messages of libraries that ran out of memory and have no class for it: PyTorch on a CPU, C++ and
 #: OpenVINO, CUDA and its libraries.
 _OUT_OF_MEMORY: Final = (
     "can't allocate memory",
@@ -24,24 +24,24 @@ _OUT_OF_MEMORY: Final = (
 
 
 def needed_bytes(height: int, width: int, channels: int) -> int:
-    """Return about how much one photo takes while it is painted as a whole, tiny sides extended."""
+    """Estimate the bytes that painting one photo as a whole takes, with tiny sides extended."""
     extended = max(height, SMALLEST_SIDE) * max(width, SMALLEST_SIDE)
     return extended * channels * BYTES_PER_PIXEL_AND_CHANNEL
 
 
 def check_memory(needed: int, free: int | None) -> None:
-    """Refuse what would have the kernel kill this process, or another one in its place.
+    """Raise MemoryError if fewer bytes are free than needed; None means unknown.
 
-    Raises MemoryError where fewer bytes are free than needed; None is an unknown number.
+    Otherwise the kernel would kill this process, or another one in its place.
     """
     if free is not None and needed > free:
         raise MemoryError(f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
 
 
 def available_bytes(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | None:
-    """Return the bytes a process may still take without swapping; None where nothing tells.
+    """Return the bytes a process may still take without swapping; None if unknown.
 
-    On Linux, the least of what the kernel says is available and what a control group allows.
+    On Linux, the lesser of the kernel's available memory and the rest of the control group's limit.
     """
     known = [free for free in (_of_host(meminfo), _of_group(cgroup)) if free is not None]
     return min(known, default=None)
@@ -60,7 +60,7 @@ def _of_group(cgroup: Path) -> int | None:
         return None
     if limit == "max":
         return None
-    # Files that the group keeps in memory go before a process must end.
+    # The group's page cache is evicted before a process is killed.
     cached = _field(cgroup / "memory.stat", "inactive_file") or 0
     return max(int(limit) - int(used) + cached, 0)
 
@@ -79,5 +79,5 @@ def is_out_of_memory(error: Exception) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and any(said in str(error) for said in _OUT_OF_MEMORY))
+        or (isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY))
     )

@@ -1,4 +1,4 @@
-"""Nets that stay loaded: each is fetched, checked and put on the device once a process.
+"""The cache of loaded nets: each is fetched, verified and put on the device once a process.
 
 A quick style stays as a vector of some kilobytes. The backbone that it is applied to is loaded once
 for all quick styles.
@@ -17,10 +17,10 @@ from worker.net import TransformNet
 from worker.net.affine import Affine, apply, is_affine, mix, unpack_affine
 from worker.net.netfile import NetFileRejected, blend, unpack
 
-#: What identifies a loaded style: the files it is mixed from and their weights.
+#: The key of a loaded style: the files that it is mixed from, and their weights.
 BlendKey = tuple[tuple[str, float], ...]
-#: Engines of quick styles that are kept ready. They share the backbone's convolutions, but the
-#: modules around them take some 200 kB each, and making one takes milliseconds.
+#: Engines of quick styles that are kept. They share the backbone's convolutions, but the modules
+#: around them take some 200 kB each, and building one takes milliseconds.
 READY_ENGINES = 8
 
 
@@ -33,9 +33,9 @@ class _Kept:
 
 
 class NetCache:
-    """Engines by blend; the least recently used go when their weights outgrow `limit_bytes`.
+    """Engines by blend, evicted least recently used first when weights exceed `limit_bytes`.
 
-    The net in use always stays, even where it alone is larger than the limit.
+    The net in use always stays, even if it alone exceeds the limit.
     """
 
     def __init__(
@@ -60,19 +60,19 @@ class NetCache:
         return sum(kept.bytes for kept in self._kept.values())
 
     def engine(self, nets: Sequence[WeightedNet]) -> Engine:
-        """Return the engine of a blend, loading it where it is not there yet.
+        """Return the engine of a blend, loading it if necessary.
 
-        Raises ObjectMissing for a net that is not in the store and NetFileRejected for one whose
-        bytes are not what the job was promised, or that the others cannot be blended with.
+        Raises ObjectMissing for a net that is not in the store, and NetFileRejected for one whose
+        bytes have changed since the job was accepted or that cannot be blended with the others.
         """
         key = tuple((net.sha256, net.weight) for net in nets)
         found = self._keep(key, lambda: self._load(nets))
         if isinstance(found, Affine):
             backbone = self._keep(found.backbone, lambda: self._load_backbone(found))
             assert isinstance(backbone, TransformNet)
-            self._make_room(in_use=2)
+            self._evict(in_use=2)
             return self._with_affine(key, backbone, found)
-        self._make_room(in_use=1)
+        self._evict(in_use=1)
         assert not isinstance(found, TransformNet)
         return found
 
@@ -85,7 +85,7 @@ class NetCache:
         self._kept.move_to_end(key)
         return self._kept[key].thing
 
-    def _make_room(self, in_use: int) -> None:
+    def _evict(self, in_use: int) -> None:
         excess = self.loaded_bytes - self._limit_bytes
         while excess > 0 and len(self._kept) > in_use:
             _, gone = self._kept.popitem(last=False)

@@ -1,4 +1,4 @@
-"""What an engine is to everybody who has a photo to paint."""
+"""The interface of an engine, for everything that paints photos."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-#: Called now and then while a photo is painted; what it raises ends the work.
+#: Called now and then while a photo is painted; an exception from it ends the work.
 Check = Callable[[], None]
 
 
@@ -20,14 +20,14 @@ class Engine(Protocol):
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that go when the engine goes: weights, and what was compiled for them alone."""
+        """Bytes freed with the engine: its weights, and programs compiled for them alone."""
         ...
 
     def stylize(self, rgb: Pixels, check: Check = go_on) -> Pixels:
         """Paint a photo: (H, W, 3) uint8 sRGB, any size, to a new array of the same shape.
 
-        There is a `check` before each piece of the work. Raises MemoryError for a photo that there
-        is no memory for now, and what `check` raises.
+        Calls `check` before each piece of the work. Raises MemoryError if memory for the photo is
+        short now, and what `check` raises.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""Strokes in proportion: every photo is painted at one scale, and brought back to its own.
+"""Proportional strokes: every photo is painted at one scale and resized to its own.
 
-A net's strokes have a size in pixels, so the larger a photo, the finer its painting. Painted at a
-fixed scale, a preview and the full size are one picture. What a photo shows between the pixels of
-that scale, it gives back as lightness: edges are sharp, and strokes stay as they are.
+A net's strokes have a size in pixels, so a larger photo gets finer strokes. Painted at a fixed
+scale, a preview and the full size look the same. Detail that the scale cannot show is added back as
+lightness: edges stay sharp, and strokes do not change.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from worker.engines.port import Check, Engine, Pixels, go_on
 
 #: Pixels of the longer side that photos are painted at: strokes as on a screen.
 WORKING_SIDE = 1024
-#: How much of the photo's own detail comes back, of 1. All of it draws the photo over the paint,
-#: none leaves large photos blurred.
+#: Share (0..1) of the photo's detail that is added back. All of it draws the photo over the paint;
+#: none of it leaves large photos blurred.
 DETAIL = 0.7
-#: Pixels that are brought back at a time, which bounds the memory.
+#: Pixels that are resized back at a time, which bounds memory.
 _BAND_PIXELS = 1 << 20
-#: Of red, green and blue (ITU-R BT.601).
+#: Weights of red, green and blue (ITU-R BT.601).
 _LIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class ProportionalEngine:
-    """Paints with another engine, at the scale at which strokes have their share of the picture."""
+    """Paints with another engine, at the scale at which strokes keep their share of the picture."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -44,7 +44,7 @@ class ProportionalEngine:
         scaled = [_scaled(rgb) for rgb in photos]
         painted = self._engine.stylize_batch([np.array(picture) for picture in scaled], check)
         return [
-            _brought_back(Image.fromarray(painting), picture, rgb, check)
+            _resized_back(Image.fromarray(painting), picture, rgb, check)
             for painting, picture, rgb in zip(painted, scaled, photos, strict=True)
         ]
 
@@ -60,8 +60,8 @@ def working_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _brought_back(painting: Image.Image, scaled: Image.Image, rgb: Pixels, check: Check) -> Pixels:
-    """Return a painting in the size of its photo, `rgb`, which it was painted from `scaled`."""
+def _resized_back(painting: Image.Image, scaled: Image.Image, rgb: Pixels, check: Check) -> Pixels:
+    """Return a painting of `scaled` in the size of `rgb`, the photo that was scaled."""
     height, width, _ = rgb.shape
     rows = max(1, _BAND_PIXELS // width)
     result = np.empty_like(rgb)
@@ -75,7 +75,7 @@ def _brought_back(painting: Image.Image, scaled: Image.Image, rgb: Pixels, check
 
 
 def _band(picture: Image.Image, band: slice, height: int, width: int) -> NDArray[np.uint8]:
-    """Return some rows of a picture enlarged to a size, as if all of it were."""
+    """Return the rows `band` of a picture enlarged to a size, without enlarging the rest."""
     pixel = picture.height / height
     box = (0, band.start * pixel, picture.width, band.stop * pixel)
     size = (width, band.stop - band.start)

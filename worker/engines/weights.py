@@ -1,9 +1,8 @@
-"""A net's weights rewritten exactly, once, for a graph that takes fewer passes over the picture.
+"""A net's weights, rewritten exactly for a graph that makes fewer passes over the picture.
 
-Each convolution of the way up computes the four phases of its result at once (see worker.phases),
-as one convolution of the small picture to four times as many channels: those of the first phase,
-then those of the second. The scales between bytes and the net's 0..1 lie in the first and the last
-convolution.
+Each convolution of the way up computes the four phases of its result at once, as one convolution
+of the small picture to four times as many channels, phase by phase (see worker.net.polyphase). The
+scales between bytes and the net's 0..1 are folded into the first and the last convolution.
 """
 
 import numpy as np
@@ -20,7 +19,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def rewritten(net: TransformNet) -> Arrays:
-    """Return the rewritten weights of a net, which stays as it is."""
+    """Return the rewritten weights of a net; the net is not changed."""
     weights = {name: weight.detach().cpu().float() for name, weight in net.state_dict().items()}
     weights["down.0.conv.weight"] = weights["down.0.conv.weight"] / 255
     up = doubled_kernels if net.config.upsample == "resize" else transposed_kernels

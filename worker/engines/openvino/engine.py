@@ -1,4 +1,4 @@
-"""OpenVINO runs the net on a CPU, faster than PyTorch; in float32 unless asked otherwise."""
+"""The OpenVINO engine: faster than PyTorch on a CPU; float32 by default."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from worker.engines.port import Check, Pixels, go_on
 from worker.engines.weights import Arrays, rewritten, shapes
 from worker.net import SMALLEST_SIDE, NetConfig, TransformNet
 
-#: Bytes that a compiled shape holds for each pixel and each channel of the net's width, and
-#: besides: code and its graph. Measured from 0.02 to 3 megapixels.
+#: Bytes that a compiled shape holds for each pixel and each channel of the net's width, and those
+#: that it holds for code and graph. Measured from 0.02 to 3 megapixels.
 BYTES_PER_PIXEL_AND_CHANNEL = 13
 BYTES_BESIDES = 20 << 20
 
@@ -35,10 +35,10 @@ class Program:
 
 
 class ProgramCache:
-    """Programs by net shape and size; the least recently used go when they outgrow `limit_bytes`.
+    """Programs by net shape and size, evicted least recently used first above `limit_bytes`.
 
-    One that alone is larger than the limit is compiled, used and dropped. Raises ValueError for
-    `bfloat16` on a processor that does not calculate in it.
+    A program that alone exceeds the limit is compiled, used and dropped. Raises ValueError for
+    `bfloat16` on a processor without instructions for it.
     """
 
     def __init__(
@@ -60,34 +60,34 @@ class ProgramCache:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that the programs kept hold."""
+        """Bytes that the cached programs hold."""
         return sum(program.bytes for program in self._programs.values())
 
     def clear(self) -> None:
-        """Let go of every program."""
+        """Drop every program."""
         self._programs.clear()
 
     def program(self, config: NetConfig, height: int, width: int) -> Program:
-        """Return the program for a size, compiling it where it is not there yet.
+        """Return the program for a size, compiling it if necessary.
 
-        Raises MemoryError where the host has no memory for it, even once all others have gone.
+        Raises MemoryError if the host lacks memory for it even with no other program cached.
         """
         key = (config, height, width)
         found = self._programs.pop(key, None)
         if found is None:
             needed = program_bytes(config, height, width)
-            self._make_room(needed)
+            self._evict_for(needed)
             found = self._compile(config, height, width, needed)
         if found.bytes <= self._limit_bytes:
             self._programs[key] = found
         return found
 
-    def _make_room(self, needed: int) -> None:
-        while self._programs and not self._has_room(needed):
+    def _evict_for(self, needed: int) -> None:
+        while self._programs and not self._fits(needed):
             self._programs.popitem(last=False)
         check_memory(needed, self._available())
 
-    def _has_room(self, needed: int) -> bool:
+    def _fits(self, needed: int) -> bool:
         free = self._available()
         kept = self.held_bytes + needed <= self._limit_bytes
         return kept and (free is None or needed <= free)
@@ -104,7 +104,7 @@ class ProgramCache:
         return Program(compiled.create_infer_request(), tuple(weights), needed)
 
     def _properties(self) -> dict[str, str | int]:
-        # Left to itself, it would calculate in bfloat16 where the processor can.
+        # By default OpenVINO calculates in bfloat16 where the processor can.
         chosen: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": self._precision,
             "PERFORMANCE_HINT": "LATENCY",
@@ -115,7 +115,7 @@ class ProgramCache:
 
 
 class OpenVinoEngine:
-    """A net on OpenVINO: nothing but its weights, which programs shared by all nets are given."""
+    """A net on OpenVINO: only its weights; the programs that take them are shared by all nets."""
 
     def __init__(self, net: TransformNet, *, programs: ProgramCache) -> None:
         self._config = net.config
@@ -128,7 +128,7 @@ class OpenVinoEngine:
         return sum(weight.nbytes for weight in self.weights.values())
 
     def needed_bytes(self, height: int, width: int) -> int:
-        """See WholeEngine: what the program of a photo's size holds, tiny sides extended."""
+        """See WholeEngine: the bytes of the program for a photo's size, tiny sides extended."""
         return program_bytes(self._config, max(height, SMALLEST_SIDE), max(width, SMALLEST_SIDE))
 
     def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
@@ -150,7 +150,7 @@ def calculates_in_bfloat16() -> bool:
 
 
 def program_bytes(config: NetConfig, height: int, width: int) -> int:
-    """Return about how many bytes a program holds: its activations, and the program itself."""
+    """Estimate the bytes that a program holds: its activations, and the program itself."""
     return height * width * config.width * BYTES_PER_PIXEL_AND_CHANNEL + BYTES_BESIDES
 
 

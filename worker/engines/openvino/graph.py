@@ -1,4 +1,4 @@
-"""The transform net as an OpenVINO graph: bytes in, bytes out, for weights that come with them."""
+"""The transform net as an OpenVINO graph: bytes and weights in, bytes out."""
 
 from collections.abc import Mapping, Sequence
 

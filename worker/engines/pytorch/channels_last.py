@@ -1,7 +1,7 @@
-"""Padding and phases that keep channels last in memory, as PyTorch's own do not.
+"""Padding and interleaving that keep channels last in memory, unlike PyTorch's own.
 
-Its padding of such a picture comes out channels first, and cutting the border off what it
-interleaves leaves holes: the next convolution would first copy everything back.
+PyTorch's padding returns channels first, and a cropped pixel shuffle is not contiguous: the next
+convolution would first copy the whole picture.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-#: What a doubling makes of each pixel: two rows of two.
+#: Pixels that a doubling makes of one: two rows of two.
 PHASES = 4
 
 PadMode = Literal["reflect", "replicate", "constant"]

@@ -1,7 +1,7 @@
-"""The net in a form whose pictures keep their channels last in memory all the way through.
+"""A form of the net that keeps channels last in memory in every layer.
 
-A GPU's half-precision convolutions want that layout. PyTorch's own reflection padding, instance
-norm and phase shuffle answer with the other one, and each next convolution would turn it again.
+A GPU's half-precision convolutions need that layout. PyTorch's reflection padding, instance norm
+and pixel shuffle return the other one, and each next convolution would convert it back.
 """
 
 from typing import cast
@@ -14,8 +14,8 @@ from worker.engines.pytorch.channels_last import padded
 from worker.net import ConvNorm, InstanceNorm, PaintConv, ResizeUp, TransformNet, TransposeUp
 
 
-def lasting(net: TransformNet, dtype: torch.dtype) -> TransformNet:
-    """Turn a net, which is taken over, into one that computes the same in this layout.
+def channels_last_net(net: TransformNet, dtype: torch.dtype) -> TransformNet:
+    """Convert a net in place to one that computes the same in this layout, and return it.
 
     Convolutions calculate in `dtype`; statistics, scales and shifts stay float32.
     """
@@ -55,7 +55,7 @@ class _Conv(nn.Module):
 
 
 class _Up(nn.Module):
-    """Nearest-neighbour doubling and a convolution, as written: a GPU has the arithmetic."""
+    """Nearest-neighbour doubling, then a convolution: on a GPU the phases are not worth it."""
 
     def __init__(self, up: ResizeUp) -> None:
         super().__init__()

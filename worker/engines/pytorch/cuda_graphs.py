@@ -1,4 +1,4 @@
-"""A net recorded for the sizes that come again: on CUDA, one launch instead of hundreds."""
+"""CUDA graphs of a net for sizes that recur: one launch instead of hundreds."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,48 +17,48 @@ Size = tuple[int, ...]
 
 #: Sizes that stay recorded, over all nets of a process; each holds the memory of its activations.
 RECORDED_SIZES = 8
-#: Paintings in which a recording was of no use, before another may take its place: recording costs
-#: the time of some paintings, and sizes that take turns would record each other away for ever.
-RESTED = 64
-#: Pixels of the largest batch that is recorded: for larger ones, launches take no part of the time
-#: worth saving, and activations much memory.
+#: Paintings for which a recording must have been idle before it may be replaced: recording costs
+#: the time of some paintings, and sizes that alternate would evict each other for ever.
+IDLE_PAINTINGS = 64
+#: Pixels of the largest batch that is recorded: for larger ones launches are a small share of the
+#: time, and activations take much memory.
 RECORDED_PIXELS = 2_000_000
-#: Sizes whose first coming is remembered.
+#: Sizes that are remembered after their first photo.
 REMEMBERED_SIZES = 64
 #: Runs before a recording, in which libraries choose their algorithms.
 _WARM_UPS = 2
 
 
 class Recordings:
-    """Which sizes of which nets are recorded: so many at most, over all nets that share this."""
+    """A register of the recorded sizes; `limit` bounds them over all nets that share it."""
 
     def __init__(self, limit: int = RECORDED_SIZES) -> None:
         self._limit = limit
         self._paintings = 0
-        #: By net and size, after which painting it was last of use.
+        #: By net and size, the number of the painting that last used it.
         self._used = WeakKeyDictionary["RecordedSizes", dict[Size, int]]()
 
     def count(self) -> None:
-        """Take note of a painting."""
+        """Count a painting."""
         self._paintings += 1
 
     def use(self, net: "RecordedSizes", size: Size) -> None:
-        """Take note of a recording that is made or of use."""
+        """Note that a recording was made or used."""
         self._used.setdefault(net, {})[size] = self._paintings
 
-    def make_place(self) -> bool:
-        """Whether one more may be made, if need be by forgetting one that has rested."""
+    def try_evict(self) -> bool:
+        """Return whether another recording may be made, after evicting an idle one if necessary."""
         known = [(used, net, size) for net, of in self._used.items() for size, used in of.items()]
         if len(known) < self._limit:
             return True
         used, net, size = min(known, key=itemgetter(0))
-        if self._paintings - used < RESTED:
+        if self._paintings - used < IDLE_PAINTINGS:
             return False
         self._forget(net, size)
         return True
 
     def clear(self) -> None:
-        """Forget all, and free their memory."""
+        """Drop every recording, and its memory."""
         for net, of in list(self._used.items()):
             for size in list(of):
                 self._forget(net, size)
@@ -69,9 +69,9 @@ class Recordings:
 
 
 class RecordedSizes:
-    """Paints a shape's first batch as the net stands, and records it when the shape comes again.
+    """Paints the first batch of a shape eagerly, and records the net when the shape recurs.
 
-    An album is most often of one camera, and of its few sizes; one of all sizes gains nothing by
+    Most albums come from one camera and have few sizes; an album of many sizes gains nothing from
     recordings. Sizes are exact: padding would change the statistics of instance norm.
     """
 
@@ -80,7 +80,7 @@ class RecordedSizes:
         self._record = record
         self._recordings = recordings
         self._painters: dict[Size, Painter] = {}
-        #: Sizes that were met and are not recorded. The most recently met last.
+        #: Sizes that were seen and are not recorded, the most recent last.
         self._met: OrderedDict[Size, None] = OrderedDict()
 
     def __call__(self, photo: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class RecordedSizes:
         if photo[:, 0].numel() > RECORDED_PIXELS:
             return self._paint(photo)
         self._recordings.count()
-        if size in self._met and self._recordings.make_place():
+        if size in self._met and self._recordings.try_evict():
             self._painters[size] = self._record(self._paint, photo)
             del self._met[size]
         if painter := self._painters.get(size):
@@ -99,7 +99,7 @@ class RecordedSizes:
         return self._paint(photo)
 
     def forget(self, size: Size) -> None:
-        """Let go of a recording."""
+        """Drop a recording."""
         del self._painters[size]
         self._meet(size)
 

@@ -1,4 +1,4 @@
-"""PyTorch runs the net as it is written: on a CPU the reference, on CUDA in half precision."""
+"""The PyTorch engine: the reference on a CPU; half precision on CUDA."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from worker.engines.memory import available_bytes, check_memory, needed_bytes
 from worker.engines.port import Check, Pixels, go_on
-from worker.engines.pytorch.channels_last_net import lasting
+from worker.engines.pytorch.channels_last_net import channels_last_net
 from worker.engines.pytorch.cuda_graphs import (
     Painter,
     RecordedSizes,
@@ -20,7 +20,7 @@ from worker.net import TransformNet
 
 
 def _converted(net: TransformNet, dtype: torch.dtype) -> TransformNet:
-    """Change what convolutions calculate in; norms keep their numbers and statistics in float32."""
+    """Set the type that convolutions calculate in; norms stay float32."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             module.to(dtype)
@@ -28,11 +28,11 @@ def _converted(net: TransformNet, dtype: torch.dtype) -> TransformNet:
 
 
 class TorchEngine:
-    """A net on PyTorch. It takes the net over: its weights move, and change to the engine's form.
+    """A net on PyTorch. The net belongs to the engine: its weights are moved and converted.
 
-    `dtype` is what convolutions calculate in; statistics are float32 always. `convert` gives the
-    net that form; `record` makes it for one size into something faster, as `record_cuda_graph`
-    does; without it, the net runs eagerly. Engines that share `recordings` share their number.
+    Convolutions calculate in `dtype`, statistics always in float32. `convert` converts the net to
+    the engine's form. `record`, if given, makes the net faster for one size, as `record_cuda_graph`
+    does. Engines that share `recordings` share the limit on their number.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class TorchEngine:
         record: Recorder | None = record_cuda_graph,
         recordings: Recordings | None = None,
     ) -> "TorchEngine":
-        """Return an engine with what a GPU gains from: half precision, channels last, graphs."""
+        """Return an engine in the form for a GPU: half precision, channels last, CUDA graphs."""
         return cls(
             net,
             device=device,
             dtype=dtype,
-            convert=lasting,
+            convert=channels_last_net,
             record=record,
             recordings=recordings,
         )
@@ -89,7 +89,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def stylize_batch(self, photos: Sequence[Pixels], check: Check = go_on) -> list[Pixels]:
-        """See Engine; raises MemoryError for photos that the host has no memory for now."""
+        """See Engine; raises MemoryError if the host lacks memory for the photos now."""
         check()
         if self._device.type == "cpu":
             height, width, _ = photos[0].shape

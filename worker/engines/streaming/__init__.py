@@ -1,1 +1,1 @@
-"""Photos of any size in bounded memory: a net painted tile by tile, one pass for each norm."""
+"""Photos of any size in bounded memory, layer after layer; README.md beside this explains how."""

@@ -1,4 +1,4 @@
-"""A net's weights in the form in which tiles are worked."""
+"""A net's weights in the form that tiles use."""
 
 import torch
 from torch import Tensor

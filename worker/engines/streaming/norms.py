@@ -1,4 +1,4 @@
-"""Instance norm over a whole picture that is only ever seen in parts."""
+"""Instance norm over a whole picture that is read tile by tile."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ EPS = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Of each channel of a part: mean and variance, (C,) float64 on the CPU."""
+    """Mean and variance of each channel of a part, (C,) float64 on the CPU."""
 
     pixels: int
     mean: Tensor
@@ -43,7 +43,7 @@ class FrozenNorm:
 
 def moments(part: Tensor) -> Moments:
     """Return the moments of a part, (1, C, H, W): float32 sums within it."""
-    # What batch norm uses in training: fast where channels really lie last, as in no cut-out.
+    # The kernel of batch norm in training: fast if channels are last in memory. A view is not.
     whole_part = part.float().contiguous(memory_format=torch.channels_last)
     mean, variance = torch.batch_norm_update_stats(whole_part, None, None, 0.0)
     pixels = part.shape[-2] * part.shape[-1]

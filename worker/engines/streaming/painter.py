@@ -1,8 +1,8 @@
-"""A net over a photo of any size, layer after layer, as each norm's statistics become known.
+"""Paints a photo of any size layer by layer, as each norm's statistics become known.
 
-Planes on the disk hold what is at half the resolution, and the residual blocks between them, at a
-quarter; each goes once nothing reads it any more. Layers at full resolution would take most of the
-disk and are computed anew for each norm, which adds a sixth to the light net's arithmetic.
+Planes on the disk hold the pictures at half resolution, and at a quarter those of the residual
+blocks. A plane is freed once nothing reads it. Layers at full resolution would take most of the
+disk, so they are computed again for each norm; that adds a sixth to the light net's arithmetic.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +20,9 @@ from worker.engines.streaming.kernels import Kernels
 from worker.engines.streaming.norms import FrozenNorm, Moments, freeze, moments, whole
 from worker.engines.streaming.pictures import (
     Convolution,
+    Crop,
     Doubling,
     Paint,
-    Part,
     PhotoPicture,
     Picture,
 )
@@ -39,7 +39,7 @@ TILE = 512
 #: Tiles after which the planes' pages are dropped from the process's memory.
 UNMAP_EVERY = 32
 
-#: What is done with a tile besides measuring it.
+#: Stores a tile, besides measuring it.
 Keep = Callable[[Window, Tensor], None]
 Layer = TypeVar("Layer", Convolution, Doubling)
 T = TypeVar("T")
@@ -49,9 +49,9 @@ T = TypeVar("T")
 class StreamedNet:
     """A net that paints photos tile by tile.
 
-    `weights` returns those of worker.engines.weights, for each photo anew. `dtype` is what
-    convolutions calculate in; statistics are float32 within a tile and float64 over all. Planes
-    lie in `folder`.
+    `weights` returns those of worker.engines.weights; it is called for each photo. Convolutions
+    calculate in `dtype`; statistics are float32 within a tile and float64 over all tiles. Planes
+    are files in `folder`.
     """
 
     config: NetConfig
@@ -72,7 +72,7 @@ class StreamedNet:
 
 
 class _Passes:
-    """One photo on its way through the net."""
+    """The passes over one photo."""
 
     def __init__(self, net: StreamedNet, tiles: TileCrew) -> None:
         self._net = net
@@ -91,7 +91,7 @@ class _Passes:
         x = self._trunk(x)
         x = self._kept("up.0", Doubling(x, kernels.conv("up.0"), upsample), 2)
         x = self._normed("up.1", Doubling(x, kernels.conv("up.1"), upsample), 1)
-        x = Part(x, height=photo.height, width=photo.width)
+        x = Crop(x, height=photo.height, width=photo.width)
         return self._filled(Paint(x, *kernels.paint()), np.empty_like(rgb))
 
     def _trunk(self, x: StoredPicture) -> Picture:
@@ -113,7 +113,7 @@ class _Passes:
         return layer.normed(self._norm(name, layer, scale))
 
     def _kept(self, name: str, layer: Picture, scale: int) -> StoredPicture:
-        """Work a layer, `scale` times smaller than the photo, and hold it in a plane of its own."""
+        """Compute a layer, `scale` times smaller than the photo, into a plane of its own."""
         plane = self._plane(layer.height, layer.width, scale)
         norm = self._norm(name, layer, scale, plane.write, (plane,))
         return self._stored(plane, norm, rectified=True)
@@ -126,7 +126,7 @@ class _Passes:
         keep: Keep | None = None,
         written: Sequence[Plane] = (),
     ) -> FrozenNorm:
-        """Look at all of a layer, `scale` times smaller than the photo, for its norm.
+        """Measure a whole layer, `scale` times smaller than the photo, and return its norm.
 
         `keep` writes to the planes that are `written`.
         """
@@ -161,7 +161,7 @@ class _Passes:
                     plane.unmap_pages()
 
     def _plane(self, height: int, width: int, widths: int) -> Plane:
-        """Make room for a picture of so many times the net's width of channels."""
+        """Allocate a plane with `widths` times the net's width of channels."""
         plane = Plane(self._net.folder, height, width, widths * self._net.config.width)
         self._planes.add(plane)
         return plane
@@ -175,7 +175,7 @@ class _Passes:
 
 
 def _settling(trunk: Picture, x: Plane, outer: Plane) -> Keep:
-    """Bring the trunk up to date before what it is made of goes: nobody else looks at this tile."""
+    """Store the trunk's sum before its parts are overwritten: no other tile reads this one."""
 
     def keep(tile: Window, part: Tensor) -> None:
         x.write(tile, trunk.read(tile))

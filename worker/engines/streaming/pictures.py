@@ -1,8 +1,8 @@
-"""Pictures that are computed where somebody looks: the net as a chain of them.
+"""Lazy pictures: a chain of layers, each computed when a window of it is read.
 
-Each is as large as a layer's whole result and holds none of it. Reading a window computes it from
-the windows of the picture before, larger by what the kernel reaches; at the picture's own border
-the layer's own padding takes their place, so every number is that of the whole picture.
+A picture has the size of a layer's whole result and stores none of it. Reading a window reads a
+window of the picture before it, larger by the kernel's reach. At the picture's own border the
+layer's own padding is used, so every number equals that of the whole picture.
 """
 
 from typing import Protocol
@@ -20,7 +20,7 @@ from worker.net import SMALLEST_SIDE, Upsample
 
 
 class Picture(Protocol):
-    """Something of a height and a width, in pixels of its own, that windows are read from."""
+    """A picture of which windows can be read; height and width are in its own pixels."""
 
     @property
     def height(self) -> int:
@@ -64,7 +64,7 @@ class PhotoPicture:
 
 
 class Convolution:
-    """A reflection-padded convolution; once its norm is known, that and a rectifier as well."""
+    """A reflection-padded convolution, followed by its norm and a rectifier once that is known."""
 
     def __init__(
         self, source: Picture, weight: Tensor, *, stride: int = 1, bias: Tensor | None = None
@@ -94,7 +94,7 @@ class Convolution:
 class Doubling:
     """A picture of twice the height and width, by one of the net's ways up.
 
-    `weight` is (4 O, I, 2, 2), as in worker.phases: all channels of a phase, then the next.
+    `weight` is (4 O, I, 2, 2), as in worker.engines.weights: the channels phase by phase.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Doubling:
 class Paint:
     """The painting, in bytes' range but not yet rounded: a 9×9 convolution by phases.
 
-    `weight` is (12, I, 10, 10), as in worker.phases: red, green and blue of each phase.
+    `weight` is (12, I, 10, 10), as in worker.engines.weights: red, green and blue of each phase.
     """
 
     _REACH = 4
@@ -146,15 +146,15 @@ class Paint:
         """See Picture."""
         seen = Window(*(Span(s.start - self._REACH, s.stop + self._REACH) for s in window))
         x = _read_padded(self._source, seen, "reflect")
-        # Phases come in pairs: of an odd number of rows, the last one's fellow is not shown.
+        # Phases come in pairs: with an odd number of rows, the last pair is half used.
         if any(odd := [span.length % 2 for span in window]):
             x = padded(x, (0, odd[1], 0, odd[0]), "constant")
         phases = F.conv2d(x, self._weight, self._bias, stride=2)
         return interleaved(phases, *(slice(span.length) for span in window))
 
 
-class Part:
-    """The top left part of a larger picture."""
+class Crop:
+    """The top left corner of a larger picture."""
 
     def __init__(self, whole: Picture, *, height: int, width: int) -> None:
         self._whole = whole
@@ -166,7 +166,7 @@ class Part:
 
 
 def _read_padded(source: Picture, window: Window, mode: PadMode) -> Tensor:
-    """Read a window that may reach beyond the border, where `mode` says what is there."""
+    """Read a window that may reach beyond the border, padded there according to `mode`."""
     rows, columns = window.rows.inside(source.height), window.columns.inside(source.width)
     inside = source.read(Window(rows, columns))
     beyond = (

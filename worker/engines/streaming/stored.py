@@ -1,4 +1,4 @@
-"""Pictures of what lies in planes: the residual blocks' plain path, and what is added to it."""
+"""Pictures stored in planes, and sums of them: the plain path of the residual blocks."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from worker.engines.streaming.windows import Window
 
 
 class StoredPicture:
-    """A plane, after its norm and a rectifier where there are such."""
+    """A plane, followed by its norm and a rectifier if it has them."""
 
     def __init__(
         self,

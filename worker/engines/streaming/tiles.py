@@ -1,4 +1,4 @@
-"""Work on tiles, several at a time, and an end to it whenever somebody wants one."""
+"""Threads that work tiles in parallel, and stop between tiles on request."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class TileCrew:
-    """Threads that each work one tile at a time, alone: no step waits for another thread's.
+    """Threads that each work one tile at a time; no thread waits for another.
 
     Raises, between tiles, what `check` raises.
     """
@@ -31,7 +31,7 @@ class TileCrew:
         for tile in tiles:
             self._check()
             running.append(self._pool.submit(_calculate, work, tile))
-            # A tile for each thread to go on with, while its neighbours' results are looked at.
+            # One tile queued for each thread, so that none idles while results are consumed.
             if len(running) > 2 * self._threads:
                 yield running.popleft().result()
         while running:
@@ -41,7 +41,7 @@ class TileCrew:
 
 @contextmanager
 def crew(threads: int, check: Check) -> Iterator[TileCrew]:
-    """Provide a crew; when it leaves, nobody works any more."""
+    """Provide a crew; no thread works when the context ends."""
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(
         threads, thread_name_prefix="tile", initializer=torch.set_num_threads, initargs=(1,)
@@ -50,7 +50,7 @@ def crew(threads: int, check: Check) -> Iterator[TileCrew]:
         yield TileCrew(pool, threads, check)
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)  # It is also what threads to come begin with.
+        torch.set_num_threads(before)  # New threads start with this number too.
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Windows of a picture, and the windows of another picture that they are made of."""
+"""Windows: rectangles of a picture, which may reach beyond its border."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,15 +12,15 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many rows or columns."""
+        """The number of rows or columns."""
         return self.stop - self.start
 
     def inside(self, side: int) -> "Span":
-        """Return what lies within a picture of so many rows or columns."""
+        """Return the part within a picture of `side` rows or columns."""
         return Span(max(self.start, 0), min(self.stop, side))
 
     def within(self, outer: "Span") -> slice:
-        """Return where this span lies in an array that holds `outer`."""
+        """Return the slice of this span in an array that holds `outer`."""
         return slice(self.start - outer.start, self.stop - outer.start)
 
 

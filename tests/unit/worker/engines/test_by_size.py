@@ -57,7 +57,7 @@ def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> 
         assert (check.calls > 1) == tiles
 
 
-def test_programs_make_room_for_a_large_photo() -> None:
+def test_programs_are_evicted_for_a_large_photo() -> None:
     factory = EngineFactory("openvino", CPU, threads=1, memory_bytes=NEEDED["openvino"])
     engine = factory(net())
     engine.stylize(noise(*SMALL))

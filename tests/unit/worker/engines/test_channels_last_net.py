@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.engines.port import Pixels
-from worker.engines.pytorch.channels_last_net import lasting
+from worker.engines.pytorch.channels_last_net import channels_last_net
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import ConvNorm, InstanceNorm, NetConfig, TransformNet, Upsample
 
@@ -61,7 +61,7 @@ def test_photos_of_one_size_are_painted_together_as_they_are_alone() -> None:
 
 
 def test_no_layer_turns_the_layout() -> None:
-    made = lasting(net(), torch.float16)
+    made = channels_last_net(net(), torch.float16)
     turned: list[str] = []
 
     def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -88,7 +88,7 @@ def test_a_nearly_flat_photo_keeps_what_it_shows() -> None:
 
 def test_statistics_are_summed_in_float32() -> None:
     """The squares of these values are beyond what half precision can hold."""
-    made = lasting(net(), torch.float16)
+    made = channels_last_net(net(), torch.float16)
     x = (torch.randn(1, 8, 64, 64) * 200).half().to(memory_format=torch.channels_last)
     normed = first_norm(made)(x).float()
     assert torch.isfinite(normed).all()

@@ -59,14 +59,14 @@ def test_a_recording_that_was_of_no_use_for_long_makes_way() -> None:
     for height in (1, 2):
         paint(of(height, 1))
         paint(of(height, 1))
-    for _ in range(cuda_graphs.RESTED + 2):
+    for _ in range(cuda_graphs.IDLE_PAINTINGS + 2):
         paint(of(1, 1))
     paint(of(3, 1))
     paint(of(3, 1))  # takes the place of height 2
     before = len(recorder.sizes)
     paint(of(1, 1))
     assert len(recorder.sizes) == before
-    for _ in range(cuda_graphs.RESTED):
+    for _ in range(cuda_graphs.IDLE_PAINTINGS):
         paint(of(1, 1))
     paint(of(2, 1))
     assert recorder.sizes == [(1, 1), (2, 1), (3, 1), (2, 1)]
