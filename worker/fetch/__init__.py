@@ -1,1 +1,1 @@
-"""A photo's bytes out of the bucket."""
+"""Fetches a photo's bytes from the bucket."""

@@ -1,4 +1,4 @@
-"""A photo's file out of the bucket, whole or out of a ZIP file, if it is not too large."""
+"""Fetches a photo's file from the bucket, or from a ZIP file in it, unless it is too large."""
 
 from infra.jobs.domain.model import ArchiveMember
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
@@ -9,7 +9,7 @@ from worker.pixels import PhotoRejected
 def fetch_photo(
     objects: ObjectStore, key: str, max_bytes: int, member: ArchiveMember | None = None
 ) -> bytes:
-    """Return a photo's file; `member` says where it lies in a ZIP file.
+    """Return a photo's file; `member` is its entry in a ZIP file.
 
     Raises PhotoRejected `photo-missing`, `photo-refused-by-storage`, `photo-too-many-bytes` and
     `damaged-in-archive`.

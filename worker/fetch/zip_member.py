@@ -1,4 +1,4 @@
-"""Photos inside ZIP files: fetched by range and unpacked alone, the archive itself never."""
+"""Fetches photos inside ZIP files by range; the archive is never downloaded or unpacked whole."""
 
 import struct
 import zlib
@@ -15,8 +15,8 @@ _HEADER: Final = struct.Struct("<4s22x2H")
 def fetch_member(objects: ObjectStore, key: str, member: ArchiveMember) -> bytes:
     """Return the photo's bytes.
 
-    Never unpacks more than the directory promised. Raises ObjectMissing, and PhotoRejected
-    `damaged-in-archive` where something else comes out.
+    Never unpacks more bytes than the directory declares. Raises ObjectMissing, and PhotoRejected
+    `damaged-in-archive` if the bytes differ from the declared ones.
     """
     span = objects.get_range(key, member.start, member.stop)
     try:
@@ -36,7 +36,7 @@ def _unpack(span: bytes, member: ArchiveMember) -> bytes:
         raise _damaged()
     if not member.deflated:
         return packed
-    # One byte more than promised tells a lie about the size; 0 would mean no limit.
+    # One byte more than declared reveals a wrong size; a limit of 0 would mean none.
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.size + 1)
 
 

@@ -1,4 +1,4 @@
-"""Quick styles: nothing but the scales and shifts of a shared net's instance norms.
+"""Quick styles: only the scales and shifts of a shared net's instance norms.
 
 Dumoulin, Shlens and Kudlur, "A Learned Representation for Artistic Style" (2017): one net, the
 *backbone*, paints in many styles when each has its own affine. A backbone is an ordinary net file;
@@ -31,7 +31,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Affine:
     """Every norm's scales and shifts in one vector, in the order of the net's own weights.
 
-    Two affines over one backbone are points of one space: what lies between them is a style too.
+    Affines over one backbone are points of one space; the points between them are styles too.
     """
 
     config: NetConfig
@@ -42,7 +42,7 @@ class Affine:
 
 @dataclass(frozen=True, slots=True)
 class AffineCard:
-    """What an affine file says of itself beside its backbone, as `netfile.NetCard` does."""
+    """The metadata of an affine file besides its backbone, like `netfile.NetCard`."""
 
     style: str
     stage: int
@@ -65,7 +65,7 @@ def apply(backbone: TransformNet, affine: Affine) -> TransformNet:
     """
     if backbone.config != affine.config:
         raise ValueError(f"an affine for {affine.config} does not fit {backbone.config}")
-    # What `copy.deepcopy` believes to have copied already, it takes as it is.
+    # `copy.deepcopy` does not copy objects that its memo lists as copied already.
     shared = {
         id(weight): weight
         for name, weight in backbone.named_parameters()
@@ -111,7 +111,7 @@ def pack_affine(affine: Affine, card: AffineCard) -> bytes:
 
 
 def is_affine(data: bytes) -> bool:
-    """Whether a net file is an affine; raises NetFileRejected for no safetensors file at all."""
+    """Whether a net file is an affine; raises NetFileRejected if it is not safetensors."""
     return is_kind(data, FORMAT)
 
 

@@ -1,7 +1,7 @@
-"""The file format of a net: safetensors whose own metadata says everything needed to use it.
+"""The file format of a net: safetensors whose metadata has everything needed to use it.
 
-Weights are stored as float16, half the bytes for a difference that no eye sees (training goes on
-from the rounded weights, so a file is exactly the net that was measured). Pickles are never read.
+Weights are stored as float16: half the bytes, and the difference is invisible. Training goes on
+from the rounded weights, so a file is exactly the net that was measured. Pickles are never read.
 Format: https://github.com/huggingface/safetensors#format
 """
 
@@ -20,7 +20,7 @@ from worker.net.transform import NetConfig, TransformNet
 
 FORMAT = "impasto-net"
 FORMAT_VERSION = 1
-#: Bytes of a file's header that are read at most.
+#: Largest header that is read, in bytes.
 HEADER_LIMIT = 1 << 20
 
 
@@ -33,7 +33,7 @@ class NetFileRejected(ImpastoError):
 
 @dataclass(frozen=True, slots=True)
 class NetCard:
-    """What a net file says of itself: shape, place in its schedule, and where it came from."""
+    """The metadata of a net file: shape, stage of the schedule, and provenance."""
 
     config: NetConfig
     style: str
@@ -74,7 +74,7 @@ def unpack(data: bytes) -> tuple[TransformNet, NetCard]:
 
 
 def read_card(data: bytes) -> NetCard:
-    """Return what a net file says of itself; raises NetFileRejected."""
+    """Return the metadata of a net file; raises NetFileRejected."""
     described = read_described(data, FORMAT, FORMAT_VERSION)
     try:
         return NetCard(
@@ -97,7 +97,7 @@ def read_weights(data: bytes) -> dict[str, Tensor]:
 
 
 def read_described(data: bytes, kind: str, version: int) -> dict[str, Any]:
-    """Return the entry of a header's metadata in which a file of some kind describes itself.
+    """Return the metadata entry in which a file of the kind `kind` describes itself.
 
     Raises NetFileRejected for a file of another kind or version.
     """
@@ -143,9 +143,9 @@ def _metadata(data: bytes) -> dict[str, Any]:
 
 
 def check_weights(expected: Mapping[str, Sequence[int]], weights: Mapping[str, Tensor]) -> None:
-    """Hold weights to the names and shapes they should have, and to finite floats.
+    """Check the names and shapes of weights, and that they are finite floats.
 
-    Raises NetFileRejected naming the first that is wrong.
+    Raises NetFileRejected, which names the first that is wrong.
     """
     shapes = {name: tuple(shape) for name, shape in expected.items()}
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
@@ -158,10 +158,10 @@ def check_weights(expected: Mapping[str, Sequence[int]], weights: Mapping[str, T
 
 
 def blend(nets: list[tuple[TransformNet, float]]) -> TransformNet:
-    """Return the net whose weights are the weighted mean of others of one shape.
+    """Return the net whose weights are the weighted mean of nets of one shape.
 
-    Neighbouring stages of one schedule lie close together, so the points between them are nets
-    of in-between strength. Weights should sum to 1. Raises ValueError for nets of unlike shapes.
+    Neighbouring stages of one schedule have similar weights, so the means of these are nets of a
+    strength in between. Weights should sum to 1. Raises ValueError for nets of unlike shapes.
     """
     first = nets[0][0]
     if any(net.config != first.config for net, _ in nets):

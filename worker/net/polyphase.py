@@ -1,8 +1,8 @@
 """Two of the net's convolutions, computed phase by phase: the same numbers for less work.
 
-A picture's *phases* are its four sub-pictures of every other row and column. On CPU the first
-rewrite takes 2.25 times fewer multiplications, and the second fills the processor's vectors,
-which a convolution to three channels leaves four fifths empty.
+A picture's *phases* are its four sub-pictures of every other row and column. On a CPU the first
+rewrite takes 2.25 times fewer multiplications. The second fills the processor's vectors; a
+convolution to three channels leaves them four fifths empty.
 """
 
 import torch
@@ -31,13 +31,13 @@ def _bordered(x: Tensor) -> Tensor:
     """Repeat the pixels of a picture's border once more: (B, C, H, W) → (B, C, H + 2, W + 2)."""
     if not torch.compiler.is_compiling():
         return F.pad(x, (1, 1, 1, 1), mode="replicate")
-    # The same, because torch.compile mistakes how the gradient of that lies in memory (2.13).
+    # The same by other means: torch.compile 2.13 gets the memory layout of that gradient wrong.
     x = torch.cat((x[..., :1, :], x, x[..., -1:, :]), -2)
     return torch.cat((x[..., :1], x, x[..., -1:]), -1)
 
 
 def merged_taps(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Add the taps of one dimension that see the same pixel: those of the even and odd phase."""
+    """Add the taps of one dimension that read the same pixel, for the even and the odd phase."""
     first, middle, last = weight.unbind(dim)
     return torch.stack((first, middle + last), dim), torch.stack((first + middle, last), dim)
 

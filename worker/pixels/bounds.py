@@ -1,7 +1,7 @@
-"""The time and memory that one photo may take to decode, held by the kernel.
+"""Limits on the time and memory for decoding one photo, enforced by the kernel.
 
-So they hold in native code too, which looks at nothing while it works: a decoder process that
-goes beyond its time ends at once, and beyond its memory it is refused more.
+So they hold in native code too: the kernel kills a decoder process that exceeds its CPU time, and
+refuses it memory beyond its limit.
 """
 
 import resource
@@ -13,20 +13,20 @@ from pathlib import Path
 
 from worker.pixels.photo import PixelLimits
 
-#: CPU seconds to find out how large a photo is, and then to decode it for each megapixel. Slow
-#: kinds (PNG with alpha, lossless WebP) take 0.05 s a megapixel where this was measured.
+#: CPU seconds for reading a photo's size, and for decoding each megapixel. Slow kinds (PNG with
+#: alpha, lossless WebP) took 0.05 s a megapixel when this was measured.
 SECONDS = 1.0
 SECONDS_PER_MEGAPIXEL = 0.25
 
-#: What the kernel ends a decoder with that goes beyond its time.
+#: The signal by which the kernel kills a decoder that exceeds its time.
 OUT_OF_TIME = signal.SIGPROF
 
-#: Bytes that decoding takes at its peak, for each pixel (measured: 14 for a JPEG, 23 for lossless
+#: Peak bytes a pixel while a photo is decoded (measured: 14 for a JPEG, 23 for lossless
 #: WebP and floats).
 BYTES_PER_PIXEL = 26
 
-#: Bytes that a photo takes for each pixel from then on until its result is stored: its own and the
-#: painting's, the result's twice while it is encoded, and the file.
+#: Bytes a pixel from then on until the result is stored: the photo's and the painting's, the
+#: result's twice while it is encoded, and the file.
 KEPT_BYTES_PER_PIXEL = 12
 
 _MEMORY_PAGES = Path("/proc/self/statm")
@@ -35,32 +35,32 @@ _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 @dataclass(frozen=True)
 class TimedLimits(PixelLimits):
-    """Limits that give this process time for a photo as soon as its size is known.
+    """Limits that also set this process's time limit as soon as a photo's size is known.
 
-    `begin` is called with that size, in pixels, before any is decoded.
+    `begin` is called with that size, in pixels, before decoding starts.
     """
 
     begin: Callable[[int], None]
 
     def check(self, width: int, height: int) -> None:
-        """Let a size pass and set its time, or raise PhotoRejected `photo-too-large`."""
+        """Set the time limit for a size, or raise PhotoRejected `photo-too-large`."""
         super().check(width, height)
         self.begin(width * height)
         allow_seconds(SECONDS + SECONDS_PER_MEGAPIXEL * width * height / 1e6)
 
 
 def allow_seconds(seconds: float) -> None:
-    """End this process once it has worked for so many more CPU seconds; 0 for no limit.
+    """Have this process killed after `seconds` more of CPU time; 0 removes the limit.
 
-    CPU time, because a machine that is busy with something else is no photo's fault.
+    CPU time and not elapsed time: that the machine is busy is not the photo's fault.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def allow_memory(more_bytes: int) -> None:
-    """Refuse this process memory beyond what it has now and so much more (on Linux).
+    """Limit this process to `more_bytes` beyond the memory that it has now (on Linux).
 
-    And should the host run out of memory nevertheless, it is this process that has to go.
+    If the host runs out of memory nevertheless, the kernel kills this process first.
     """
     if not _MEMORY_PAGES.exists():
         return
@@ -72,5 +72,5 @@ def allow_memory(more_bytes: int) -> None:
 
 
 def memory_for(limits: PixelLimits, max_file_bytes: int) -> int:
-    """Return the bytes that decoding the largest photo within limits may take."""
+    """Return the bytes that decoding the largest accepted photo may take."""
     return int(limits.max_megapixels * 1e6) * BYTES_PER_PIXEL + 2 * max_file_bytes

@@ -1,4 +1,4 @@
-"""Photo files to pixels, within limits: hostile bytes end in PhotoRejected and nothing else."""
+"""Decodes photo files within limits; hostile bytes raise PhotoRejected and nothing else."""
 
 import io
 from contextlib import suppress
@@ -25,11 +25,11 @@ from worker.pixels.quiet import quiet_pillow
 
 #: Bytes of a PNG's colour profile when unpacked; those of printers take one to four million.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
-#: The clock of a decoder counts every thread.
+#: A decoder's time limit counts the CPU time of all threads.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
-#: Scans a JPEG may have, and megapixels they may pass over in all. Encoders write about ten; each
-#: further one costs a pass over the whole picture, so a small file of thousands would take hours.
+#: Largest number of scans in a JPEG, and of megapixels over all scans. Encoders write about ten;
+#: each costs a pass over the whole picture, so a small file with thousands would take hours.
 MAX_JPEG_SCANS = 200
 MAX_SCANNED_MEGAPIXELS = 2000
 
@@ -45,7 +45,7 @@ _ORIENTATION = 0x0112
 _NEW_SUBFILE_TYPE = 0x00FE
 _TILE_WIDTH, _TILE_LENGTH = 0x0142, 0x0143
 
-#: How each EXIF orientation is turned upright.
+#: The turn that makes each EXIF orientation upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -15,14 +15,14 @@ MEDIA_TYPES: dict[ResultFormat, str] = {
     "WEBP": "image/webp",
 }
 
-#: File extensions that fit each format; the first is given where a photo's own does not.
+#: File extensions that fit each format; the first replaces one that does not fit.
 EXTENSIONS: dict[ResultFormat, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
     "WEBP": (".webp",),
 }
 
-#: What counts as an extension: of "Beach, 5.30 pm" nothing does.
+#: The extension of a file name; "Beach, 5.30 pm" has none.
 _EXTENSION = re.compile(r"(?<=.)\.(?=\w*[a-z])[a-z0-9]{1,5}\Z", re.IGNORECASE)
 
 #: Measured on four paintings of 640 pixels' width (bits a pixel, PSNR, ms a megapixel).
@@ -30,7 +30,7 @@ _EXTENSION = re.compile(r"(?<=.)\.(?=\w*[a-z])[a-z0-9]{1,5}\Z", re.IGNORECASE)
 #: at 95 (5.4, 36.4 dB, 4) and keeps strokes of saturated paint sharp. PNG: runs alone (15.2, 54 ms)
 #: are 2 % larger than level 6 (15.0, 176 ms) and, brush strokes having few other repetitions,
 #: smaller than level 1 by zlib's default strategy (15.4, 82 ms). WebP: method 0 (3.9, 36.1 dB,
-#: 51 ms) differs from the default 4 (3.9, 36.2 dB, 119 ms) in nothing but time.
+#: 51 ms) differs from the default 4 (3.9, 36.2 dB, 119 ms) only in time.
 _OPTIONS: dict[ResultFormat, dict[str, int]] = {
     "JPEG": {"quality": 92, "subsampling": 0},
     "PNG": {"compress_level": 1, "compress_type": zlib.Z_RLE},

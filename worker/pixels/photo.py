@@ -1,4 +1,4 @@
-"""A decoded photo, the limits it was decoded within, and why one is turned away."""
+"""A decoded photo, the limits on its size, and the error for a rejected one."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,12 +13,12 @@ ResultFormat = Literal["JPEG", "PNG", "WEBP"]
 
 Pixels = NDArray[np.uint8]
 
-#: Shorter sides count as so many pixels: to as many every net extends them (worker.net).
+#: A shorter side counts as this many pixels, because every net extends it to that (worker.net).
 COUNTED_SIDE = 16
 
 
 class PhotoRejected(Exception):
-    """This photo cannot be worked on; the album goes on without it.
+    """This photo cannot be painted; the album goes on without it.
 
     `type` is a stable slug, `detail` one sentence: what is wrong and what to do.
     """
@@ -31,22 +31,22 @@ class PhotoRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelLimits:
-    """How large a photo may be, in megapixels (1e6), judged by its header before decoding.
+    """The limit on a photo's size in megapixels (1e6), checked by its header before decoding.
 
-    As nets paint it: a line of a million pixels is a photo of 16 million. Pillow's own bomb limit
-    (178 megapixels) stays behind it as a second line.
+    The size is the one that nets paint: a line of a million pixels counts as 16 million. Pillow's
+    own bomb limit (178 megapixels) remains as a second check.
     """
 
     max_megapixels: float
 
     def check(self, width: int, height: int) -> None:
-        """Let a size pass or raise PhotoRejected `photo-too-large`."""
+        """Raise PhotoRejected `photo-too-large` if a size exceeds the limit."""
         megapixels = max(width, COUNTED_SIDE) * max(height, COUNTED_SIDE) / 1e6
         if megapixels > self.max_megapixels:
             raise self.too_large(f"The photo has {width}×{height} pixels")
 
     def too_large(self, finding: str) -> PhotoRejected:
-        """Return the rejection; `finding` says how large the photo is."""
+        """Return the rejection; `finding` is a clause about the photo's size."""
         return PhotoRejected(
             "photo-too-large",
             f"{finding}; the most this service takes is {self.max_megapixels:g} megapixels, "

@@ -1,4 +1,4 @@
-"""Silence for Pillow's warnings while photos are decoded: what is wrong is said in our own words.
+"""Suppresses Pillow's warnings while photos are decoded; errors are reported in our own words.
 
 Hostile photos make Pillow warn about bombs, broken EXIF and odd palettes. Where warnings are
 errors, such a warning would turn a readable photo into a failed one.

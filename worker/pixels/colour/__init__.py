@@ -1,1 +1,1 @@
-"""Colour: what a file declares for its pixels, and how they become sRGB."""
+"""Colour: the colour space that a file declares, and the conversion to sRGB."""

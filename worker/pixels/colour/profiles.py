@@ -1,4 +1,4 @@
-"""Colour that is told by numbers instead of an ICC profile, made into one: H.273 codes, gAMA, cHRM.
+"""Builds ICC profiles from colour declared by numbers: H.273 codes, gAMA and cHRM.
 
 ICC.1:2022 (profiles), ITU-T H.273 (code points), PNG third edition 4.3 (which of them counts).
 """

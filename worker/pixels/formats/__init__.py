@@ -1,1 +1,1 @@
-"""File formats: what a file is, what its structure tells, and readers that Pillow lacks."""
+"""File formats: recognition, checks of the structure, and readers that Pillow lacks."""

@@ -1,4 +1,4 @@
-"""What the boxes of a HEIF or AVIF file say of its primary picture, without decoding it.
+"""Reads the boxes of a HEIF or AVIF file that describe its primary picture, without decoding.
 
 ISO/IEC 14496-12 (boxes) and 23008-12 (items and their properties).
 """
@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Boxes that are looked at on one level, and associations of one file: far beyond real ones.
+#: Most boxes read on one level, and associations in one file: far more than real files have.
 _MOST_BOXES = 4096
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from worker.pixels.formats import bmff
 from worker.pixels.photo import PixelLimits
 
-#: The clock of a decoder counts every thread, and one photo is as soon done by one.
+#: A decoder's time limit counts the CPU time of all threads, and more are no faster for one photo.
 pi_heif.options.DECODE_THREADS = 1
 
 _ORIENTATION = 0x0112

@@ -1,4 +1,4 @@
-"""What a file is, by its bytes: names lie, and nothing is handed to a decoder on trust."""
+"""Recognises file formats by their bytes: names lie, and no decoder gets an unknown file."""
 
 import re
 from typing import Literal
@@ -9,7 +9,7 @@ from worker.pixels.photo import PhotoRejected
 #: Formats that are decoded, by Pillow's names.
 SourceFormat = Literal["JPEG", "HEIF", "AVIF", "PNG", "WEBP", "TIFF", "BMP", "GIF"]
 
-#: What a raw file is called, whoever's camera made it.
+#: The name of a raw file in messages, whoever made the camera.
 CAMERA_RAW = "a camera's raw file"
 
 ACCEPTED = "JPEG, HEIC, AVIF, PNG, WebP, TIFF, BMP or GIF"

@@ -1,6 +1,6 @@
-"""What a picture file's outer structure tells without decoding it: its end, its size, its scans.
+"""Reads a picture file's outer structure without decoding it: its end, its size, its scans.
 
-Nothing counts that lies behind the picture's end: phones append films and further pictures there.
+Bytes after the picture's end are ignored: phones append films and further pictures there.
 
 JPEG: ITU T.81 annex B. PNG: W3C PNG (third edition) 5.3. WebP: RFC 9649. TIFF 6.0 section 2.
 """
@@ -28,7 +28,7 @@ _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 
 
 def ends_early(data: bytes, source: SourceFormat) -> bool:
-    """Whether a file that would not decode stops before its format says that it ends."""
+    """Whether a file that could not be decoded is cut off before the end of its format."""
     match source:
         case "JPEG":
             return _jpeg_ends_early(data)
@@ -47,7 +47,7 @@ def ends_early(data: bytes, source: SourceFormat) -> bool:
 
 
 def webp_canvas(data: bytes) -> tuple[int, int]:
-    """Return the width and height in a WebP's header, or 0×0 where there is none.
+    """Return the width and height in a WebP's header, or 0×0 if it has none.
 
     Pillow allocates the canvas as soon as it opens the file, so this is read before.
     """
