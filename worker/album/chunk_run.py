@@ -10,14 +10,14 @@ from typing import Final, TypeVar
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import PhotoEntry, PhotoOutcome
 from infra.storage.port import ObjectMissing
-from worker.album.batch_queue import BatchQueue
 from worker.album.chunk_keeper import ChunkKeeper
-from worker.album.commit_queue import CommitQueue
 from worker.album.failures import StyleUnusable, failed
 from worker.album.parts import PipelineParts
 from worker.album.photo_steps import PhotoSteps, PreparedPhoto
+from worker.album.queues.batch_queue import BatchQueue
+from worker.album.queues.commit_queue import CommitQueue
+from worker.album.queues.window import Window
 from worker.album.unreadable import PhotoDeferred, bounded_tries
-from worker.album.window import Window
 from worker.engines.port import Engine
 from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected

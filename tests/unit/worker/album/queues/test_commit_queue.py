@@ -1,7 +1,7 @@
 """Outcomes are committed in the order in which they come, and counted once."""
 
 from infra.jobs.domain.model import PhotoOutcome
-from worker.album.commit_queue import CommitQueue
+from worker.album.queues.commit_queue import CommitQueue
 
 
 def outcome(index: int) -> PhotoOutcome:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from infra.jobs.domain.model import PhotoEntry
-from worker.album.batch_queue import BatchQueue
 from worker.album.photo_steps import PreparedPhoto
+from worker.album.queues.batch_queue import BatchQueue
 from worker.pixels import Photo
 from worker.pixels.memory_budget import MemoryBudget
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from infra.jobs.domain.model import PhotoEntry
+from worker.album.queues.window import Window
 from worker.album.stages import Slots
-from worker.album.window import Window
 
 
 def window(photos: int, slots: Slots, limit: int = 99, freed: list[str] | None = None) -> Window:

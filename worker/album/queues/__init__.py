@@ -1,0 +1,1 @@
+"""The queues of one chunk: photos that wait, photos for the device, outcomes to commit."""
