@@ -1,4 +1,4 @@
-"""Everything that a process needs of the outside world, connected; and a first start's work."""
+"""Connects a process to its services, and prepares S3 at the first start."""
 
 import time
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def prepare(
     """Make the bucket, publish the style folders in `styles`, and keep what new styles start from.
 
     Safe to repeat, and in two places at once. Raises ServiceUnavailable when S3 cannot be
-    reached, InvalidRequest when a style folder is not what its card says.
+    reached, InvalidRequest when a style folder does not match its card.
     """
     objects = connect_s3(settings)
     objects.ensure_bucket()

@@ -164,10 +164,10 @@ class StyleCatalogue:
     def _clear_previews(
         self, name: str, job: str, files: Mapping[str, bytes], check: Callable[[], None]
     ) -> None:
-        """Remove what a first stage that was cut off has left here, but for what `files` replace.
+        """Remove the previews of a first stage that was cut off, except those that `files` replace.
 
-        It may show photos of whoever had the name before. The name is looked at before each: once
-        somebody has published, what lies here is theirs.
+        They may show photos of whoever had the name before. The name is checked before each
+        removal: once somebody has published, the previews are theirs.
         """
         replaced = {layout.style_file(name, file) for file in files}
         for info in self._objects.list(layout.style_previews(name)):
@@ -259,7 +259,7 @@ class StyleCatalogue:
     def publish_base(self, folder: Path) -> str | None:
         """Keep a style folder's first stage as the base of new styles, and return its key.
 
-        None when its card does not tell the net's shape and loss network. Raises InvalidRequest
+        None when its card lacks the net's shape or the loss network. Raises InvalidRequest
         as `publish` does.
         """
         card = read_card(folder)

@@ -100,7 +100,7 @@ class StyleNames:
         """Whether a reservation still stands: its job is open, or is on its way in.
 
         One that was cut off is not given back by anybody; it ends with the submission's marker.
-        The end alone says nothing: a flush may have brought the job back to life before it was
+        The job's end alone is no proof: a flush may have revived the job before the end was
         written. The name of a style that was published is found by its index.
         """
         return self._exists(layout.open_marker(owner.tenant, owner.job))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from infra.errors import StylesNotBlendable
 
-#: What a style may be called: safe in a URL, an object key and a file name.
+#: Names that a style may have: safe in a URL, an object key and a file name.
 STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -65,7 +65,7 @@ class Style(BaseModel):
 
     @property
     def root(self) -> str:
-        """What a style was trained from: its backbone, or the net of its first stage."""
+        """SHA-256 of the net that a style was trained from: its backbone or its first stage."""
         return self.backbone or self.stages[0].sha256
 
     def blend(self, strength: float) -> Blend:

@@ -1,4 +1,4 @@
-"""Looks a whole deployment over, says what is wrong, and repairs what it safely can."""
+"""Examines a whole deployment, reports problems, and repairs those that it safely can."""
 
 from infra.doctor.examination import Examined, examine
 from infra.doctor.finding import Finding

@@ -16,7 +16,7 @@ from infra.errors import ServiceUnavailable
 from infra.settings import Settings
 from infra.storage.s3 import s3_client
 
-#: Says that a look ended before its time.
+#: The finding that a check was cut off by an outage.
 CUT_OFF: Final = "check-cut-off"
 
 
@@ -33,8 +33,8 @@ def examine(
 ) -> list[Examined]:
     """Return everything that is wrong; with `repair`, put right what can be without risk.
 
-    What was repaired comes first then, and behind it all that a second look still finds, or finds
-    only now: behind a bucket that was missing, for one, nothing could be looked at before.
+    Repaired findings come first then, followed by everything that a second look still finds or
+    finds only now: a missing bucket, for one, hides whatever else is wrong in S3.
 
     A server that does not answer is a finding, and what needs it is not looked at. Raises
     ServiceUnavailable when the settings name no Redis or no S3, InvalidSettings when what they
@@ -45,7 +45,7 @@ def examine(
     # Each once: several findings may ask for the same sweep.
     repairs = {finding.repair for finding in found if repair and finding.repair}
     for action in repairs:
-        with suppress(ServiceUnavailable):  # the second look tells
+        with suppress(ServiceUnavailable):  # the second look shows it
             action()
     left = list(_findings(deployment, clock)) if repairs else found
     still = {(finding.check, finding.about) for finding in left}
@@ -68,7 +68,7 @@ def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Fi
 
 
 def _as_far_as_possible(part: Part, checks: Iterator[Finding]) -> Iterator[Finding]:
-    """Yield what checks find, and whether a server ended them before their end."""
+    """Yield the findings of `checks`, and one more where an outage cut them off."""
     try:
         yield from checks
     except ServiceUnavailable as error:

@@ -1,4 +1,4 @@
-"""One thing that is wrong, in words that say what to do next."""
+"""One problem, and the next step for whoever operates the deployment."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Part = Literal["redis", "s3", "workers", "jobs", "objects"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found; `check` is a stable slug, `advice` the next step.
+    """One problem; `check` is a stable slug, `advice` the next step.
 
-    `about` tells findings of one check apart, and is the same however often they are found; where
-    a check finds one thing only, it is empty. `repair` puts it right without risk to anything that
-    is kept; None where only a person can.
+    `about` distinguishes the findings of one check and stays the same from look to look; it is
+    empty where a check has one finding only. `repair` puts it right without risk to stored data;
+    None where only a person can.
     """
 
     check: str

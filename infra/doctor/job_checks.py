@@ -1,4 +1,4 @@
-"""Jobs: is somebody there to work them, and does each one move?"""
+"""Checks of jobs: is a process alive for them, and does each one move?"""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +23,8 @@ from infra.storage.port import ObjectStore, ObjectUnavailable
 SWEEPS: Final = 5
 #: Jobs that have ended whose manifests are read, the last ones: nothing else waits for any.
 ENDED_READ: Final = 200
-#: Findings of one kind that are told one by one.
-TOLD: Final = 20
+#: Findings of one kind that are listed one by one.
+LISTED: Final = 20
 
 
 class JobChecks:
@@ -66,7 +66,7 @@ class JobChecks:
                 yield from self._look_at(record)
         yield from self._forgotten(set(listed))
         yield from self._damaged_ends()
-        yield from self._staff(standstills)
+        yield from self._check_processes(standstills)
 
     def _look_at(self, record: JobRecord) -> Iterator[Finding]:
         now, job = self._clock(), record.spec.id
@@ -75,12 +75,12 @@ class JobChecks:
                 yield self._stuck("job-unsealed", job, "has ended, but was not written down")
             return
         patience = self._sweep.patience(record.spec.kind) + self._grace
-        for number, since in rules.stuck(record, now, patience, self._grace)[:TOLD]:
+        for number, since in rules.stuck(record, now, patience, self._grace)[:LISTED]:
             what = f"has lain still for {now - since:.0f} s"
             yield self._stuck("chunk-stuck", f"{job}, chunk {number},", what)
 
     def _forgotten(self, listed: set[str]) -> Iterator[Finding]:
-        """Find jobs that S3 says are open, and that Redis does not know."""
+        """Find jobs that are open in S3 and unknown to Redis."""
         for tenant, job in open_markers(self._objects):
             age = self._clock() - job_time(job)
             if job in listed or age < SURVEY_SECONDS + self._grace:
@@ -94,28 +94,28 @@ class JobChecks:
                 yield self._stuck("submission-abandoned", job, "was never sent to its end")
 
     def _damaged_ends(self) -> Iterator[Finding]:
-        """Find jobs among those that ended last of which S3 no longer tells anything."""
+        """Find jobs among those that ended last whose manifest can no longer be read."""
         for marker in deque(ended_markers(self._objects), ENDED_READ):
             manifest = Manifest(store=self._objects, tenant=marker.tenant, job=marker.job)
             if fault := _fault(marker.job, manifest):
                 yield fault
 
-    def _staff(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
-        """See to it that somebody is there for each kind of job that is open, and works."""
+    def _check_processes(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
+        """Check that a process is alive for each kind of open job, and works."""
         if not self._workers.alive():
             command = "celery --app worker.app worker --queues stylize"
-            yield _nobody("no-worker", "No worker is alive; albums wait.", command)
+            yield _no_process("no-worker", "No worker is alive; albums wait.", command)
         elif "stylize" in standstills:
-            yield from self._unbegun("stylize", standstills["stylize"])
+            yield from self._not_started("stylize", standstills["stylize"])
         if "train" in standstills and not self._trainers.alive():
             command = "celery --app trainer.app worker --queues train"
-            yield _nobody("no-trainer", "Trainings wait, and no trainer is alive.", command)
+            yield _no_process("no-trainer", "Trainings wait, and no trainer is alive.", command)
         elif "train" in standstills:
-            yield from self._unbegun("train", standstills["train"])
+            yield from self._not_started("train", standstills["train"])
 
-    def _unbegun(self, kind: JobKind, standstill: Standstill) -> Iterator[Finding]:
+    def _not_started(self, kind: JobKind, standstill: Standstill) -> Iterator[Finding]:
         now = self._clock()
-        for job, since in standstill.jobs(now, self._sweep.patience(kind))[:TOLD]:
+        for job, since in standstill.jobs(now, self._sweep.patience(kind))[:LISTED]:
             yield Finding(
                 check="job-unbegun",
                 about=job,
@@ -171,7 +171,7 @@ def _unreadable(job: str) -> Finding:
     )
 
 
-def _nobody(check: str, detail: str, command: str) -> Finding:
+def _no_process(check: str, detail: str, command: str) -> Finding:
     part: Part = "workers"
     advice = f"Start one, by `impasto up` or by `{command}`, and look at its log."
     return Finding(check=check, part=part, detail=detail, advice=advice)

@@ -1,4 +1,4 @@
-"""Orphans: objects of ours in the bucket that no job owns, so that nothing will remove them.
+"""Orphans: objects of ours in the bucket that no job owns, so nothing will remove them.
 
 Markers go last whenever a job is made or removed, so what has none belongs to nobody. Objects that
 are not of our layout are the user's own and never looked at.
@@ -49,11 +49,11 @@ class Orphans:
         yield from _finding("index entries of no result", index_entries, self._objects.delete)
 
     def _ended(self) -> set[str]:
-        """Jobs that have ended: those that are being removed among them are looked after."""
+        """Return the jobs that have ended: expiry finishes the removal of those among them."""
         return {marker.job for marker in ended_markers(self._objects)}
 
     def _exists(self, tenant: str, job: str) -> bool:
-        """Whether a job is there or on its way in; asked in the order in which one gets there."""
+        """Whether a job exists or is being submitted; checked in the order of a submission."""
         manifest = Manifest(store=self._objects, tenant=tenant, job=job)
         try:
             return manifest.is_open() or manifest.exists()

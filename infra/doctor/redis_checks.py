@@ -1,4 +1,4 @@
-"""Redis: is it there, new enough, does it keep what it is given, has it room?"""
+"""Checks of Redis: reachable, new enough, durable, with free memory?"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -16,7 +16,7 @@ Info = Mapping[str, Any]
 
 
 def check_redis(client: RedisClient) -> Iterator[Finding]:
-    """Yield what is wrong with Redis; nothing but `redis-unreachable` when it does not answer."""
+    """Yield the problems of Redis; only `redis-unreachable` when it does not answer."""
     try:
         with redis_errors():
             info = client.info()
@@ -80,7 +80,7 @@ def _persistence(client: RedisClient, info: Info) -> Finding | None:
 
 
 def _saves(client: RedisClient) -> bool:
-    """Whether Redis takes snapshots; a managed one that does not tell is taken not to."""
+    """Whether Redis takes snapshots; False for a managed one that hides its configuration."""
     try:
         with redis_errors():
             return bool(client.config_get("save").get("save"))

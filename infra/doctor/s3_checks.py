@@ -1,4 +1,4 @@
-"""S3: do the keys fit, can we write, read, list, delete and presign, do the clocks agree?"""
+"""Checks of S3: keys, clocks, and one object written, read, listed, presigned and deleted."""
 
 import secrets
 import time
@@ -48,7 +48,7 @@ class S3Checks:
         self.usable = False
 
     def run(self) -> Iterator[Finding]:
-        """Yield what is wrong; when not even a listing works, nothing else is tried."""
+        """Yield the problems of S3; when a listing fails, nothing else is tried."""
         try:
             answer = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         except (ClientError, BotoCoreError) as error:
@@ -87,7 +87,7 @@ class S3Checks:
         return _finding("s3-list", f"S3 does not list ({code}).", "Look at the log of S3.")
 
     def _skew(self, date: str) -> Finding | None:
-        """Compare the clocks; an answer without a date tells nothing."""
+        """Compare the clocks; None for an answer without a date."""
         try:
             seconds = self._clock() - parsedate_to_datetime(date).timestamp()
         except ValueError:
@@ -118,7 +118,7 @@ class S3Checks:
 
 
 def _trouble(step: Callable[[], bool]) -> str | None:
-    """Take a step, and say in a few words what is wrong with it."""
+    """Take a step and describe its failure in a few words; None if it works."""
     try:
         return None if step() else "it gives something else"
     except ClientError as error:

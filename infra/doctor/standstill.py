@@ -1,4 +1,4 @@
-"""Do jobs lie unbegun although somebody is there who should work them?
+"""Do jobs wait although a process is alive that should work them?
 
 No chunk of theirs lies still for long: a sweep sends the message of each again and again.
 """
@@ -16,13 +16,13 @@ class Standstill:
 
     def __init__(self) -> None:
         self._works = False
-        self._unbegun: list[tuple[str, float]] = []
+        self._not_started: list[tuple[str, float]] = []
 
     def see(self, record: JobRecord) -> None:
         """Take a job into account."""
         self._works |= any(chunk.lease for chunk in record.active.values())
         if record.state is JobState.QUEUED:
-            self._unbegun.append((record.spec.id, record.spec.created))
+            self._not_started.append((record.spec.id, record.spec.created))
 
     def jobs(self, now: float, patience: float) -> list[tuple[str, float]]:
         """Return the jobs that nobody begins, and since when (seconds since the epoch) each waits.
@@ -31,4 +31,6 @@ class Standstill:
         """
         if self._works:
             return []
-        return [(job, since) for job, since in self._unbegun if now - since >= MESSAGES * patience]
+        return [
+            (job, since) for job, since in self._not_started if now - since >= MESSAGES * patience
+        ]

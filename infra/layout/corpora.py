@@ -9,7 +9,7 @@ def corpora_prefix(tenant: str) -> str:
 
 
 def corpus_index(tenant: str, corpus: str) -> str:
-    """What a corpus holds; written last, so a corpus that has one is whole."""
+    """The index of a corpus; written last, so a corpus that has one is whole."""
     return f"{corpora_prefix(tenant)}{part(corpus)}/corpus.json"
 
 

@@ -185,12 +185,12 @@ def checkpoints_prefix(tenant: str, job: str) -> str:
 
 
 def starts_prefix(tenant: str, job: str) -> str:
-    """What a training starts from, in the order of who decided it; the last one counts."""
+    """Decisions about the net that a training starts from, in their order; the last one counts."""
     return f"{job_prefix(tenant, job)}starts/"
 
 
 def start(tenant: str, job: str, token: int) -> str:
-    """What a slice found no decision about, and decided."""
+    """A slice's decision about the starting net; written where it found none."""
     return f"{starts_prefix(tenant, job)}{token:020d}.json"
 
 

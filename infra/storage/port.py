@@ -1,4 +1,4 @@
-"""What Impasto needs of an object store, and nothing more."""
+"""The operations that Impasto needs of an object store, and their errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class ObjectUnavailable(ServiceUnavailable):
 
 
 class ObjectRefused(ObjectUnavailable):
-    """The store answers, and will not hand out this one object as it is, however often asked.
+    """The store answers and will never serve this object as it is.
 
-    It lies in an archive, say, or its key is none to this store. `detail` is for whoever named
-    the key; an object that nobody named may be restored, so there it is an outage like others.
+    It is archived, for example, or its key is invalid for this store. `detail` is for the user who
+    named the key. An object of our own may be restored, so there it counts as an outage.
     """
 
     def __init__(self, key: str, reason: str) -> None:
@@ -54,7 +54,7 @@ class ObjectInfo:
 class ObjectStore(Protocol):
     """Whole objects by key. Keys are `/`-separated, never starting with `/`.
 
-    What reads an object raises ObjectUnavailable when that cannot be done now.
+    Methods that read an object raise ObjectUnavailable when it cannot be read now.
     """
 
     def put(self, key: str, body: bytes | BinaryIO, *, content_type: str | None = None) -> None:

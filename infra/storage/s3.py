@@ -19,12 +19,12 @@ from infra.settings import Settings
 from infra.storage.port import ObjectInfo, ObjectUnavailable
 from infra.storage.s3_errors import (
     NothingThere,
+    connection_error,
     error_code,
     error_status,
     reading,
     store_error,
     translated,
-    unreachable,
 )
 from infra.storage.s3_integrity import etag_of, in_doubt
 
@@ -94,7 +94,7 @@ class S3Store:
                 )
 
     def get(self, key: str) -> bytes:
-        """Return the object's bytes; what breaks off, or was just replaced, is asked for again."""
+        """Return the object's bytes; reads again where the body breaks off or was just replaced."""
         before = None
         for _ in range(BODY_ATTEMPTS):
             body, answer = self._read_whole(key)
@@ -146,7 +146,7 @@ class S3Store:
             except ClientError as error:
                 if error_status(error) != HTTPStatus.BAD_REQUEST:
                     raise
-                # What answers a HEAD has a status and no word: a GET says more, or all is well.
+                # The answer to a HEAD has a status and no code: a GET has one, or succeeds.
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
                 answer["Body"].close()
         return ObjectInfo(key, answer["ContentLength"], etag_of(answer))
@@ -192,9 +192,9 @@ class S3Store:
             self._delete_many(keys)
 
     def _delete_many(self, keys: Sequence[str]) -> None:
-        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        requested = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         with translated(keys[0]):
-            answer = self._client.delete_objects(Bucket=self._bucket, Delete=wanted)
+            answer = self._client.delete_objects(Bucket=self._bucket, Delete=requested)
         if errors := answer.get("Errors"):
             first = errors[0]
             raise ServiceUnavailable(f"S3 did not delete {first['Key']!r}: {first.get('Code')}.")
@@ -213,7 +213,7 @@ class S3Store:
                 raise store_error(self._bucket, error) from error
             self._create_bucket()
         except BotoCoreError as error:
-            raise unreachable(error) from error
+            raise connection_error(error) from error
 
     def _create_bucket(self) -> None:
         place = {"LocationConstraint": self._region}
@@ -223,7 +223,7 @@ class S3Store:
             with translated(self._bucket):
                 self._client.create_bucket(Bucket=self._bucket, **extra)
         except ServiceUnavailable:
-            self.ping()  # somebody else made it meanwhile; else this says what is wrong
+            self.ping()  # somebody else made it meanwhile; otherwise this raises
 
 
 def _pieces(answer: Mapping[str, Any], chunk_bytes: int) -> Iterator[bytes]:
@@ -252,7 +252,7 @@ def s3_client(settings: Settings) -> S3Client:
     Raises InvalidSettings where none can be made of them.
     """
     access, secret = settings.s3_access_key, settings.s3_secret_key
-    with _refused():
+    with _settings_errors():
         client = cast("Any", Session()).client(
             "s3",
             endpoint_url=settings.s3_endpoint,
@@ -265,8 +265,8 @@ def s3_client(settings: Settings) -> S3Client:
 
 
 @contextmanager
-def _refused() -> Generator[None]:
-    """Turn what boto3 says of settings into ours."""
+def _settings_errors() -> Generator[None]:
+    """Turn boto3's errors about settings into InvalidSettings."""
     try:
         yield
     except InvalidRegionError as error:

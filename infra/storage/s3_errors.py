@@ -1,4 +1,4 @@
-"""What a refusal of S3 means: nothing there, an object that is never handed out, or an outage."""
+"""The meaning of S3's refusals: a missing object, one that S3 never serves, or an outage."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ from infra.storage.port import ObjectMissing, ObjectRefused, ObjectUnavailable
 
 _MISSING: Final = {"404", "NoSuchKey", "NotFound"}
 
-#: What S3 says of one object that it will not hand out, in a word of its own. `InvalidRequest` is
-#: one that needs a key of its own to be read. A status of 400 alone says nothing: proxies and
-#: broken connections make them, and S3 itself does for keys that ran out and requests that did.
+#: Codes of S3 for one object that it will not serve. `InvalidRequest` is for an object that needs a
+#: key of its own to be read. A status of 400 alone is not enough: proxies and broken connections
+#: cause it, and so do expired keys and requests.
 _REFUSED: Final = {"InvalidObjectState", "InvalidRequest", "KeyTooLongError"}
-#: A name that is too long for the server, whatever it says.
+#: A name that is too long for the server, with any code.
 _REFUSED_STATUS: Final = {
     HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -40,7 +40,7 @@ def translated(key: str) -> Generator[None]:
         raise store_error(key, error) from error
     except (BotoCoreError, HTTPError) as error:
         # botocore lets urllib3's own error through where the body of a refusal breaks off.
-        raise unreachable(error) from error
+        raise connection_error(error) from error
 
 
 @contextmanager
@@ -69,13 +69,13 @@ def store_error(key: str, error: ClientError) -> Exception:
     return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
 
 
-def unreachable(error: BotoCoreError | HTTPError) -> ServiceUnavailable:
+def connection_error(error: BotoCoreError | HTTPError) -> ServiceUnavailable:
     """Return the port's error where there was no answer."""
     return ServiceUnavailable(f"S3 cannot be reached ({type(error).__name__}); try again soon.")
 
 
 def error_code(error: ClientError) -> str:
-    """Return S3's own word for what is wrong, such as `NoSuchKey`; a status where there is none."""
+    """Return S3's code for an error, such as `NoSuchKey`; the status where there is none."""
     response = cast("dict[str, dict[str, str]]", error.response)
     return response.get("Error", {}).get("Code", "")
 

@@ -1,8 +1,8 @@
-"""Whether what was read of an object is all of it, and of one object.
+"""Checks that a body is complete and belongs to one version of its object.
 
 A server that keeps its objects in files may answer a read that meets a write with the length of
-the old object and the bytes of the new one. The body's MD5, which S3 gives as the ETag of what was
-put in one piece, tells.
+the old object and the bytes of the new one. The ETag shows it: S3 gives the body's MD5 for an
+object that was put in one piece.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ def etag_of(answer: Mapping[str, Any]) -> str:
 
 
 def in_doubt(body: bytes, answer: Mapping[str, Any]) -> bool:
-    """Whether S3's answer says that its whole body is another one, or cannot say what it is.
+    """Whether the ETag does not match the whole body, or is missing.
 
-    Of objects under keys of a KMS or of the customer's own the ETag says nothing
+    The ETag of an object under keys of a KMS or of the customer's own is no MD5
     (docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
     """
     kms = str(answer.get("ServerSideEncryption", "")).startswith("aws:kms")

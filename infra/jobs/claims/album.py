@@ -62,7 +62,7 @@ class ChunkClaims:
         except (rules.NotClaimable, RecordMissing):
             return None
         claimed = self._hand_out(spec, chunk)
-        if claimed and (given_up := quarantine.condemned(chunk)):
+        if claimed and (given_up := quarantine.poisoned(chunk)):
             return self._give_up(claimed, given_up)
         return claimed
 
@@ -81,7 +81,7 @@ class ChunkClaims:
     def _hand_out(self, spec: JobSpec, chunk: Chunk) -> ClaimedChunk | None:
         """Read the photos of a chunk just leased; gives it back when that is impossible now."""
         token = chunk.lease.token if chunk.lease else 0
-        decided = {*chunk.items, *(outcome.index for outcome in quarantine.condemned(chunk))}
+        decided = {*chunk.items, *(outcome.index for outcome in quarantine.poisoned(chunk))}
         indices = spec.indices(chunk.number)
         try:
             entries = self._manifest(spec).photos(indices.start, indices.stop)

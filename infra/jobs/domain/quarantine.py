@@ -18,7 +18,7 @@ def solo(chunk: Chunk) -> bool:
     )
 
 
-def condemned(chunk: Chunk) -> list[PhotoOutcome]:
+def poisoned(chunk: Chunk) -> list[PhotoOutcome]:
     """Return a failed outcome for every photo that took its worker down too often."""
     problem = Problem(
         type="photo-crashes-worker",

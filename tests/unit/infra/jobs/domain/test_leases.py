@@ -72,16 +72,16 @@ def test_chunk_given_back_in_time_is_rung_for() -> None:
 
 
 def test_photo_that_kills_workers_is_found_and_given_up() -> None:
-    """Two strikes: photo by photo. Three: condemned, and the rest goes on together."""
+    """Two strikes: photo by photo. Three: poisoned, and the rest goes on together."""
     record = offered()
     seen: list[tuple[bool, list[int]]] = []
     for _ in range(4):
         record, token = claimed(record)
         chunk = record.active[0]
-        seen.append((quarantine.solo(chunk), [item.index for item in quarantine.condemned(chunk)]))
+        seen.append((quarantine.solo(chunk), [item.index for item in quarantine.poisoned(chunk)]))
         record, _ = rules.report(record, 0, token, [], [1], NOW, TTL)
         record, _ = rules.sweep(record, NOW + TTL, 30)
     assert seen == [(False, []), (False, []), (True, []), (False, [1])]
-    assert quarantine.condemned(record.active[0])[0].error
+    assert quarantine.poisoned(record.active[0])[0].error
     done = report(*claimed(record), 1)
-    assert quarantine.condemned(done.active[0]) == []
+    assert quarantine.poisoned(done.active[0]) == []
