@@ -23,7 +23,7 @@ from tests.fakes.services import STYLE, publish
 from tests.fakes.storage import MemoryStore
 from tests.fakes.trainings import at
 from tests.fakes.trainings import draft as training_draft
-from tests.unit.infra.catalogue.test_catalogue import change_card, style_folder
+from tests.unit.infra.catalogue.folders import change_card, style_folder
 
 
 def draft(deployment: Deployment) -> JobDraft:

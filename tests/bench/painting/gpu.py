@@ -30,8 +30,8 @@ from PIL import Image
 from tests.bench.common.nets import STYLES, light_net, standard_net
 from tests.bench.common.options import save
 from tests.bench.common.plain_net import flops_of, written_plainly
-from tests.bench.common.tables import table
 from tests.bench.painting.common.difference import differences
+from tests.bench.painting.common.gpu_tables import Result, albums_table, results_table
 from tests.bench.painting.common.mixed import mixed_photos
 from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
 from tests.fakes.album import AlbumHarness
@@ -59,22 +59,6 @@ PLAIN, COMPILED = "plain, float32", "float16, compiled"
 #: Decibels that half precision is held to, beside float32.
 PSNR = 40.0
 LIMITS = PixelLimits(max_megapixels=50)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One way to paint, for a profile and a size."""
-
-    profile: str
-    way: str
-    size: tuple[int, int]
-    megapixels_a_second: float
-    gain: float
-    #: Of the half-precision peak.
-    peak_share: float
-    largest_difference: int
-    within_one: float
-    psnr: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,34 +259,6 @@ def promises(results: list[Result], failed: list[str]) -> list[Promise]:
             if r.way != PLAIN
         ),
     ]
-
-
-def results_table(results: list[Result], *, measured: bool) -> str:
-    """Return the table of the engine; a share of the peak only where something is measured."""
-    columns = ("net, photo, way", "MP/s", "of plain", "of peak", "largest", "within 1/255", "PSNR")
-    rows = [
-        (
-            f"{r.profile}, {r.size[1]}×{r.size[0]}, {r.way}",
-            f"{r.megapixels_a_second:.1f}",
-            f"{r.gain:.1f}×",
-            f"{r.peak_share:.1%}" if measured else "–",
-            r.largest_difference,
-            f"{r.within_one:.2%}",
-            f"{r.psnr:.1f}",
-        )
-        for r in results
-    ]
-    return table(columns, rows)
-
-
-def albums_table(albums: dict[str, dict[str, float]]) -> str:
-    """Return the table of albums: the slower of engine and codecs bounds one."""
-    rows = [
-        (f"{profile}, {what}", f"{speed:.2f}")
-        for profile, speeds in albums.items()
-        for what, speed in speeds.items()
-    ]
-    return table(("net, what", "a second"), rows)
 
 
 if __name__ == "__main__":
