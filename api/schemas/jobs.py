@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from api.schemas.base import ObjectKey, Request, StyleName, example
 from api.schemas.training import Training
-from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import JobKind, JobState, Stroke
+from infra.jobs.metadata import MetadataChoice
 from infra.jobs.views import ItemState
 
 JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"

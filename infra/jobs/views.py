@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from infra.catalogue.style import StyleShare
 from infra.jobs.domain import timing, training_rules
-from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import (
     JobKind,
     JobRecord,
@@ -16,6 +15,7 @@ from infra.jobs.domain.model import (
     TrainingConfig,
     TrainingProgress,
 )
+from infra.jobs.metadata import MetadataChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from infra import layout
 from infra.catalogue.style import WeightedNet
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedChunk
-from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
+from infra.jobs.metadata import MetadataChoice
 from infra.jobs.service import connect_jobs
 from infra.settings import Settings
 from infra.storage.port import ObjectInfo

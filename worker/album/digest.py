@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from infra.catalogue.style import WeightedNet
-from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.model import Stroke
+from infra.jobs.metadata import MetadataChoice
 
 #: Increased whenever the same photo and nets would give another file: changed arithmetic, other
 #: encoder options. Results of earlier recipes are then no longer found.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from infra.catalogue.style import WeightedNet
-from infra.jobs.domain.metadata import MetadataChoice
+from infra.jobs.metadata import MetadataChoice
 from infra.storage.port import ObjectStore
 from worker.album.chunk_keeper import ChunkService
 from worker.album.stages import CPU_LIMITS, Stages

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from infra.catalogue.style import StyleShare, WeightedNet
-from infra.jobs.domain.metadata import MetadataChoice
 from infra.jobs.domain.schedule import Schedule, Stages, check_stages
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName
+from infra.jobs.metadata import MetadataChoice
 
 #: The work of a job. Also the name of the queue that its messages go to.
 JobKind = Literal["stylize", "train"]

@@ -1,6 +1,6 @@
 """What a photo's file says besides its pixels, and what of it a result carries on."""
 
-from infra.jobs.domain.metadata import MetadataChoice
+from infra.jobs.metadata import MetadataChoice
 from worker.pixels.metadata.blocks import Metadata
 from worker.pixels.metadata.carried import carried
 

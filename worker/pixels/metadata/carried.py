@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from PIL import Image, ImageFile, IptcImagePlugin
 
-from infra.jobs.domain.metadata import MetadataChoice
+from infra.jobs.metadata import MetadataChoice
 from worker.pixels.metadata import xmp
 from worker.pixels.metadata.blocks import Metadata
 

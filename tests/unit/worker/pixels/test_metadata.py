@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from infra.jobs.domain.metadata import MetadataChoice
+from infra.jobs.metadata import MetadataChoice
 from tests.photos import encoded, scene
 from worker.pixels import PixelLimits, decode, encode
 
