@@ -31,10 +31,45 @@ HOSTILE = st.one_of(
         ("gpj.\u202egnp", "gpj.gnp"),
         ("trailing. .", "trailing"),
         ("雪の日.webp", "雪の日.webp"),
+        (".jpg", "photo.jpg"),
+        ("\u202e.PNG", "photo.PNG"),
+        (" \u200d.jpg", "photo.jpg"),
+        ("jpg", "photo.jpg"),
+        ("\u200d", "photo"),
+        ("\ufdd0a\U0001ffff.jpg", "a.jpg"),
     ],
 )
 def test_known_attacks_become_plain_names(raw: str, safe: str) -> None:
     assert safe_name(raw) == safe
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "می\u200cروم.jpg",
+        "👨\u200d👩\u200d👧.jpg",
+        "🫩.jpg",
+        "\U0001fae9\U0001facd.png",
+        "क्\u200dष.heic",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f.jpg",
+        "x" * 251 + ".jpg",
+        "写" * 83 + ".webp",
+    ],
+)
+def test_names_that_people_write_stay_as_they_are(name: str) -> None:
+    """Joiners, tags of flags, characters that are newer than Python's tables, 255 bytes."""
+    assert safe_name(name) == name
+
+
+def test_overlong_name_is_not_cut_inside_a_character_nor_behind_a_joiner() -> None:
+    shortened = safe_name("a" * 240 + "👨\u200d👩\u200d👧" * 9 + ".jpg")
+    assert shortened == "a" * 240 + "👨\u200d👩" + ".jpg"
+
+
+def test_numbered_name_stays_within_the_limit() -> None:
+    names = UniqueNames()
+    taken = [names.take("é" * 125 + ".jpg") for _ in range(3)]
+    assert taken[1:] == ["é" * 124 + "-2.jpg", "é" * 124 + "-3.jpg"]
 
 
 def test_overlong_name_keeps_its_suffix() -> None:
@@ -48,7 +83,8 @@ def test_every_name_is_one_printable_component(raw: str) -> None:
     name = safe_name(raw)
     assert name
     assert not set(name) & set('/\\<>:"|?*')
-    assert not any(unicodedata.category(char).startswith("C") for char in name)
+    assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in name)
+    assert not set(name) & set("\u202e\u2066\ufeff\uffff")
     assert name.strip(" .") == name
     assert len(name.encode()) <= MAX_NAME_BYTES
 

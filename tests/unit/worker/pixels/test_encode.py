@@ -97,6 +97,8 @@ def test_result_of_another_size_is_refused() -> None:
         (".jpg", "PNG", ".jpg.png"),
         ("Beach v1.5", "PNG", "Beach v1.5.png"),
         ("Strand, März 5.30 Uhr", "JPEG", "Strand, März 5.30 Uhr.jpg"),
+        ("a" * 255, "WEBP", "a" * 250 + ".webp"),
+        ("é" * 127, "PNG", "é" * 125 + ".png"),
     ],
 )
 def test_result_is_named_as_its_photo_with_a_fitting_extension(
