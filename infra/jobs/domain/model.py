@@ -23,8 +23,7 @@ Stroke = Literal["native", "proportional"]
 class Value(BaseModel):
     """An immutable value with a JSON form; unknown fields of a newer version are let go.
 
-    A field that was renamed keeps its stored name as its alias: records are shared with processes
-    of other versions.
+    A renamed field keeps its stored name as its alias: other versions share the records.
     """
 
     model_config = ConfigDict(

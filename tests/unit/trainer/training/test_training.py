@@ -7,59 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
-from infra.catalogue.card import FirstIterations, StyleCard
+from infra.catalogue.card import StyleCard
 from infra.jobs.domain.schedule import Schedule
 from trainer.card import weights_sha256
 from trainer.data.corpus import CorpusRejected
-from trainer.local.reproduce import NotReproduced, record_elsewhere, repeat_stage
+from trainer.local.reproduce import repeat_stage
 from trainer.local.train import (
     FolderTaken,
     Progress,
-    RunConfig,
     TrainingContext,
     starting_net,
     train,
 )
-from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Hyperparameters, StepLoss
+from trainer.loss.objective import StepLoss
 from trainer.publish.folder import StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
-from worker.net import NetConfig
 from worker.net.netfile import read_card, unpack
 
 pytestmark = pytest.mark.usefixtures("_one_thread")
-
-
-@pytest.fixture
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def context(
-    painting: Path, photos: Path, loss_network: LossNetwork
-) -> Callable[..., TrainingContext]:
-    def make(schedule: str = "0.02:3,1:23", crop: int = 64, seed: int = 1) -> TrainingContext:
-        config = RunConfig(
-            name="stripes",
-            title="Stripes",
-            licence="CC0-1.0",
-            painting=painting,
-            photos=photos,
-            schedule=Schedule.parse(schedule),
-            net=NetConfig(2, 1),
-            hyperparameters=Hyperparameters(batch=2, crop=crop, seed=seed, smoothness=0.1),
-            painting_side=64,
-            code_version="0",
-            command="train",
-            reproduce="reproduce",
-        )
-        return TrainingContext(config, loss_network)
-
-    return make
 
 
 def test_every_stage_is_a_net_file_on_the_card(
@@ -140,42 +107,6 @@ def test_a_folder_from_another_machine_is_continued(
     assert {step.stage for step in steps} == {1}
 
 
-@pytest.mark.parametrize("stage", [0, 1])
-def test_a_stage_repeats_bit_for_bit(
-    context: Callable[..., TrainingContext], tmp_path: Path, stage: int
-) -> None:
-    card = train(context(), tmp_path)
-    repeated = repeat_stage(context(), tmp_path, stage)
-    assert repeated.exact
-    assert repeated.iterations == len(card.stages[stage].first.losses) == (3, 20)[stage]
-
-
-def test_what_another_processor_gives_stands_beside_what_was_made(
-    context: Callable[..., TrainingContext], tmp_path: Path
-) -> None:
-    """A card made elsewhere learns what comes out here, once, and is then held to it."""
-    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
-    assert not repeat_stage(context(), tmp_path, 1).same_arithmetic
-    for _ in range(2):
-        recorded = record_elsewhere(context(), tmp_path)
-        assert [len(stage.first_elsewhere) for stage in recorded.stages] == [1, 1]
-    repeated = repeat_stage(context(), tmp_path, 1)
-    assert repeated.exact
-    assert repeated.same_arithmetic
-    assert not repeat_stage(context(seed=9), tmp_path, 1).exact
-
-
-def test_a_card_does_not_learn_another_training(
-    context: Callable[..., TrainingContext], tmp_path: Path
-) -> None:
-    """Another seed stands for other photos or weights: more than rounding lies between."""
-    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
-    before = (tmp_path / "card.json").read_bytes()
-    with pytest.raises(NotReproduced, match="nothing was added"):
-        record_elsewhere(context(seed=9), tmp_path)
-    assert (tmp_path / "card.json").read_bytes() == before
-
-
 def test_losses_that_are_no_numbers_leave_the_history_readable(
     context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
@@ -196,43 +127,6 @@ def test_a_corpus_of_one_photo_is_noted(
     config = replace(context().config, photos=one, schedule=Schedule.parse("0.02:2"))
     card = train(TrainingContext(config, context().loss_network), tmp_path / "style")
     assert "cannot be told" in card.notes[0]
-
-
-def made_elsewhere(card: StyleCard) -> StyleCard:
-    """The card as a processor would have written it whose sums come out a little different."""
-    stages = [
-        stage.model_copy(
-            update={
-                "first": FirstIterations(
-                    losses=[(c * 1.00001, s * 0.99999) for c, s in stage.first.losses],
-                    weights_sha256="0" * 64,
-                    machine="another processor",
-                )
-            }
-        )
-        for stage in card.stages
-    ]
-    return card.model_copy(update={"stages": stages})
-
-
-def test_on_another_processor_all_but_rounding_must_repeat(
-    context: Callable[..., TrainingContext], tmp_path: Path
-) -> None:
-    made_elsewhere(train(context(), tmp_path)).write(tmp_path)
-    repeated = repeat_stage(context(), tmp_path, 1)
-    assert not repeated.exact
-    assert repeated.repeats
-    assert 1e-6 < repeated.early_difference < 1e-4
-    assert not repeat_stage(context(seed=9), tmp_path, 1).repeats
-
-
-def test_a_repetition_from_another_seed_is_seen(
-    context: Callable[..., TrainingContext], tmp_path: Path
-) -> None:
-    train(context(), tmp_path)
-    repeated = repeat_stage(context(seed=9), tmp_path, 0)
-    assert not repeated.exact
-    assert repeated.equal_losses == 0
 
 
 def test_stages_start_from_the_published_file(
