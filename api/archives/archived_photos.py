@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from api.archives.zip_directory import ArchiveDamaged, ZipEntry, read_directory
+from infra.clutter import is_clutter
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.domain.model import ArchiveMember
 from infra.settings import Settings
@@ -23,9 +24,6 @@ MAX_PATH_BYTES: Final = 4096
 _STORED: Final = 0
 _DEFLATED: Final = 8
 _ENCRYPTED: Final = 0x2041
-
-#: What file managers leave beside photos.
-_CLUTTER: Final = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 
 
 class ArchiveRefused(InvalidRequest):
@@ -115,13 +113,8 @@ _FAULTS: Final[dict[str, Callable[[ZipEntry], bool]]] = {
 
 
 def _is_wanted(entry: ZipEntry) -> bool:
-    parts = entry.name.replace("\\", "/").split("/")
-    clutter = any(_is_hidden(part) or part.lower() in _CLUTTER for part in parts)
-    return bool(parts[-1]) and not clutter
-
-
-def _is_hidden(part: str) -> bool:
-    return part.startswith(".") and part != "."
+    path = entry.name.replace("\\", "/")
+    return not path.endswith("/") and not is_clutter(path)
 
 
 def _member(entry: ZipEntry) -> ArchiveMember:

@@ -12,6 +12,7 @@ from api.submission.photo_locations import PhotoLocation, any_readable, archive_
 from api.submission.stored import allowed_prefix, check_keys, key_fault
 from impasto_client.photo_names import UniqueNames, safe_name
 from infra.catalogue.style import StyleShare
+from infra.clutter import is_clutter
 from infra.errors import AlbumTooLarge, InvalidRequest, StyleMissing
 from infra.jobs.domain.model import JobDraft, PhotoEntry
 from infra.jobs.views import JobView
@@ -100,12 +101,14 @@ def _keys(source: PhotoSource, objects: ObjectStore, *, allowed: str, limit: int
 
 
 def _below(prefix: str, objects: ObjectStore) -> Iterator[str]:
-    """List the photos below a prefix; the empty objects that stand for folders are no photos."""
-    keys = (info.key for info in objects.list(prefix) if not info.key.endswith("/"))
+    """List the photos below a prefix; clutter, and objects that stand for folders, are none."""
+    folder = prefix[: prefix.rfind("/") + 1]  # a prefix may end inside a name
+    listed = (info.key for info in objects.list(prefix))
+    keys = (key for key in listed if not (key.endswith("/") or is_clutter(key[len(folder) :])))
     first = next(keys, None)
     if first is None:
         raise InvalidRequest(
-            f"No object lies below the prefix {prefix!r}. Check its spelling, and that the "
+            f"No photo lies below the prefix {prefix!r}. Check its spelling, and that the "
             "photos were uploaded to this service's bucket."
         )
     return chain([first], keys)

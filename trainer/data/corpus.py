@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from infra.clutter import is_clutter
 from infra.errors import ImpastoError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -105,8 +106,12 @@ class PhotoFolder:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Return the photos below a folder by their suffix, sorted; raises CorpusRejected for none."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    """Return the photos below a folder by their suffix, sorted; raises CorpusRejected for none.
+
+    Thumbnails, what was deleted and what else is clutter are passed over.
+    """
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir())
+    paths = sorted(p for p in found if not is_clutter(p.relative_to(folder).as_posix()))
     if not paths:
         raise CorpusRejected(f"{folder} holds no photo ({', '.join(sorted(SUFFIXES))}).")
     return paths

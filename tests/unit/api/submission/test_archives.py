@@ -87,6 +87,9 @@ def test_what_is_no_photo_is_passed_over_or_told_later(client: FlaskClient, worl
         ".DS_Store": b"x",
         ".hidden/b.jpg": b"x",
         "Thumbs.db": b"x",
+        "b/@eaDir/IMG.jpg/SYNOPHOTO_THUMB_XL.jpg": b"x",
+        "#Recycle/gone.jpg": b"x",
+        "lost+found/1.jpg": b"x",
         "notes.txt": b"notes",
     }
     response = send(client, (zipped(files), "a.zip"))
@@ -124,6 +127,16 @@ def test_archives_in_the_bucket_are_named_by_key_or_found_below_a_prefix(
     keys = ["inbox/1.ZIP", "inbox/a.jpg"]
     assert album_of(world, send_source(client, keys=keys)) == expected
     assert album_of(world, send_source(client, prefix="inbox/")) == expected
+
+
+def test_clutter_below_a_prefix_is_passed_over(client: FlaskClient, world: World) -> None:
+    keys = ("IMG.jpg", "@eaDir/IMG.jpg/THUMB.jpg", "#recycle/b.jpg", "Thumbs.db", "c/.d.jpg")
+    for key in keys:
+        world.objects.put(f"inbox/{key}", b"x")
+    assert album_of(world, send_source(client, prefix="inbox/")) == {"IMG.jpg": b"x"}
+    assert album_of(world, send_source(client, prefix="inbox/IMG")) == {"IMG.jpg": b"x"}
+    response = send_source(client, prefix="inbox/#")
+    assert (response.status_code, "inbox/#" in response.get_json()["detail"]) == (422, True)
 
 
 def test_archive_that_is_not_there_is_told_at_once(client: FlaskClient, world: World) -> None:

@@ -23,6 +23,14 @@ def test_photos_are_found_at_any_depth_and_brought_to_size(photos: Path) -> None
     assert all(min(corpus.photo(i).shape[:2]) == 64 for i in range(8))
 
 
+def test_thumbnails_and_what_was_deleted_are_not_learned_from(tmp_path: Path) -> None:
+    for name in ("a.png", "@eaDir/a.jpg/THUMB.jpg", "#recycle/b.png", ".trash/c.png", "d/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (80, 60)).save(tmp_path / name)
+    found = PhotoFolder(tmp_path, side=60).paths
+    assert found == [tmp_path / "a.png", tmp_path / "d/e.png"]
+
+
 def test_a_batch_is_of_crops_in_0_to_1(photos: Path) -> None:
     batch = next(sampler(photos).batches(0, 5))
     assert batch.shape == (5, 3, 48, 48)
