@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.cli.photos import Album, LeftOut, Photo, tell_left_out
 from api.cli.progress import painting, sending
+from api.cli.result_folder import ResultFolder
 from api.cli.service import UsageError
 from impasto_client import Client, Item, ItemState, Job, JobState, MetadataChoice, Stroke, to_json
-from impasto_client.photo_names import UniqueNames, safe_name
 
 #: Photos on a page that is read while a job runs.
 LOOK_PHOTOS = 64
@@ -43,7 +44,7 @@ def parse_blend(text: str) -> tuple[str, float]:
 
 def send(
     client: Client,
-    photos: Sequence[Path],
+    album: Album,
     *,
     style: str,
     strength: float,
@@ -51,28 +52,42 @@ def send(
     stroke: Stroke,
     metadata: MetadataChoice,
     quiet: bool,
-) -> Job:
-    """Send an album; raises ClientError before anything is sent when a style is not there."""
+) -> tuple[Job, list[Photo]]:
+    """Say what is left out, and send the rest; returns the job, and the photos that were sent.
+
+    A photo that can no longer be read is left out too. Raises ClientError before anything is sent
+    when a style is not there.
+    """
     for name in (style, *(blend[:1] if blend else ())):
         client.style(name)
-    total = sum(photo.stat().st_size for photo in photos)
-    with sending(total, quiet=quiet) as sent:
-        return client.submit(
-            photos,
+    tell_left_out(album.left_out, album.others)
+    gone: set[Path] = set()
+
+    def leave_out(path: Path, error: OSError) -> None:
+        gone.add(path)
+        album.left_out.append(LeftOut(path, f"cannot be read ({error.strerror or error})"))
+        tell_left_out(album.left_out[-1:])
+
+    with sending(sum(photo.size for photo in album.photos), quiet=quiet) as sent:
+        job = client.submit(
+            [photo.path for photo in album.photos],
+            names=[photo.name for photo in album.photos],
             style=style,
             strength=strength,
             blend=blend,
             stroke=stroke,
             metadata=metadata,
             sent=sent,
+            left_out=leave_out,
         )
+    return job, [photo for photo in album.photos if photo.path not in gone]
 
 
 def follow(
-    client: Client, job_id: str, out: Path | None, *, quiet: bool
+    client: Client, job_id: str, results: "ResultFolder | None", *, quiet: bool
 ) -> tuple[Job, "ResultCollector"]:
-    """Watch a job to its end and collect its photos; results go to `out`, if there is one."""
-    collector = ResultCollector(client, job_id, out)
+    """Watch a job to its end and collect its photos, and its results where there is a folder."""
+    collector = ResultCollector(client, job_id, results)
     job = client.job(job_id)
     with painting(quiet=quiet) as show:
         for job in client.watch(job_id):
@@ -85,22 +100,21 @@ def follow(
 class ResultCollector:
     """Collects the photos of a job and their results while the job runs."""
 
-    def __init__(self, client: Client, job_id: str, out: Path | None) -> None:
+    def __init__(self, client: Client, job_id: str, results: ResultFolder | None) -> None:
         self._client = client
         self._job = job_id
-        self._out = out
-        self._names = UniqueNames()
+        self._results = results
         self._collected: dict[int, tuple[Item, Path | None]] = {}
         #: Every photo before this one is collected.
         self._first = 0
         #: Photos that had ended at the last call.
         self._worked = 0
 
-    def photos(self, sources: Sequence[Path] | None = None) -> list[Painted]:
-        """Return the outcome of every photo, named as in the job, or by its path on disk."""
+    def photos(self) -> list[Painted]:
+        """Return the outcome of every photo, by its path on disk, or named as in the job."""
         return [
-            Painted(str(sources[index]) if sources else item.name, item, path)
-            for index, (item, path) in sorted(self._collected.items())
+            Painted(self._source(item) or item.name, item, path)
+            for _, (item, path) in sorted(self._collected.items())
         ]
 
     def collect(self, job: Job) -> None:
@@ -110,7 +124,7 @@ class ResultCollector:
         each call would cost the service more than it yields.
         """
         worked = job.counts.done + job.counts.failed
-        if self._out is None or worked == self._worked:
+        if self._results is None or worked == self._worked:
             return
         self._worked = worked
         while self._collect_page():
@@ -139,10 +153,12 @@ class ResultCollector:
             self._collected[item.index] = (item, self._fetch(item))
 
     def _fetch(self, item: Item) -> Path | None:
-        if item.result is None or self._out is None:
+        if item.result is None or self._results is None:
             return None
-        name = self._names.take(safe_name(item.result_name or item.name))
-        return self._client.download(item, self._out, name=name)
+        return self._results.fetch(item)
+
+    def _source(self, item: Item) -> str | None:
+        return None if self._results is None else self._results.source(item)
 
 
 def succeeded(job: Job) -> bool:

@@ -20,6 +20,7 @@ from api.cli.options import (
     Metadata,
     NewStyleName,
     Out,
+    Overwrite,
     PaintingFile,
     PaintingsFolder,
     Photos,
@@ -36,13 +37,14 @@ from api.cli.options import (
     Url,
     WatchIt,
 )
-from api.cli.photos import check_out, collect_photos, each_is_a_photo
+from api.cli.photos import Limits, check_out, collect_photos
 from api.cli.plugins import PluginGroup
+from api.cli.result_folder import ResultFolder
 from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
 from api.cli.training import submit_training
 from api.cli.watch import see_album, see_training
-from impasto_client import Job, TrainingOptions, to_json
+from impasto_client import Client, Job, TrainingOptions, to_json
 from infra.errors import ImpastoError
 from infra.settings import load_settings
 from infra.stack import run_foreground
@@ -87,6 +89,7 @@ def stylize(
     blend: Blend = None,
     stroke: StrokeSize = "native",
     metadata: Metadata = "keep-safe",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -97,25 +100,27 @@ def stylize(
     impasto stylize holiday/ --style water-lilies --strength 0.6 --out holiday-painted
     impasto stylize beach.jpg --style water-lilies --blend great-wave:0.3
 
-    Every photo comes back in its own size, format and name. The exit code is 0 when all of them
-    are painted, 1 when some failed (the others are there), 2 when nothing could be done.
+    Every photo comes back in its own size, format, name and sub-folder, with its file's time.
+    Hidden files are passed over, and what NAS boxes and file managers leave beside photos; what
+    can be no photo is not sent. The exit code is 0 when all photos are painted, 1 when some failed
+    or could not be read or sent (the others are there), 2 when nothing could be done.
     """
     with connect(url) as client:
-        album = collect_photos(photos)
-        check_out(out, album)
-        other = parse_blend(blend) if blend is not None else None
-        job = send(
+        album = collect_photos(photos, limits=Limits.of(load_settings()), out=out)
+        check_out(out, album.photos)
+        job, sent = send(
             client,
             album,
             style=style,
             strength=strength,
-            blend=other,
+            blend=parse_blend(blend) if blend is not None else None,
             stroke=stroke,
             metadata=metadata,
             quiet=as_json,
         )
-        sources = album if each_is_a_photo(album) else None
-        see_album(client, job.id, out, sources=sources, as_json=as_json)
+        sources = sent if album.each_is_a_photo else None
+        results = ResultFolder(client, out, overwrite=overwrite, sources=sources)
+        see_album(client, job.id, results, as_json=as_json, left_out=album.left_out)
 
 
 @app.command()
@@ -166,7 +171,13 @@ def train(
 
 
 @app.command()
-def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
+def watch(
+    job: JobId,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
     """Watch a job to its end; with --out, fetch its results too.
 
     Of a training the results are its contact sheet, charts and history. The exit code is 0 when
@@ -178,9 +189,10 @@ def watch(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
             check_out(out)
         found = client.job(job)
         if found.kind == "train":
-            see_training(client, found.id, out, as_json=as_json)
+            see_training(client, found.id, out, as_json=as_json, overwrite=overwrite)
         else:
-            see_album(client, found.id, out, sources=None, as_json=as_json)
+            results = _results(client, out, overwrite=overwrite)
+            see_album(client, found.id, results, as_json=as_json)
 
 
 @app.command()
@@ -221,7 +233,13 @@ def cancel(job: JobId, as_json: AsJson = False, url: Url = None) -> None:
 
 
 @app.command()
-def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None) -> None:
+def retry(
+    job: JobId,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
     """Work the failed photos of an album again, and watch that to its end.
 
     They become a job of their own; the old one stays as it is. Exit codes are those of `watch`.
@@ -230,7 +248,8 @@ def retry(job: JobId, out: Out = None, as_json: AsJson = False, url: Url = None)
         if out is not None:
             check_out(out)
         again = client.retry(job)
-        see_album(client, again.id, out, sources=None, as_json=as_json)
+        results = _results(client, out, overwrite=overwrite)
+        see_album(client, again.id, results, as_json=as_json)
 
 
 @app.command()
@@ -246,6 +265,10 @@ def doctor(
     from api.cli.doctor import run_doctor  # boto3 and Celery: slow to import, and only needed here
 
     run_doctor(repair=repair, as_json=as_json)
+
+
+def _results(client: Client, out: Path | None, *, overwrite: bool) -> ResultFolder | None:
+    return None if out is None else ResultFolder(client, out, overwrite=overwrite)
 
 
 def _show_job(job: Job, *, as_json: bool, hint: str | None = None) -> None:

@@ -29,6 +29,14 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", help="Fetch the results into this folder.", show_default=False),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files of the same name. Without it they stay, a result that differs gets a "
+        "new name, and one that is the same is left as it is.",
+    ),
+]
 
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port of the API; 0 picks a free one.")

@@ -1,31 +1,103 @@
-"""From the command line's arguments to the photos of an album."""
+"""From the command line's arguments to the photos of an album, and what is left out of it.
+
+One file that cannot be read never stops the others: it is left out, and told in a line.
+"""
 
 import os
-from collections.abc import Iterable, Iterator
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.cli.service import UsageError
+from impasto_client.photo_kinds import BEGINNING_BYTES, is_archive, is_clutter, may_be_photo
+from infra.settings import Settings
 
-#: First bytes of the files that the service takes for ZIP archives.
-ARCHIVE_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
+#: Lines about what is left out, and kinds of files in a line, before it is cut short.
+MAX_LINES, MAX_KINDS = 50, 6
+#: How a folder is listed: `os.scandir`.
+Listing = Callable[[Path], AbstractContextManager[Iterator["os.DirEntry[str]"]]]
 
 
-def collect_photos(arguments: Iterable[Path]) -> list[Path]:
-    """Return the files among the arguments, and every file in their folders that is not hidden.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something among the photos that is not sent, and why."""
 
-    Files of a folder come in the order of their names, and are taken whatever they are: what is
-    no photo comes back with the reason. No file comes twice. Raises UsageError for one that is
-    not there or cannot be read, and when nothing is left.
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file to send: a photo, or a ZIP file of photos."""
+
+    path: Path
+    #: Its path in the album, with `/`: where its result goes below --out.
+    name: str
+    #: Bytes, and when it was changed last (nanoseconds since the epoch).
+    size: int
+    modified: int
+    is_archive: bool
+
+
+@dataclass(slots=True)
+class Album:
+    """What was found at the arguments of a command."""
+
+    photos: list[Photo] = field(default_factory=list[Photo])
+    left_out: list[LeftOut] = field(default_factory=list[LeftOut])
+    #: Files that can be no photos.
+    others: list[Path] = field(default_factory=list[Path])
+
+    @property
+    def each_is_a_photo(self) -> bool:
+        """Whether no file is an archive, so that the job has one photo for each."""
+        return not any(photo.is_archive for photo in self.photos)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest files that the service takes, bytes."""
+
+    photo: int
+    archive: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Return the limits that this machine's settings name for a service."""
+        return cls(photo=settings.max_photo_bytes, archive=settings.max_archive_bytes)
+
+
+def collect_photos(
+    arguments: Sequence[Path],
+    *,
+    limits: Limits,
+    out: Path | None = None,
+    listing: Listing = os.scandir,
+) -> Album:
+    """Return the files among the arguments, and those of their folders, as an album.
+
+    Files of a folder come in the order of their names; the folder `out` within it is passed over,
+    as is what is hidden or clutter. With several folders each keeps its own name. No file comes
+    twice. Raises UsageError for an argument that is not there, and when nothing is left.
     """
-    photos = list(dict.fromkeys(path for argument in arguments for path in _files(argument)))
-    if not photos:
-        raise UsageError("There are no photos there: name files, or folders with files in them.")
-    if unreadable := [path for path in photos if not os.access(path, os.R_OK)]:
-        raise UsageError(f"{unreadable[0]} cannot be read; check its permissions.")
-    return photos
+    if gone := next((path for path in arguments if not os.path.lexists(path)), None):
+        raise UsageError(f"{gone} is not there.")
+    finder = _Finder(limits, out, listing)
+    folders = dict.fromkeys(path.resolve() for path in arguments if path.is_dir())
+    for argument in arguments:
+        if argument.is_dir():
+            finder.walk(argument, f"{argument.resolve().name}/" if len(folders) > 1 else "")
+        else:
+            finder.take(argument, argument.name)
+    if not finder.album.photos:
+        raise UsageError(_nothing(finder.album))
+    return finder.album
 
 
-def check_out(out: Path, photos: Iterable[Path] = ()) -> None:
+def check_out(out: Path, photos: Iterable[Photo] = ()) -> None:
     """Check the folder for results: it must be writable, and must not hold the photos themselves.
 
     Raises UsageError, so that nothing is painted that cannot be kept.
@@ -35,37 +107,122 @@ def check_out(out: Path, photos: Iterable[Path] = ()) -> None:
         raise UsageError(f"--out {out} is no folder: {there} is a file; name another one.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(f"--out {out} cannot be written: check the permissions of {there}.")
-    target = out.resolve()
-    if inside := next((photo for photo in photos if photo.resolve().parent == target), None):
+    if inside := next((photo for photo in photos if _lies_at_its_result(photo, out)), None):
         raise UsageError(
             f"--out {out} holds {inside.name} itself, which its result would replace; "
             "name another folder."
         )
 
 
-def each_is_a_photo(files: Iterable[Path]) -> bool:
-    """Whether no file is an archive, so that the album has one photo for each."""
-    return not any(_begins_like_zip(path) for path in files)
+def _lies_at_its_result(photo: Photo, out: Path) -> bool:
+    return (out / photo.name).parent.resolve() == photo.path.parent.resolve()
 
 
-def _begins_like_zip(path: Path) -> bool:
+class _Finder:
+    """Finds photos, one argument after the other."""
+
+    def __init__(self, limits: Limits, out: Path | None, listing: Listing) -> None:
+        self.album = Album()
+        self._limits = limits
+        self._out = None if out is None else out.resolve()
+        self._listing = listing
+        self._seen: set[Path] = set()
+
+    def walk(self, folder: Path, prefix: str) -> None:
+        """Take the files of a folder, which come into the album under `prefix`."""
+        try:
+            with self._listing(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self._leave_out(folder, f"this folder {_cannot(error)}")
+            return
+        folders: list[os.DirEntry[str]] = []
+        for entry in entries:
+            if is_clutter(entry.name):
+                continue
+            if _is_folder(entry):
+                folders.append(entry)
+            else:
+                self.take(Path(folder, entry.name), prefix + entry.name)
+        for entry in folders:
+            self._descend(Path(folder, entry.name), f"{prefix}{entry.name}/")
+
+    def take(self, path: Path, name: str) -> None:
+        """Take one file, if it can be a photo and be sent."""
+        if path in self._seen:
+            return
+        self._seen.add(path)
+        try:
+            found = path.stat()
+            beginning = _beginning(path) if stat.S_ISREG(found.st_mode) else b""
+        except OSError as error:
+            self._leave_out(path, _cannot(error))
+            return
+        if not stat.S_ISREG(found.st_mode) or not may_be_photo(path.name, beginning):
+            self.album.others.append(path)
+            return
+        archive = is_archive(beginning)
+        limit = self._limits.archive if archive else self._limits.photo
+        if found.st_size > limit:
+            self._leave_out(
+                path, f"has {_mebibytes(found.st_size)}, more than the {_mebibytes(limit)} allowed"
+            )
+            return
+        self.album.photos.append(Photo(path, name, found.st_size, found.st_mtime_ns, archive))
+
+    def _descend(self, folder: Path, prefix: str) -> None:
+        if folder.resolve() == self._out:
+            return
+        if folder.is_symlink():
+            self._leave_out(folder, "is a link to a folder, which is not followed; name it to send")
+        else:
+            self.walk(folder, prefix)
+
+    def _leave_out(self, path: Path, reason: str) -> None:
+        self.album.left_out.append(LeftOut(path, reason))
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # then reading it as a file fails too, and says why
+        return False
+
+
+def _beginning(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(len(ARCHIVE_BEGINNINGS[0])) in ARCHIVE_BEGINNINGS
+        return file.read(BEGINNING_BYTES)
 
 
-def _files(argument: Path) -> Iterator[Path]:
-    if argument.is_dir():
-        yield from _walk(argument)
-    elif argument.is_file():
-        yield argument
-    else:
-        raise UsageError(f"{argument} is not there.")
+def _cannot(error: OSError) -> str:
+    return f"cannot be read ({error.strerror or error})"
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(parent, name)
-            if not name.startswith(".") and path.is_file():
-                yield path
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+def _nothing(album: Album) -> str:
+    """Say why nothing is left, in one line."""
+    reasons = [f"{item.path} {item.reason}" for item in album.left_out]
+    if album.others:
+        reasons.append(_others_line(album.others))
+    hint = "name files, or folders with files in them."
+    return f"There are no photos there: {'; '.join(reasons) or hint}"
+
+
+def tell_left_out(left_out: Sequence[LeftOut], others: Sequence[Path] = ()) -> None:
+    """Say what is not sent: each in a line of its own, and what can be no photo in one."""
+    for item in left_out[:MAX_LINES]:
+        sys.stderr.write(f"left out: {item.path} {item.reason}\n")
+    if len(left_out) > MAX_LINES:
+        sys.stderr.write(f"left out: {len(left_out) - MAX_LINES} more\n")
+    if others:
+        sys.stderr.write(f"{_others_line(others)}\n")
+
+
+def _others_line(others: Sequence[Path]) -> str:
+    kinds = sorted({path.suffix.lower() or path.name for path in others})
+    shown = ", ".join(kinds[:MAX_KINDS]) + (", …" if len(kinds) > MAX_KINDS else "")
+    count = f"{len(others)} files are no photos" if len(others) > 1 else "1 file is no photo"
+    return f"{count} and not sent ({shown})."

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Unpack
 
 from api.cli.progress import learning, sending
+from api.cli.result_folder import tell_renamed
 from api.cli.service import UsageError
 from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
 
@@ -80,8 +81,11 @@ def published_stages(client: Client, job: Job) -> list[StageDetail]:
     return client.patiently(lambda: client.stages(job.style))
 
 
-def fetch_pictures(client: Client, job: Job, out: Path) -> list[Path]:
-    """Fetch the contact sheet, the charts and the history of a training that are there."""
+def fetch_pictures(client: Client, job: Job, out: Path, *, overwrite: bool) -> list[Path]:
+    """Fetch the contact sheet, the charts and the history of a training that are there.
+
+    A different file that has one's name keeps it unless it is to be overwritten.
+    """
     links = job.links
     addresses = (links.contact_sheet, links.losses_svg, links.losses_png, links.history)
     found: list[Path] = []
@@ -89,7 +93,9 @@ def fetch_pictures(client: Client, job: Job, out: Path) -> list[Path]:
         if address is not None:
             path = out / PurePosixPath(address).name
             try:
-                found.append(client.save(address, path))
+                found.append(client.save(address, path, overwrite=overwrite))
+                if found[-1] != path:
+                    tell_renamed(path, found[-1])
             except ClientError as error:
                 if error.type not in ("result-missing", "style-missing"):
                     raise

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from api.cli.album import Painted, follow, succeeded
+from api.cli.photos import LeftOut
+from api.cli.result_folder import ResultFolder
 from api.cli.service import FAILED, INTERRUPTED, UsageError
 from api.cli.tables import print_json, show_results, show_stages
 from api.cli.training import fetch_pictures, follow_training, published_stages, try_it
@@ -14,20 +16,34 @@ from impasto_client import Client, Job, JobState, StageDetail, to_json
 
 
 def see_album(
-    client: Client, job_id: str, out: Path | None, *, sources: Sequence[Path] | None, as_json: bool
+    client: Client,
+    job_id: str,
+    results: ResultFolder | None,
+    *,
+    as_json: bool,
+    left_out: Sequence[LeftOut] = (),
 ) -> None:
-    """Watch an album to its end and print its results; exit with FAILED unless all are painted."""
+    """Watch an album to its end and print its results; exit with FAILED unless all are painted.
+
+    What was `left_out` before the album was sent is not painted either.
+    """
     try:
         with _job_named(job_id):
-            job, collector = follow(client, job_id, out, quiet=as_json)
+            job, collector = follow(client, job_id, results, quiet=as_json)
     except KeyboardInterrupt:
         _leave(job_id, f"impasto watch {job_id} --out DIR")
-    _answer_album(job, collector.photos(sources), as_json=as_json)
-    if not succeeded(job):
+    _answer_album(job, collector.photos(), left_out, as_json=as_json)
+    if results is not None and results.equal:
+        sys.stderr.write(f"{results.equal} of the results were there already, the same.\n")
+    if left_out:
+        sys.stderr.write(f"{len(left_out)} left out before the upload; see above.\n")
+    if left_out or not succeeded(job):
         raise SystemExit(FAILED)
 
 
-def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool) -> None:
+def see_training(
+    client: Client, job_id: str, out: Path | None, *, as_json: bool, overwrite: bool = False
+) -> None:
     """Watch a training to its end and print its stages; exit with FAILED unless it succeeded."""
     try:
         job = follow_training(client, job_id, quiet=as_json)
@@ -35,7 +51,7 @@ def see_training(client: Client, job_id: str, out: Path | None, *, as_json: bool
         _leave(job_id, f"impasto watch {job_id}")
     stages = published_stages(client, job)
     with _job_named(job_id):
-        files = fetch_pictures(client, job, out) if out is not None else []
+        files = fetch_pictures(client, job, out, overwrite=overwrite) if out is not None else []
     if as_json:
         documents = [to_json(stage) for stage in stages]
         paths = [str(path) for path in files]
@@ -63,10 +79,13 @@ def _leave(job_id: str, again: str) -> NoReturn:
     raise SystemExit(INTERRUPTED) from None
 
 
-def _answer_album(job: Job, photos: Sequence[Painted], *, as_json: bool) -> None:
+def _answer_album(
+    job: Job, photos: Sequence[Painted], left_out: Sequence[LeftOut], *, as_json: bool
+) -> None:
     if as_json:
         documents = [photo.document() for photo in photos]
-        print_json({"job": to_json(job), "photos": documents})
+        missing = [{"photo": str(item.path), "reason": item.reason} for item in left_out]
+        print_json({"job": to_json(job), "photos": documents, "left_out": missing})
         return
     show_results(photos)
     if job.expires_at is not None:

@@ -25,7 +25,7 @@ import httpx2
 from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
 from .jobs import Item, ItemPage, Job, JobPage
 from .options import MetadataChoice, Stroke, TrainingOptions
-from .photo_names import safe_name
+from .photo_paths import safe_path
 from .styles import (
     Corpus,
     CorpusList,
@@ -35,7 +35,7 @@ from .styles import (
     StyleList,
     StyleWithCard,
 )
-from .upload_body import UploadBody
+from .upload_body import UploadBody, UploadFile
 
 #: Seconds between two looks at a job: a part of the time watched so far, within bounds.
 PAUSE_SHARE = 0.05
@@ -92,18 +92,23 @@ class Client:
         blend: tuple[str, float] | None = None,
         stroke: Stroke = "native",
         metadata: MetadataChoice = "keep-safe",
+        names: Sequence[str] | None = None,
         sent: Callable[[int], None] | None = None,
+        left_out: Callable[[Path, OSError], None] | None = None,
     ) -> Job:
         """Send photos from disk; `sent` is called with the bytes of photos just sent.
 
-        `blend` is another style to mix in, and its share of the mixture (0..1). Raises
-        ClientError, and OSError when a photo cannot be read: then there is no job.
+        `blend` is another style to mix in, and its share of the mixture (0..1). `names` are the
+        photos' paths in the album, with `/`. Raises ClientError, and OSError when a photo cannot be
+        read: then there is no job, unless `left_out` is there to be told; the others are sent.
         """
         options = {"strength": str(strength), "stroke": stroke, "metadata": metadata}
         fields = {"kind": "stylize", "style": style, **options}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
-        return self._send(fields, [("photos", Path(photo)) for photo in photos], sent)
+        named = zip(photos, names or [None] * len(photos), strict=True)
+        files = [UploadFile("photos", Path(photo), name) for photo, name in named]
+        return self._send(fields, files, sent, left_out)
 
     def submit_stored(
         self,
@@ -138,7 +143,8 @@ class Client:
         just sent. Raises ClientError, and OSError when a file cannot be read: then there is no job.
         """
         fields = {name: _field(value) for name, value in options.items() if value is not None}
-        files = [("painting", Path(painting)), *(("previews", Path(photo)) for photo in previews)]
+        files = [UploadFile("painting", Path(painting))]
+        files += [UploadFile("previews", Path(photo)) for photo in previews]
         return self._send({"kind": "train", "style": style, **fields}, files, sent)
 
     def submit_stored_training(
@@ -207,14 +213,26 @@ class Client:
         address = f"{_job_address(job_id)}/items?offset={start}&limit={limit}"
         return self.patiently(lambda: self._service.get(address, ItemPage)).items
 
-    def download(self, item: Item, folder: Path, *, name: str | None = None) -> Path:
-        """Fetch a photo's result into a folder and return its path; a file there is replaced.
+    def download(
+        self,
+        item: Item,
+        folder: Path,
+        *,
+        name: str | None = None,
+        overwrite: bool = False,
+        modified_ns: int | None = None,
+    ) -> Path:
+        """Fetch a photo's result into a folder and return its path.
 
-        The file appears whole or not at all. `name` is the result's own unless it is given.
+        The file appears whole or not at all. Where a different file is there already, the result
+        gets a new name beside it; an equal one stays as it is; `overwrite` replaces either. `name`
+        is the result's own unless it is given, and may lead into folders within by `/`. The file's
+        time becomes `modified_ns` (nanoseconds since the epoch).
         """
         if item.result is None:
             raise ClientError(f"The photo {item.name} has no result.")
-        return self.save(item.result, folder / safe_name(name or item.result_name or item.name))
+        path = folder / safe_path(name or item.result_name or item.name)
+        return self._service.save(item.result, path, overwrite=overwrite, modified_ns=modified_ns)
 
     def patiently(self, call: Callable[[], T]) -> T:
         """Repeat a call until the service answers, for two minutes; only for what may be repeated.
@@ -223,18 +241,22 @@ class Client:
         """
         return self._service.patiently(call)
 
-    def save(self, address: str, path: Path) -> Path:
-        """Fetch one of the service's addresses into a file, which appears whole or not at all."""
-        return self._service.save(address, path)
+    def save(self, address: str, path: Path, *, overwrite: bool = False) -> Path:
+        """Fetch one of the service's addresses into a file, and return its path.
+
+        The file appears whole or not at all, and takes no other file's place, as in `download`.
+        """
+        return self._service.save(address, path, overwrite=overwrite)
 
     def _send(
         self,
         fields: Mapping[str, str],
-        files: Sequence[tuple[str, Path]],
+        files: Sequence[UploadFile],
         sent: Callable[[int], None] | None,
+        left_out: Callable[[Path, OSError], None] | None = None,
     ) -> Job:
         try:
-            body = UploadBody(fields, files, sent=sent)
+            body = UploadBody(fields, files, sent=sent, left_out=left_out)
         except UnicodeEncodeError as error:
             raise ClientError(f"{error.object!r} cannot be sent: it is no text.") from error
         headers = {"Content-Type": body.content_type}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpx2
 
 from .documents import parse
+from .new_files import move_into_place, partial_file
 
 #: Seconds that a call is repeated while the service cannot be reached.
 PATIENCE_SECONDS = 120.0
@@ -116,23 +117,26 @@ class Connection:
             self._sleep(pause)
             pause = min(2 * pause, MAX_PAUSE)
 
-    def save(self, address: str, path: Path) -> Path:
-        """Fetch one of the service's addresses into a file, which appears whole or not at all."""
-        own = own_address(address)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.patiently(lambda: self._fetch(own, path))
-        return path
+    def save(
+        self, address: str, path: Path, *, overwrite: bool, modified_ns: int | None = None
+    ) -> Path:
+        """Fetch one of the service's addresses into a file, which appears whole or not at all.
 
-    def _fetch(self, address: str, path: Path) -> None:
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with self._translated(), self._http.stream("GET", address) as response:
-                _check(response)
-                with partial.open("wb") as file:
-                    file.writelines(response.iter_bytes())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        Returns its path: another one than asked for where a different file is there already and
+        `overwrite` is not set. The file's time becomes `modified_ns` (since the epoch).
+        """
+        own = own_address(address)
+        with partial_file(path) as partial:
+            self.patiently(lambda: self._fetch(own, partial))
+            if modified_ns is not None:
+                os.utime(partial, ns=(modified_ns, modified_ns))
+            return move_into_place(partial, path, overwrite=overwrite)
+
+    def _fetch(self, address: str, partial: Path) -> None:
+        with self._translated(), self._http.stream("GET", address) as response:
+            _check(response)
+            with partial.open("wb") as file:
+                file.writelines(response.iter_bytes())
 
     @contextmanager
     def _translated(self) -> Generator[None]:

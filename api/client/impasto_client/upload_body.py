@@ -4,11 +4,22 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 #: Bytes read from a file at a time.
 READ_BYTES = 256 * 1024
+#: Bytes of a file that are read before its part begins: what cannot be read that far is left out.
+AHEAD_BYTES = 16 * 1024 * 1024
 
 _ESCAPED = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+
+
+class UploadFile(NamedTuple):
+    """A file to send in a form field, under its own name unless another one is given."""
+
+    field: str
+    path: Path
+    name: str | None = None
 
 
 class UploadBody:
@@ -17,17 +28,20 @@ class UploadBody:
     def __init__(
         self,
         fields: Mapping[str, str],
-        files: Sequence[tuple[str, Path]],
+        files: Sequence[UploadFile],
         *,
         sent: Callable[[int], None] | None = None,
+        left_out: Callable[[Path, OSError], None] | None = None,
     ) -> None:
-        """`files` are pairs of a field and a file; `sent` is called with the bytes just sent.
+        """Read nothing yet; `sent` is called with the bytes just sent.
 
-        Raises UnicodeEncodeError for a field that UTF-8 cannot write.
+        With `left_out`, a file that cannot be read is told to it, and the others are sent. Raises
+        UnicodeEncodeError for a field that UTF-8 cannot write.
         """
         self._fields = {name: value.encode() for name, value in fields.items()}
         self._files = files
         self._sent = sent
+        self._left_out = left_out
         self._boundary = secrets.token_hex(16)
 
     @property
@@ -39,22 +53,48 @@ class UploadBody:
         """Yield the body; raises OSError when a file cannot be read."""
         for name, value in self._fields.items():
             yield self._head(f'name="{_escape(name)}"') + value + b"\r\n"
-        for name, path in self._files:
-            yield self._head(f'name="{_escape(name)}"; filename="{_escape(path.name)}"')
-            yield from self._content(path)
-            yield b"\r\n"
+        for file in self._files:
+            yield from self._part(file)
         yield f"--{self._boundary}--\r\n".encode()
+
+    def _part(self, file: UploadFile) -> Iterator[bytes]:
+        try:
+            opened = file.path.open("rb")
+        except OSError as error:
+            self._leave_out(file.path, error)
+            return
+        with opened:
+            try:
+                ahead = opened.read(AHEAD_BYTES)
+            except OSError as error:
+                self._leave_out(file.path, error)
+                return
+            name = _escape(file.name or file.path.name)
+            yield self._head(f'name="{_escape(file.field)}"; filename="{name}"')
+            yield from self._content(ahead, opened)
+            yield b"\r\n"
+
+    def _leave_out(self, path: Path, error: OSError) -> None:
+        if self._left_out is None:
+            raise error
+        self._left_out(path, error)
 
     def _head(self, disposition: str) -> bytes:
         head = f"--{self._boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n"
         return head.encode(errors="replace")  # names of files need not be UTF-8
 
-    def _content(self, path: Path) -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while piece := file.read(READ_BYTES):
-                yield piece
-                if self._sent is not None:
-                    self._sent(len(piece))
+    def _content(self, ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
+        for piece in _pieces(ahead, rest):
+            yield piece
+            if self._sent is not None:
+                self._sent(len(piece))
+
+
+def _pieces(ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
+    for start in range(0, len(ahead), READ_BYTES):
+        yield ahead[start : start + READ_BYTES]
+    while piece := rest.read(READ_BYTES):
+        yield piece
 
 
 def _escape(name: str) -> str:

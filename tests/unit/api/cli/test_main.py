@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 
 from api.cli.album import ResultCollector
 from api.cli.main import app
-from api.cli.photos import check_out, collect_photos
+from api.cli.photos import check_out
 from api.cli.progress import duration
+from api.cli.result_folder import ResultFolder
 from api.cli.service import UsageError, find_url
 from impasto_client import Client
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
@@ -38,12 +39,8 @@ def test_folder_comes_back_as_paintings(service: str, album: Path, tmp_path: Pat
     command = ["stylize", str(album), "--style", STYLE, "--out", str(out), "--url", service]
     result = run(*command)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == [
-        "a-2.png",
-        "a.png",
-        "b.jpg",
-        "notes.txt",
-    ]
+    painted = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert painted == ["a.png", "b.jpg", "sub/a.png"]
     assert (out / "b.jpg").read_bytes() == b"painted b.jpg"
     assert f"{out}/b.jpg" in result.stdout
     assert "4×3" in result.stdout
@@ -53,7 +50,7 @@ def test_failed_photo_is_told_with_its_reason(
     service: str, album: Path, tmp_path: Path, world: World
 ) -> None:
     def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
-        if photo.name == "notes.txt":
+        if photo.name == "b.jpg":
             error = Problem(type="not-an-image", detail="The file is no image.")
             return PhotoOutcome(index=photo.index, error=error)
         return World.paint(world, spec, photo)
@@ -63,10 +60,10 @@ def test_failed_photo_is_told_with_its_reason(
     result = run("stylize", str(album), "--style", STYLE, "--out", str(out), "--url", service)
     assert result.exit_code == 1
     assert "not-an-image" in result.stdout
-    assert "notes.txt" in result.stdout
+    assert "b.jpg" in result.stdout
     assert str(album) not in result.stdout  # what all photos share only makes the table wide
-    assert "3 of 4 photos are painted, 1 failed" in result.stderr
-    assert len(list(out.iterdir())) == 3
+    assert "2 of 3 photos are painted, 1 failed" in result.stderr
+    assert {path.name for path in out.iterdir()} == {"a.png", "sub"}
 
 
 def test_answer_for_scripts_is_json_and_nothing_else(
@@ -79,7 +76,7 @@ def test_answer_for_scripts_is_json_and_nothing_else(
     assert answer["job"]["state"] == "succeeded"
     assert answer["job"]["stroke"] == "proportional"
     assert [photo["photo"] for photo in answer["photos"]] == [
-        str(album / name) for name in ("a.png", "b.jpg", "notes.txt", "sub/a.png")
+        str(album / name) for name in ("a.png", "b.jpg", "sub/a.png")
     ]
     assert all(Path(photo["path"]).is_file() for photo in answer["photos"])
 
@@ -199,21 +196,6 @@ def test_help_teaches_by_example() -> None:
     assert "impasto stylize holiday/ --style water-lilies" in run("stylize", "--help").stdout
 
 
-def test_folder_is_taken_whole_but_for_hidden_files(album: Path) -> None:
-    names = [str(path.relative_to(album)) for path in collect_photos([album / "b.jpg", album])]
-    assert names == ["b.jpg", "a.png", "notes.txt", "sub/a.png"]
-
-
-def test_folder_without_files_is_no_album(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no photos"):
-        collect_photos([tmp_path])
-
-
-def test_photos_are_never_replaced_by_their_results(album: Path) -> None:
-    with pytest.raises(UsageError, match="replace"):
-        check_out(album / "sub" / "..", [album / "b.jpg"])
-
-
 @pytest.mark.parametrize("command", ["watch", "retry"])
 def test_folder_for_results_is_looked_at_before_anything_is_asked(
     command: str, album: Path
@@ -289,7 +271,7 @@ def test_results_are_gathered_while_the_job_runs(service: str, album: Path, tmp_
         photos = [album / "b.jpg"] * 150
         job = client.submit(photos, style=STYLE)
         *_, last = client.watch(job.id)
-        collector = ResultCollector(client, job.id, tmp_path / "out")
+        collector = ResultCollector(client, job.id, ResultFolder(client, tmp_path / "out"))
         collector.collect(last)
         assert len(list((tmp_path / "out").iterdir())) == 150
         collector.finish()

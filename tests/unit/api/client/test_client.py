@@ -10,7 +10,7 @@ import pytest
 
 from impasto_client import Client, ClientError, Item, ItemState, JobState, ServiceUnreachable
 from impasto_client.documents import read_document
-from impasto_client.upload_body import UploadBody
+from impasto_client.upload_body import UploadBody, UploadFile
 from tests.fakes.services import STYLE, World
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -282,6 +282,7 @@ def test_only_one_photo_is_open_at_a_time(tmp_path: Path) -> None:
     """Ten thousand photos are no more than the first that cannot be read."""
     first = tmp_path / "1.jpg"
     first.write_bytes(b"1")
-    body = iter(UploadBody({}, [("photos", first), ("photos", tmp_path / "gone.jpg")]))
+    files = [UploadFile("photos", first), UploadFile("photos", tmp_path / "gone.jpg")]
+    body = iter(UploadBody({}, files))
     with pytest.raises(FileNotFoundError):
         list(body)

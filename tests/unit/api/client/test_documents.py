@@ -13,12 +13,12 @@ import pytest
 from pydantic import BaseModel
 
 from api.archives.zip_directory import ZIP_BEGINNINGS
-from api.cli.photos import ARCHIVE_BEGINNINGS
 from api.schemas import jobs as job_schemas
 from api.schemas import styles as style_schemas
 from api.schemas.training import TrainingOptions as TrainingSchema
 from impasto_client import Client, Job, Reason, TrainingOptions, jobs, options, styles, to_json
 from impasto_client.documents import parse
+from impasto_client.photo_kinds import ARCHIVE_BEGINNINGS
 from infra.jobs.domain import schedule, training_options
 from tests.fakes.services import STYLE
 
