@@ -11,11 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from infra.errors import ImpastoError
+from trainer.loss.caffe import IMAGENET_MEAN, IMAGENET_STD, in_torchvisions_convention
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +110,17 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
     """Build a torchvision loss network and load its ImageNet weights, in float32.
 
     Raises UnknownLossNetwork for a name that is not in TAPS, WeightsMissing and WeightsRejected
-    as `weights` does; also the latter for weights of another network.
+    as `weights` does; also the latter for weights of another network, or in another scale. Caffe's
+    VGGs are converted.
     """
     if name not in TAPS:
         raise UnknownLossNetwork(
             f"There is no loss network {name!r}; the choices are {', '.join(TAPS)}."
         )
     features = _untrained_features(name)
-    features.load_state_dict(_fitting(name, features, weights.state_dict(name)))
+    state = weights.state_dict(name)
+    layers = _fitting(name, features, state)
+    features.load_state_dict(in_torchvisions_convention(name, layers, state))
     return LossNetwork(name, features)
 
 
