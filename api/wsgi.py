@@ -14,6 +14,7 @@ from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
 from infra.log import configure_logging
+from infra.redis.client import RedisClient, redis_errors
 from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings, load_settings
 
@@ -49,7 +50,7 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
             "workers": lambda: len(deployment.workers.alive()),
         },
         probes={
-            "redis": lambda: _ignore(deployment.redis.ping()),
+            "redis": lambda: _require_redis(deployment.redis),
             "s3": deployment.objects.ping,
             "styles": preparation.check,
             "workers": lambda: _require_workers(deployment.workers),
@@ -99,5 +100,6 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def _ignore(_answer: object) -> None:
-    """Drop an answer whose arrival is all that counts."""
+def _require_redis(client: RedisClient) -> None:
+    with redis_errors():
+        client.ping()

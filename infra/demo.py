@@ -88,7 +88,8 @@ def _folder(data: Path | None) -> Generator[Path]:
 def _own_settings(data: Path) -> Settings:
     """The user's, but nothing is shared with any other stack, and nobody else may come in."""
     alone: dict[str, object] = {"host": "127.0.0.1", "port": 0, "api_keys": {}}
-    servers = {"redis_url": None, "s3_endpoint": None}
+    files = ("redis_ca_certs", "redis_certfile", "redis_keyfile")
+    servers = dict.fromkeys(("redis_url", *files, "s3_endpoint"))
     return load_settings().model_copy(update={"data": data, **alone, **servers})
 
 

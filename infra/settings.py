@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         default=None, description="redis:// or rediss:// address; unset starts an embedded Redis."
     )
+    #: For rediss://: a file with the certificates of the authorities that are trusted (unset: the
+    #: system's), and a client's own certificate and key. Options of the address come first.
+    redis_ca_certs: DiskPath | None = None
+    redis_certfile: DiskPath | None = None
+    redis_keyfile: DiskPath | None = None
     s3_endpoint: str | None = Field(
         default=None, description="S3 address; unset starts an embedded server."
     )

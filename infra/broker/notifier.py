@@ -10,18 +10,12 @@ from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 from kombu.entity import Queue
 from kombu.exceptions import KombuError
 
-from infra.broker.transport import TRANSPORT
+from infra.broker.transport import SERVER, TRANSPORT, broker_url
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
 from infra.jobs.domain.model import JobKind
-from infra.redis.client import (
-    ANSWER_SECONDS,
-    CONNECT_SECONDS,
-    HEALTH_CHECK_SECONDS,
-    RedisClient,
-    redis_address,
-    redis_errors,
-)
+from infra.redis.address import redis_address
+from infra.redis.client import RedisClient, redis_errors, tls_fault
 from infra.settings import Settings
 
 #: Task of a worker: arguments are the job's id and the chunk's number.
@@ -52,12 +46,6 @@ _PUBLISH: Final = {
 }
 
 _TRANSPORT: Final = {
-    "socket_connect_timeout": CONNECT_SECONDS,
-    # Above the second that a worker's blocking pop waits; without it, publishing to a server
-    # that vanished would wait for ever.
-    "socket_timeout": ANSWER_SECONDS,
-    "socket_keepalive": True,
-    "health_check_interval": HEALTH_CHECK_SECONDS,
     # Whoever listens to several queues takes from each in turn: that is what lanes rely on.
     "queue_order_strategy": "round_robin",
 }
@@ -66,9 +54,12 @@ _TRANSPORT: Final = {
 def celery_app(settings: Settings) -> Celery:
     """Return the Celery application of the API (to notify), workers and trainers (to listen).
 
-    Nothing is sent yet. Raises ServiceUnavailable when no Redis is named.
+    Nothing is sent yet. Raises ServiceUnavailable when no Redis is named, InvalidSettings when
+    its address cannot be used.
     """
-    app = Celery("impasto", broker=redis_address(settings))
+    address = redis_address(settings)
+    # Without password and options: those reach the transport beside it, as redis-py wants them.
+    app = Celery("impasto", broker=broker_url(address))
     configure = cast("Any", app).conf.update
     configure(
         # Messages: small, JSON alone, no answers.
@@ -85,7 +76,7 @@ def celery_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport=TRANSPORT,
-        broker_transport_options=_TRANSPORT,
+        broker_transport_options={**_TRANSPORT, SERVER: address},
         # A worker takes one message when a child is free for it, so that chunks lie where every
         # worker can reach them. Spawned: CUDA and thread pools do not survive a fork.
         worker_pool_start_method="spawn",
@@ -123,9 +114,8 @@ class CeleryNotifier:
             with redis_errors():
                 send(task, args=[job, chunk], queue=queues[lane])
         except (KombuError, OSError) as error:
-            raise ServiceUnavailable(
-                f"The broker cannot be reached ({type(error).__name__}); try again soon."
-            ) from error
+            fault = f"The broker cannot be reached ({type(error).__name__}); try again soon."
+            raise ServiceUnavailable(tls_fault(error) or fault) from error
 
     def backlog(self, queue: JobKind = "stylize") -> int:
         """Return how many messages wait for a kind of job; raises ServiceUnavailable."""

@@ -1,23 +1,50 @@
-"""Celery's transport over Redis, hardened: an unreadable message is dropped and ends no worker.
+"""Celery's transport over Redis, hardened: as safe as our own connections, and hard to end.
 
+It connects as the service does. kombu reads addresses in its own way: of a transport that is named
+by class it ignores the scheme, so `rediss://` would not encrypt, and most options are errors to it.
+
+An unreadable message is dropped and ends no worker:
 kombu reads a message inside the worker's event loop, where an error ends the main process, and
 its children with it, together with the photos that they work on.
 """
 
 from queue import Empty
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import structlog
 from kombu.transport import redis  # pyright: ignore[reportMissingTypeStubs]
 
+from infra.redis.address import BROKER_CONNECTIONS, RedisAddress
+from infra.redis.client import connection_class
+
 #: The name by which an app is told to use it.
 TRANSPORT: Final = "infra.broker.transport:Transport"
+#: The transport option that says which server it is, and how to connect to it.
+SERVER: Final = "impasto_server"
 
 log = structlog.get_logger()
 
 
+def broker_url(address: RedisAddress) -> str:
+    """Return what kombu shows of a server, and does not connect by."""
+    return "redis://localhost/" if address.scheme == "unix" else address.public
+
+
 class Channel(redis.Channel):
     """Takes messages off the queues, and drops whatever kombu cannot read."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Return how to connect: as `infra.redis.address` says, with kombu's class around it."""
+        options = cast("Any", self).connection.client.transport_options
+        address = cast("RedisAddress", options[SERVER])
+        self.connection_class = connection_class(address)
+        kombus: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        most = max(address.max_connections or BROKER_CONNECTIONS, BROKER_CONNECTIONS)
+        return {
+            **address.options,
+            "connection_class": kombus["connection_class"],
+            "max_connections": most,
+        }
 
     def _brpop_read(self, **options: Any) -> Literal[True]:  # noqa: ANN401 - kombu's own signature
         try:

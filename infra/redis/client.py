@@ -1,5 +1,6 @@
 """The connection to Redis, and how its errors become ours."""
 
+import ssl
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol, cast
@@ -8,17 +9,15 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
-from infra.errors import InvalidSettings, ServiceUnavailable
+from infra.errors import ServiceUnavailable
+from infra.redis.address import RedisAddress, redis_address
 from infra.settings import Settings
 
-#: Seconds until a connection must stand.
-CONNECT_SECONDS: Final = 2.0
-#: Seconds until an answer must come.
-ANSWER_SECONDS: Final = 5.0
-#: Seconds of silence after which a connection is tried before it is used.
-HEALTH_CHECK_SECONDS: Final = 15
 #: Tries after the first, with waits of about 0.1 s to 1 s: a restart takes that long.
 RETRIES: Final = 3
+
+#: Seconds that a thread waits for a connection where an address limits them.
+POOL_SECONDS: Final = 20
 
 #: Prefix of every key of ours; the broker's keys beside them have none.
 PREFIX: Final = "impasto:"
@@ -59,15 +58,6 @@ class RedisClient(Protocol):
     def close(self) -> None: ...
 
 
-def redis_address(settings: Settings) -> str:
-    """Return the address of Redis; raises ServiceUnavailable when none is named."""
-    if settings.redis_url is None:
-        raise ServiceUnavailable(
-            "No Redis is named: set IMPASTO_REDIS_URL, or start everything with `impasto up`."
-        )
-    return settings.redis_url.get_secret_value()
-
-
 def connect_redis(settings: Settings) -> RedisClient:
     """Return a client of the Redis that the settings name; nothing is sent yet.
 
@@ -75,25 +65,27 @@ def connect_redis(settings: Settings) -> RedisClient:
     InvalidSettings for an address that cannot be one, ServiceUnavailable where none is named.
     """
     address = redis_address(settings)
-    try:
-        client = redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            address,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_keepalive=True,
-            health_check_interval=HEALTH_CHECK_SECONDS,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
+    options: dict[str, Any] = {
+        **address.options,
+        "protocol": address.protocol,
+        "decode_responses": True,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
+        "connection_class": connection_class(address),
+    }
+    if address.max_connections is None:
+        pool = redis.ConnectionPool(**options)
+    else:  # threads wait for each other; an error would lose what one of them does
+        pool = redis.BlockingConnectionPool(
+            max_connections=address.max_connections, timeout=POOL_SECONDS, **options
         )
-        # Options after the "?" of the address are checked only by a connection.
-        client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
-    except (ValueError, TypeError):
-        # Neither the address nor redis-py's error, which repeats parts of it: it holds a password.
-        raise InvalidSettings(
-            "IMPASTO_REDIS_URL is no address of a Redis, such as redis://:PASSWORD@HOST:6379/0 "
-            "(in a password, write / as %2F and @ as %40)."
-        ) from None
-    return cast("RedisClient", client)
+    return cast("RedisClient", redis.Redis.from_pool(pool))
+
+
+def connection_class(address: RedisAddress) -> type[redis.Connection]:
+    """Return redis-py's class for connections of an address's kind."""
+    if address.scheme == "unix":
+        return cast("type[redis.Connection]", redis.UnixDomainSocketConnection)
+    return redis.SSLConnection if address.tls else redis.Connection
 
 
 @contextmanager
@@ -101,11 +93,29 @@ def redis_errors() -> Generator[None]:
     """Turn redis-py's errors into ServiceUnavailable.
 
     All of them: away, loading its file after a restart, out of memory, read-only. None of them
-    loses anything, and each passes.
+    loses anything, and each passes; but a certificate that is not trusted wants to be looked at.
     """
     try:
         yield
     except redis.RedisError as error:
-        raise ServiceUnavailable(
-            f"Redis cannot be used now ({type(error).__name__}); try again soon."
-        ) from error
+        raise ServiceUnavailable(tls_fault(error) or _fault(error)) from error
+
+
+def _fault(error: redis.RedisError) -> str:
+    return f"Redis cannot be used now ({type(error).__name__}); try again soon."
+
+
+def tls_fault(error: BaseException) -> str | None:
+    """Return what is wrong with the encryption; None where something else is."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"The certificate of Redis is not trusted ({cause.verify_message}): name the "
+                "authority that signed it in IMPASTO_REDIS_CA_CERTS, and Redis as its certificate "
+                "does."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return f"Redis and this service cannot agree on TLS ({cause.reason or cause})."
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -69,7 +69,11 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
         "url": f"http://{_reachable(settings.host)}:{api_port}",
     }
     programs: list[Program] = []
-    if settings.redis_url is None:
+    if settings.redis_url is not None:
+        from infra.redis.address import absolute_address
+
+        known["redis_url"] = SecretStr(absolute_address(settings))
+    else:
         port = ports[REDIS] = book.port(REDIS)
         programs.append(_redis(folder, port, credentials))
         known["redis_url"] = SecretStr(f"redis://:{credentials.redis_password}@{LOOPBACK}:{port}/0")
@@ -83,9 +87,16 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
     if find_spec("torchvision"):  # the extra `trainer` is installed
         programs.append(_trainer())
     complete = settings.model_copy(update=known)
-    if settings.model_fields_set & {"redis_url", "s3_endpoint", "s3_region"}:
+    if settings.model_fields_set & _SERVERS:
         _check_servers(complete)
     return Plan(complete, tuple(programs), ports)
+
+
+#: Settings that say how a server is reached.
+_SERVERS = {
+    *("redis_url", "redis_ca_certs", "redis_certfile", "redis_keyfile"),
+    *("s3_endpoint", "s3_region"),
+}
 
 
 def _check_servers(settings: Settings) -> None:

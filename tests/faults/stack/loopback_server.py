@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
@@ -16,7 +17,9 @@ BROKEN = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 class LoopbackServer:
     """Serves every connection by `serve`, between `start` and `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls`, connections are encrypted, and `serve` reads and writes what is inside."""
+        self._tls = tls
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
@@ -44,7 +47,7 @@ class LoopbackServer:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._connected, sock=self._socket)
+            asyncio.start_server(self._connected, sock=self._socket, ssl=self._tls)
         )
         self._loop.run_forever()
         server.close()
