@@ -214,9 +214,13 @@ class RecordingNotifier:
         #: The same messages, by their lane.
         self.lanes: list[deque[tuple[str, int]]] = [deque() for _ in range(LANES)]
         self.down = False
+        #: What a message that is sent raises instead.
+        self.fault: Exception | None = None
 
     def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         self._fuse.burn()
+        if self.fault is not None:
+            raise self.fault
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
         self._queue(kind).append((job, chunk))

@@ -46,7 +46,10 @@ def _lives(job: str, records: JobStore) -> bool:
 
 
 class PostCommit:
-    """The steps after a change. They never raise ServiceUnavailable: the change has happened."""
+    """The steps after a change. They never raise ServiceUnavailable: the change has happened.
+
+    A notification raises nothing at all: its job is stored, and a sweep sends it again.
+    """
 
     def __init__(self, *, objects: ObjectStore, records: JobStore, notifier: Notifier) -> None:
         self._objects = objects
@@ -61,6 +64,8 @@ class PostCommit:
                 self._notifier.notify(spec.id, chunk, spec.kind, lane(spec.total))
         except ServiceUnavailable as error:
             log.warning("broker unreachable", job_id=record.spec.id, reason=error.detail)
+        except Exception as error:  # whoever sent the job must not be told that it failed
+            log.error("notification failed by a bug", job_id=spec.id, exc_info=error)
 
     def finalize_if_ended(self, record: JobRecord) -> bool:
         """Finalize a job that has ended; returns whether that was done."""

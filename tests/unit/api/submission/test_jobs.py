@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from infra import layout
+from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome, Problem
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World
@@ -21,6 +22,23 @@ def test_uploaded_album_is_answered_at_once_with_a_job(client: FlaskClient, worl
     assert (job["strength"], job["stroke"]) == (0.5, "proportional")
     assert job["counts"] == {"total": 2, "done": 0, "failed": 0}
     assert world.notifier.messages == [(job["id"], 0)]
+
+
+@pytest.mark.parametrize(
+    "fault", [TypeError("an unknown argument 'protocol'"), ServiceUnavailable("away"), OSError(9)]
+)
+def test_stored_job_is_accepted_however_its_notification_fails(
+    client: FlaskClient, world: World, fault: Exception
+) -> None:
+    """A later sweep sends the message; whoever sent the job must not send it again."""
+    world.notifier.fault = fault
+    response = send(client, photos("a.jpg"))
+    assert response.status_code == 202
+    assert world.notifier.messages == []
+    world.notifier.fault = None
+    world.clock.now += world.settings.ring_patience_seconds
+    world.jobs.sweep.run()
+    assert world.notifier.messages == [(response.get_json()["id"], 0)]
 
 
 def test_uploads_lie_below_the_job_as_they_were_sent(client: FlaskClient, world: World) -> None:
