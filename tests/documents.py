@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Where the project's own files are; what runs here leaves others beside them.
-ROOMS = (".github", "api", "infra", "tests", "trainer", "worker")
+ROOMS = (".github", "api", "findings", "infra", "tests", "trainer", "worker")
 
 _FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?![a-z]+:)([^)\s]+)\)")
