@@ -16,6 +16,9 @@ from rich.text import Text
 
 from impasto_client import Job, JobState, Training
 
+#: Seconds below which a rate says nothing about the time left.
+SHORTEST_SECONDS = 2.0
+
 
 @contextmanager
 def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]]:
@@ -32,15 +35,21 @@ def painting(*, quiet: bool) -> Generator[Callable[[Job], None]]:
     columns = (
         TextColumn("Painting"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[done]}"),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-        task = progress.add_task("", total=None, note="waiting for a worker")
+        task = progress.add_task("", total=None, done="", note="waiting for a worker")
 
         def show(job: Job) -> None:
-            worked = job.counts.done + job.counts.failed
-            progress.update(task, total=job.counts.total, completed=worked, note=note(job))
+            counts = job.counts
+            progress.update(
+                task,
+                total=counts.total,
+                completed=counts.done + counts.failed,  # the bar is full when all are worked
+                done=f"{counts.done}/{counts.total}",
+                note=note(job),
+            )
 
         yield show
 
@@ -91,11 +100,30 @@ def measured(training: Training | None) -> list[str]:
 
 
 def note(job: Job) -> str:
-    """Return the state of a job in a few words, and the time left."""
+    """Return the state of a job in a few words, the photos that failed, and what is left."""
     failed = f", {job.counts.failed} failed" if job.counts.failed and job.kind != "train" else ""
-    if job.state.terminal or job.eta_seconds is None:
-        return f"{job.state}{failed}"
-    return f"{job.state}{failed}, {duration(job.eta_seconds)} left"
+    return f"{job.state}{failed}{_left(job)}"
+
+
+def _left(job: Job) -> str:
+    """Say how long a job will take; near its end, what it still has to do.
+
+    A rate says nothing about the last photo, which may be large, nor about what comes after the
+    last iteration: "0 s left" would stand there for a minute.
+    """
+    if job.state is not JobState.RUNNING:
+        return ""
+    now = job.training
+    if now is not None and now.iteration >= now.iterations:
+        return ", publishing the last stage"
+    if job.eta_seconds is None:
+        return ""
+    if job.eta_seconds >= SHORTEST_SECONDS:
+        return f", {duration(job.eta_seconds)} left"
+    if now is not None:
+        return ", the last iterations"
+    photos = job.counts.total - job.counts.done - job.counts.failed
+    return ", 1 photo left" if photos == 1 else f", {photos} photos left"
 
 
 def duration(seconds: float) -> str:

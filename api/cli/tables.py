@@ -76,7 +76,7 @@ def show_jobs(jobs: Sequence[Job]) -> None:
             job.id,
             f"{job.created.astimezone():%Y-%m-%d %H:%M}",
             job.style,
-            f"{job.counts.done + job.counts.failed}/{job.counts.total} {UNITS[job.kind]}",
+            f"{job.counts.done}/{job.counts.total} {UNITS[job.kind]}",
             note(job),
         )
         for job in jobs

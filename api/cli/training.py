@@ -1,14 +1,18 @@
 """One training through the service: send the painting, announce stages as they come."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Unpack
 
-from api.cli.progress import learning, sending
+from api.cli.progress import duration, learning, sending
 from api.cli.result_folder import tell_renamed
 from api.cli.service import UsageError
 from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
+
+#: Styles that are asked how long they were trained.
+LOOKED_AT = 5
 
 
 def submit_training(
@@ -20,16 +24,49 @@ def submit_training(
     quiet: bool,
     **options: Unpack[TrainingOptions],
 ) -> Job:
-    """Send a painting to be trained on; raises UsageError for unreadable files, and ClientError."""
+    """Send a painting to be trained on, and say about how long that takes.
+
+    Raises UsageError for unreadable files, and ClientError.
+    """
     files = [painting, *previews]
     for path in files:
         if not path.is_file() or not os.access(path, os.R_OK):
             raise UsageError(f"{path} is no file that can be read.")
     total = sum(path.stat().st_size for path in files)
     with sending(total, quiet=quiet) as sent:
-        return client.submit_training(
-            painting, style=style, previews=previews, sent=sent, **options
-        )
+        job = client.submit_training(painting, style=style, previews=previews, sent=sent, **options)
+    if job.training is not None and not quiet:
+        sys.stderr.write(f"{forecast(client, job.training)}\n")
+    return job
+
+
+def forecast(client: Client, training: Training) -> str:
+    """Say how many iterations a training has, and about how long they take.
+
+    Nobody has measured this one yet: it goes by the newest style that tells its own time. A base
+    may spare the first stage.
+    """
+    stages = "1 stage" if training.stages == 1 else f"{training.stages} stages"
+    size = f"At most {training.iterations:,} iterations in {stages}"
+    try:
+        pace = _newest_pace(client)
+    except ClientError:  # the training is accepted already
+        pace = None
+    if pace is None:
+        return f"{size}; how long they take is known after the first ones."
+    style, seconds = pace
+    return f"{size}: about {duration(training.iterations * seconds)} at the pace of {style}."
+
+
+def _newest_pace(client: Client) -> tuple[str, float] | None:
+    """Return the newest style that says how long it was trained, and its seconds an iteration."""
+    newest_first = sorted(client.styles(), key=lambda style: style.published, reverse=True)
+    for style in newest_first[:LOOKED_AT]:
+        stages = client.stages(style.name)
+        measured = [(one.seconds, one.iterations) for one in stages if one.seconds]
+        if iterations := sum(count or 0 for _, count in measured):
+            return style.name, sum(seconds or 0.0 for seconds, _ in measured) / iterations
+    return None
 
 
 def follow_training(client: Client, job_id: str, *, quiet: bool) -> Job:

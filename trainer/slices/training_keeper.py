@@ -14,6 +14,8 @@ from worker.process.lease_keeper import LeaseKeeper, LeaseTiming
 #: Seconds after a stop was asked for at which a training is given back although it goes on: enough
 #: to end a step and write a checkpoint, which is worth more than the photos of a chunk.
 STOP_GRACE: Final = 15.0
+#: Seconds between two looks for the first progress of a slice: somebody may be waiting for it.
+FIRST_LOOK: Final = 1.0
 
 
 class TrainingService(Protocol):
@@ -123,9 +125,22 @@ class TrainingKeeper(LeaseKeeper):
     def _give_back(self, *, notify: bool) -> None:
         self._service.end_slice(self.claim, notify=notify)
 
+    def _await_measurement(self) -> None:
+        """Wait until the slice has trained a step: it can be told how long the rest will take."""
+        pause = min(FIRST_LOOK, self._timing.heartbeat_seconds)
+        while not self._measured() and not self._done.wait(pause) and not self.halted:
+            pass
+
+    def _measured(self) -> bool:
+        now = self.progress
+        return now is not None and now is not self.claim.progress and bool(now.images_per_second)
+
     def _tell_again(self) -> None:
         """The teller's thread: deliver the newest progress, and look for albums that wait."""
-        while not self._done.wait(self._timing.heartbeat_seconds) and not self.halted:
+        self._await_measurement()
+        pause = 0.0
+        while not self._done.wait(pause) and not self.halted:
+            pause = self._timing.heartbeat_seconds
             try:
                 self.albums_wait = self._look_for_albums()
                 if not self._handing_in.is_set():

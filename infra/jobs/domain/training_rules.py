@@ -169,13 +169,16 @@ def rebuild(
 
 
 def eta(record: JobRecord) -> float | None:
-    """Return the seconds left at the trainer's pace; None while that is unknown."""
+    """Return the seconds left at the trainer's pace; None while that is unknown.
+
+    So it is once the iterations are over: the last stage's pictures have no pace.
+    """
     progress, config = record.training, record.spec.training
     if record.state is not JobState.RUNNING or progress is None or config is None:
         return None
-    if not progress.images_per_second:
+    left = progress.iteration_total - progress.iteration
+    if not progress.images_per_second or left <= 0:
         return None
-    left = max(progress.iteration_total - progress.iteration, 0)
     return left * config.batch / progress.images_per_second
 
 

@@ -63,6 +63,9 @@ def test_failed_photo_is_told_with_its_reason(
     assert "b.jpg" in result.stdout
     assert str(album) not in result.stdout  # what all photos share only makes the table wide
     assert "2 of 3 photos are painted, 1 failed" in result.stderr
+    (line,) = [line for line in run("jobs", "--url", service).stdout.splitlines() if STYLE in line]
+    assert "2/3 photos" in line
+    assert line.endswith("succeeded, 1 failed")
     assert {path.name for path in out.iterdir()} == {"a.png", "sub"}
 
 

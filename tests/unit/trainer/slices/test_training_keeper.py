@@ -4,6 +4,7 @@ See tests/contract/test_lease_keepers.py for what holds for every keeper of a le
 """
 
 import threading
+import time
 
 import pytest
 
@@ -151,3 +152,20 @@ def test_a_failed_training_frees_the_trainer(at: FakeDeployment, claim: ClaimedT
     at.jobs.trainings.fail(claim, Problem(type="p", detail="d"))
     with pytest.raises(StaleLease):
         at.jobs.trainings.report(claim)
+
+
+def test_first_measurement_is_told_without_waiting_for_a_heartbeat(
+    at: FakeDeployment, claim: ClaimedTraining
+) -> None:
+    """Heartbeats are 1000 s apart here, and whoever watches wants a number within 5 s."""
+    with keeper(at, claim) as kept:
+        kept.progress = progress(0)  # the slice has opened the training, and measured nothing
+        kept.progress = progress(1).model_copy(update={"images_per_second": 4.0})
+        until = time.monotonic() + 4
+        view = at.jobs.queries.get(claim.spec.id, TENANT)
+        while view.eta_seconds is None and time.monotonic() < until:
+            time.sleep(0.05)
+            view = at.jobs.queries.get(claim.spec.id, TENANT)
+    assert view.training is not None
+    assert view.training.iteration == 1
+    assert view.eta_seconds == 9 * claim.config.batch / 4.0
