@@ -37,6 +37,9 @@ class Entry:
     mode: int = 0o100644
     #: Where the directory says it lies; None where it does.
     start: int | None = None
+    #: Its extra fields in the directory, and the system that it was made on (3 is Unix).
+    extra: bytes = b""
+    system: int = 3
 
 
 def archive(*entries: Entry, count: int | None = None, gap: int = 0) -> bytes:
@@ -50,8 +53,9 @@ def archive(*entries: Entry, count: int | None = None, gap: int = 0) -> bytes:
             len(entry.name), 0,
         )  # fmt: skip
         body += b"PK\3\4" + common + entry.name + entry.packed
-        directory += b"PK\1\2" + struct.pack("<H", 3 << 8 | 20) + common
-        directory += struct.pack("<3H2L", 0, 0, 0, entry.mode << 16, start) + entry.name
+        directory += b"PK\1\2" + struct.pack("<H", entry.system << 8 | 20) + common[:-2]
+        directory += struct.pack("<4H", len(entry.extra), 0, 0, 0)
+        directory += struct.pack("<2L", entry.mode << 16, start) + entry.name + entry.extra
     number = len(entries) if count is None else count
     end = struct.pack(
         "<4s4H2LH", b"PK\5\6", 0, 0, number & 0xFFFF, number & 0xFFFF, len(directory),

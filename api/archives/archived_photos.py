@@ -52,7 +52,10 @@ def read_archive(
         raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
     except ObjectRefused as error:
         raise InvalidRequest(error.detail) from error
-    return ((entry.name, _member(entry)) for entry in entries if _is_wanted(entry))
+    # A backslash that is part of a name would end a folder's name to whoever takes it for a path.
+    return (
+        (entry.name.replace("\\", "_"), _member(entry)) for entry in entries if _is_wanted(entry)
+    )
 
 
 def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntry]:
@@ -113,8 +116,7 @@ _FAULTS: Final[dict[str, Callable[[ZipEntry], bool]]] = {
 
 
 def _is_wanted(entry: ZipEntry) -> bool:
-    path = entry.name.replace("\\", "/")
-    return not path.endswith("/") and not is_clutter(path)
+    return not entry.name.endswith("/") and not is_clutter(entry.name)
 
 
 def _member(entry: ZipEntry) -> ArchiveMember:

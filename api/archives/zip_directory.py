@@ -13,6 +13,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
+from api.archives.member_names import RawName, decode_names, extra_field
 from infra.errors import AlbumTooLarge, InvalidRequest
 
 #: What the first file in an archive begins with, and an archive without files.
@@ -35,7 +36,6 @@ _EXTRA_64: Final = 1
 #: What a field of 32 bits holds when its value is in the 64-bit extra field.
 _ELSEWHERE: Final = 0xFFFFFFFF
 
-_UTF8_NAME: Final = 0x800
 _MADE_ON_UNIX: Final = 3
 
 
@@ -51,6 +51,7 @@ class ArchiveDamaged(InvalidRequest):
 class ZipEntry:
     """One file in an archive; `start` up to `stop` lies its local header with what is packed."""
 
+    #: Its path, with `/` between folders; a backslash is part of a name.
     name: str
     flags: int
     method: int
@@ -75,9 +76,11 @@ def read_directory(read: ReadRange, size: int, *, max_entries: int) -> list[ZipE
                 f"The ZIP file has {count} entries; an album may have {max_entries} photos, "
                 "so send more than one job."
             )
-        entries = list(_entries(read(start, start + length), count))
+        found = list(_entries(read(start, start + length), count))
     except struct.error as error:
         raise ArchiveDamaged("The ZIP file breaks off. Send it again.") from error
+    names = decode_names([raw for raw, _ in found])
+    entries = [replace(entry, name=name) for (_, entry), name in zip(found, names, strict=True)]
     return _bounded(entries, start)
 
 
@@ -124,8 +127,11 @@ def _find_directory_64(
     return position, count, length, start
 
 
-def _entries(directory: bytes, count: int) -> Iterator[ZipEntry]:
-    """Yield the entries, each as if it had no neighbour; there must be exactly `count`."""
+def _entries(directory: bytes, count: int) -> Iterator[tuple[RawName, ZipEntry]]:
+    """Yield the entries, each as if it had no neighbour, and their names apart, still as bytes.
+
+    There must be exactly `count`.
+    """
     at = 0
     for _ in range(count):
         fields = _ENTRY.unpack_from(directory, at)
@@ -138,16 +144,19 @@ def _entries(directory: bytes, count: int) -> Iterator[ZipEntry]:
         if mark != b"PK\x01\x02" or at > len(directory):
             break
         size, packed, start = _widened(extra, (size, packed, start))
-        yield ZipEntry(
-            name=name.decode("utf-8" if flags & _UTF8_NAME else "cp437", errors="replace"),
-            flags=flags,
-            method=method,
-            crc=crc,
-            packed=packed,
-            size=size,
-            start=start,
-            stop=start + _LOCAL_HEADER_BYTES + name_length + packed,
-            mode=attributes >> 16 if system == _MADE_ON_UNIX else 0,
+        yield (
+            RawName(name, extra, system),
+            ZipEntry(
+                name="",
+                flags=flags,
+                method=method,
+                crc=crc,
+                packed=packed,
+                size=size,
+                start=start,
+                stop=start + _LOCAL_HEADER_BYTES + name_length + packed,
+                mode=attributes >> 16 if system == _MADE_ON_UNIX else 0,
+            ),
         )
     else:
         if at == len(directory):
@@ -158,12 +167,7 @@ def _entries(directory: bytes, count: int) -> Iterator[ZipEntry]:
 def _widened(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return values with those that do not fit into 32 bits taken from the extra field."""
     missing = values.count(_ELSEWHERE)
-    at, wide = 0, b""
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, at)
-        if kind == _EXTRA_64:
-            wide = extra[at + 4 : at + 4 + length]
-        at += 4 + length
+    wide = extra_field(extra, _EXTRA_64)
     numbers = iter(struct.unpack(f"<{missing}Q", wide[: 8 * missing]))
     size, packed, start = (next(numbers) if value == _ELSEWHERE else value for value in values)
     return size, packed, start
