@@ -15,12 +15,12 @@ from infra.settings import load_settings
 from infra.stack.attach import attach_all
 
 
-def run_doctor(*, repair: bool, as_json: bool) -> None:
-    """Examine the deployment that the settings name, and exit with FAILED if findings stay."""
+def run_doctor(*, repair: bool, as_json: bool, url: str | None) -> None:
+    """Examine the deployment at `url` or of the settings; exits with FAILED if findings stay."""
     # What a sweep logs is no part of the answer.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
-        found = examine(attach_all(load_settings()), repair=repair)
+        found = examine(attach_all(load_settings(), url), repair=repair)
     except (ImpastoError, OSError) as error:
         fail(str(error))
     left = [item for item in found if not item.repaired]

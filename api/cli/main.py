@@ -256,15 +256,17 @@ def retry(
 def doctor(
     repair: Repair = False,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Look over Redis, S3, workers and jobs, and say what is wrong and what to do.
 
-    It reads the same environment as the service does, or finds the stack of `impasto up`. The
-    exit code is 0 when all is well, 1 when something is wrong, 2 when it cannot look.
+    It reads the same environment as the service does, or finds the stack of `impasto up`, by its
+    address or data folder. The exit code is 0 when all is well, 1 when something is wrong, 2 when
+    it cannot look.
     """
     from api.cli.doctor import run_doctor  # boto3 and Celery: slow to import, and only needed here
 
-    run_doctor(repair=repair, as_json=as_json)
+    run_doctor(repair=repair, as_json=as_json, url=url)
 
 
 def _results(client: Client, out: Path | None, *, overwrite: bool) -> ResultFolder | None:

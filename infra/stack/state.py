@@ -1,9 +1,18 @@
-"""The file that says how to reach a data folder's stack, for the CLI and tests."""
+"""How to reach a stack that runs: from the file in its data folder, or by its address.
 
+For the command line and tests.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from infra.loopback import is_loopback
+from infra.settings import Settings
+from infra.stack.environment import PREFIX
 from infra.stack.folder import DataFolder, take_lock, write_private
 from infra.stack.supervision import Process, Supervisor
 
@@ -51,3 +60,42 @@ def running_stack(data: Path) -> StackState | None:
         return state
     lock.close()
     return None
+
+
+def stack_at(url: str) -> StackState | None:
+    """Return the stack of this user on this machine that serves an address, whatever its folder."""
+    wanted = _endpoint(url)
+    found = (running_stack(data) for data in sorted(set(_data_folders())))
+    return next((state for state in found if state and _endpoint(state.url) == wanted), None)
+
+
+def find_stack(settings: Settings, url: str | None = None) -> StackState | None:
+    """Return the running stack that a command means: at `url`, or where the settings say.
+
+    They say IMPASTO_URL, else the data folder; where neither is set, the usual address, too.
+    """
+    if url or "url" in settings.model_fields_set:
+        return stack_at(url or settings.url)
+    found = running_stack(settings.data)
+    return found if found or "data" in settings.model_fields_set else stack_at(settings.url)
+
+
+def _data_folders() -> Iterator[Path]:
+    """Yield the data folders that this user's processes were started with."""
+    for process in psutil.process_iter():
+        try:
+            data = process.environ().get(f"{PREFIX}DATA")
+        except (psutil.Error, OSError):  # somebody else's, or gone
+            continue
+        if data and Path(data).is_absolute():  # as a stack hands it to its programs
+            yield Path(data)
+
+
+def _endpoint(url: str) -> tuple[str, int | None] | None:
+    """Return the host and port of an address; None for what is none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    return ("localhost" if is_loopback(host) else host, port or 80)

@@ -44,6 +44,14 @@ def _check_tenant(name: str) -> str:
     return name
 
 
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="Address of the service. Default: IMPASTO_URL, else the stack of `impasto up`.",
+        show_default=False,
+    ),
+]
 Tenant = Annotated[str, typer.Option(help="Whose corpus it is.", callback=_check_tenant)]
 
 
@@ -54,6 +62,7 @@ def add_command(
         str, typer.Argument(metavar="FOLDER", help="Folder of photos, or job:ID of an album.")
     ],
     tenant: Tenant = DEFAULT_TENANT,
+    url: Url = None,
 ) -> None:
     """Prepare photos as a corpus. Run again, it goes on behind the last finished shard.
 
@@ -62,7 +71,7 @@ def add_command(
     if not CORPUS_NAME.fullmatch(name):
         fail(f"{name!r} cannot be a corpus's name: use a-z, 0-9 and hyphens.")
     try:
-        objects = connect_s3(attach(load_settings()))
+        objects = connect_s3(attach(load_settings(), url))
         index = _prepare(objects, tenant, name, _sources(objects, tenant, photos))
     except (ImpastoError, OSError) as error:
         fail(str(error))
@@ -71,10 +80,10 @@ def add_command(
 
 
 @app.command("list")
-def list_command(tenant: Tenant = DEFAULT_TENANT) -> None:
+def list_command(tenant: Tenant = DEFAULT_TENANT, url: Url = None) -> None:
     """List the corpora that are whole."""
     try:
-        objects = connect_s3(attach(load_settings()))
+        objects = connect_s3(attach(load_settings(), url))
         table = Table("corpus", "photos", "shards", "MB", box=None)
         for index in _whole(objects, tenant):
             size = sum(file.bytes for file in index.files) / 1e6

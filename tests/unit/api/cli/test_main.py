@@ -181,6 +181,19 @@ def test_doctor_names_a_server_that_cannot_be_one(
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("named", ["option", "variable"])
+def test_doctor_looks_for_the_service_that_is_named(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://127.0.0.1:9"
+    if named == "variable":
+        monkeypatch.setenv("IMPASTO_URL", url)
+    result = run("doctor", *(["--url", url] if named == "option" else []))
+    assert result.exit_code == 2
+    assert f"No Impasto of yours runs on this machine at {url}" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", ["up", "doctor"])
 def test_data_folder_that_is_a_file_is_told_in_one_line(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,12 @@ def test_data_folder_that_is_a_file_is_told(
     assert str(data) in refusal("list")
 
 
+@pytest.mark.parametrize("command", [["list"], ["add", "coco", "."]])
+def test_service_that_is_named_is_looked_for(command: list[str]) -> None:
+    url = "http://127.0.0.1:9"
+    assert f"No Impasto of yours runs on this machine at {url}" in refusal(*command, "--url", url)
+
+
 def test_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
     assert "~nobody-of-this-name" in refusal("add", "coco", "~nobody-of-this-name/photos")
