@@ -1,7 +1,5 @@
 """The corpora of a tenant, read from their indices in the bucket."""
 
-from collections.abc import Iterator
-
 import structlog
 from pydantic import BaseModel, Field
 
@@ -23,7 +21,8 @@ class _Index(BaseModel):
 
 def list_corpora(objects: ObjectStore, tenant: str) -> list[Corpus]:
     """Return the tenant's corpora that can be read, by name; raises ServiceUnavailable."""
-    found = (_read(objects, tenant, name) for name in _names(objects, tenant))
+    names = sorted(objects.folders(layout.corpora_prefix(tenant)))
+    found = (_read(objects, tenant, name) for name in names)
     return [corpus for corpus in found if corpus is not None]
 
 
@@ -50,16 +49,6 @@ def _advice(requested: str | None, names: list[str], tenant: str) -> str:
     if requested is None:
         return f"name one of {known}"
     return f"no corpus {requested!r} can be read; there are: {known}"
-
-
-def _names(objects: ObjectStore, tenant: str) -> Iterator[str]:
-    """Yield the names below which something lies; passes over a corpus's thousands of shards."""
-    prefix = layout.corpora_prefix(tenant)
-    after = prefix
-    while info := next(iter(objects.list(prefix, start_after=after)), None):
-        name = info.key.removeprefix(prefix).partition("/")[0]
-        yield name
-        after = f"{prefix}{name}0"  # the character behind the slash
 
 
 def _read(objects: ObjectStore, tenant: str, name: str) -> Corpus | None:

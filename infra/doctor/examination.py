@@ -14,7 +14,7 @@ from infra.doctor.redis_checks import check_redis
 from infra.doctor.s3_checks import S3Checks
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.s3 import s3_client
+from infra.storage.s3_client import s3_client
 
 #: The finding that a check was cut off by an outage.
 CUT_OFF: Final = "check-cut-off"

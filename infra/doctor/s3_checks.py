@@ -15,7 +15,8 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.doctor.finding import Finding
 from infra.errors import ServiceUnavailable
-from infra.storage.s3 import S3Client, S3Store
+from infra.storage.s3 import S3Store
+from infra.storage.s3_client import S3Client
 from infra.storage.s3_errors import error_code, error_status
 
 #: Seconds that the clocks may differ; S3 refuses signatures from 15 minutes on.

@@ -153,6 +153,16 @@ def outcomes_prefix(tenant: str, job: str) -> str:
     return f"{job_prefix(tenant, job)}outcomes/"
 
 
+def outcomes_prefixes(tenant: str, job: str, start: int, stop: int) -> list[str]:
+    """Where the outcomes of chunks from `start` up to `stop` lie, and of a few beside them.
+
+    A prefix for ten chunks, so that an album is listed in parts by prefixes alone: how a listing
+    that begins within a prefix treats folders differs from server to server.
+    """
+    prefix = outcomes_prefix(tenant, job)
+    return [f"{prefix}{ten:05d}" for ten in range(start // 10, -(-stop // 10))]
+
+
 def outcomes(tenant: str, job: str, chunk: int, token: int) -> str:
     """One attempt's outcomes so far; a chunk's highest token is the authority."""
     return f"{outcomes_prefix(tenant, job)}{chunk:06d}/{token:020d}.jsonl"

@@ -102,7 +102,7 @@ _SERVERS = {
 def _check_servers(settings: Settings) -> None:
     """Refuse invalid server addresses: every program would end on them, again and again."""
     from infra.redis.client import connect_redis  # slow to import, as boto3 is, and seldom needed
-    from infra.storage.s3 import s3_client
+    from infra.storage.s3_client import s3_client
 
     connect_redis(settings)
     s3_client(settings)

@@ -51,6 +51,17 @@ class ObjectInfo:
     etag: str
 
 
+def check_start(prefix: str, start_after: str) -> None:
+    """Raise ValueError where a listing would begin where servers do not agree.
+
+    By S3's rule it may begin at any text; SeaweedFS leaves out all that is in a folder of that
+    name, and compares folders by their names without the slash.
+    """
+    beside = start_after.removeprefix(prefix)
+    if not prefix.endswith("/") or beside == start_after or not beside or "/" in beside:
+        raise ValueError(f"{start_after!r} is no key directly in the folder {prefix!r}")
+
+
 class ObjectStore(Protocol):
     """Whole objects by key. Keys are `/`-separated, never starting with `/`.
 
@@ -84,7 +95,17 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """Yield objects below a prefix in key order (UTF-8 bytes), reading page by page."""
+        """Yield objects below a prefix, reading page by page; those in one folder by name.
+
+        Servers differ in where a folder's objects come among its neighbours, so nothing may rest
+        on that. For the same reason `start_after` names a key directly in the folder `prefix`, be
+        there such an object or not: only what lies beside it and comes later is yielded. Raises
+        ValueError for any other.
+        """
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders directly below a prefix, passing over what is in them."""
         ...
 
     def copy(self, source: str, key: str) -> None:

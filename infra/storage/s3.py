@@ -1,22 +1,20 @@
 """S3 through boto3: the object store of every deployment, embedded or not."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from http import HTTPStatus
-from typing import Any, BinaryIO, Final, Protocol, cast
+from typing import Any, BinaryIO, Final
 
 from boto3.s3.transfer import TransferConfig  # pyright: ignore[reportMissingTypeStubs]
-from boto3.session import Session  # pyright: ignore[reportMissingTypeStubs]
-from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
     ClientError,
-    InvalidRegionError,
 )
 
-from infra.errors import InvalidSettings, ServiceUnavailable
+from infra.errors import ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectInfo, ObjectUnavailable
+from infra.storage.port import ObjectInfo, ObjectUnavailable, check_start
+from infra.storage.s3_client import S3Client, s3_client
 from infra.storage.s3_errors import (
     NothingThere,
     connection_error,
@@ -28,14 +26,6 @@ from infra.storage.s3_errors import (
 )
 from infra.storage.s3_integrity import etag_of, in_doubt
 
-#: Connections kept to S3 by one process; above the threads that use them at once.
-POOL_CONNECTIONS: Final = 32
-#: Seconds until a connection must stand.
-CONNECT_SECONDS: Final = 5
-#: Seconds until the server must send something.
-READ_SECONDS: Final = 30
-#: Tries of one request in all, by botocore's standard retries.
-ATTEMPTS: Final = 5
 #: Tries to read one body: botocore retries requests, not what breaks off after its headers.
 BODY_ATTEMPTS: Final = 3
 #: Keys in one delete request, S3's limit.
@@ -49,24 +39,6 @@ _NO_BUCKET: Final = {"404", "NoSuchBucket", "NotFound"}
 _TRANSFER: Final = TransferConfig(
     multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, use_threads=False
 )
-
-
-class S3Client(Protocol):
-    """The part of boto3's client that is used here; boto3 itself has no types."""
-
-    def put_object(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def upload_fileobj(
-        self, file: BinaryIO, bucket: str, key: str, /, **kwargs: object
-    ) -> None: ...
-    def get_object(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def head_object(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def list_objects_v2(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def copy_object(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def delete_object(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def delete_objects(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def head_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def create_bucket(self, **kwargs: object) -> Mapping[str, Any]: ...
-    def generate_presigned_url(self, method: str, /, **kwargs: object) -> str: ...
 
 
 class S3Store:
@@ -152,22 +124,46 @@ class S3Store:
         return ObjectInfo(key, answer["ContentLength"], etag_of(answer))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """Yield objects below a prefix in key order, a page (1,000) at a time.
+        """Yield objects below a prefix, a page (1,000) at a time, as the port says.
 
         Each once: a server that keeps its objects in files may list one that is being replaced
         under its old file and its new one.
         """
-        options: dict[str, object] = {"StartAfter": start_after} if start_after else {}
+        if start_after:
+            check_start(prefix, start_after)
+            pages = self._pages(prefix, {"StartAfter": start_after}, Delimiter="/")
+        else:
+            pages = self._pages(prefix)
         last = None
+        for page in pages:
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
+                # Compared here too: a server that does not know StartAfter lists from the start.
+                if key != last and key.encode() > start_after.encode():
+                    yield ObjectInfo(last := key, entry["Size"], etag_of(entry))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders directly below a prefix, a page (1,000) at a time."""
+        last = None
+        for page in self._pages(prefix, Delimiter="/"):
+            for entry in page.get("CommonPrefixes", ()):
+                name = entry["Prefix"].removeprefix(prefix).removesuffix("/")
+                if name != last:
+                    yield (last := name)
+
+    def _pages(
+        self, prefix: str, start: Mapping[str, object] | None = None, **options: object
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the pages of a listing; `start` is where it begins."""
+        options |= {"Bucket": self._bucket, "Prefix": prefix}
+        where = start or {}
         while True:
             with translated(prefix):
-                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **options)
-            for entry in page.get("Contents", ()):
-                if entry["Key"] != last:
-                    yield ObjectInfo(last := entry["Key"], entry["Size"], etag_of(entry))
+                page = self._client.list_objects_v2(**options, **where)
+            yield page
             if not page.get("IsTruncated"):
                 return
-            options = {"ContinuationToken": page["NextContinuationToken"]}
+            where = {"ContinuationToken": page["NextContinuationToken"]}
 
     def copy(self, source: str, key: str) -> None:
         """Write or replace an object by what another one holds, inside S3."""
@@ -234,64 +230,12 @@ def _pieces(answer: Mapping[str, Any], chunk_bytes: int) -> Iterator[bytes]:
 
 
 def connect_s3(settings: Settings) -> S3Store:
-    """Return the store that the settings name; nothing is sent yet.
+    """Return the store that the settings name; nothing is sent to it yet.
 
-    Without keys in the settings boto3 looks for them where it always does. Raises
-    ServiceUnavailable when no S3 is named, InvalidSettings as `s3_client` does.
+    Raises ServiceUnavailable when no S3 is named, InvalidSettings as `s3_client` does.
     """
     if settings.s3_endpoint is None:
         raise ServiceUnavailable(
             "No S3 is named: set IMPASTO_S3_ENDPOINT, or start everything with `impasto up`."
         )
     return S3Store(client=s3_client(settings), bucket=settings.s3_bucket, region=settings.s3_region)
-
-
-def s3_client(settings: Settings) -> S3Client:
-    """Return a client of the S3 that the settings name; its errors are botocore's own.
-
-    Raises InvalidSettings where none can be made of them.
-    """
-    access, secret = settings.s3_access_key, settings.s3_secret_key
-    with _settings_errors():
-        client = cast("Any", Session()).client(
-            "s3",
-            endpoint_url=settings.s3_endpoint,
-            region_name=settings.s3_region,
-            aws_access_key_id=access.get_secret_value() if access else None,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=_config(),
-        )
-    return cast("S3Client", client)
-
-
-@contextmanager
-def _settings_errors() -> Generator[None]:
-    """Turn boto3's errors about settings into InvalidSettings."""
-    try:
-        yield
-    except InvalidRegionError as error:
-        raise InvalidSettings(
-            "IMPASTO_S3_REGION is no name of a region, such as us-east-1."
-        ) from error
-    except BotoCoreError as error:  # half a pair of keys, or of boto3's own environment
-        raise InvalidSettings(f"S3 cannot be used with these settings: {error}") from error
-    except ValueError:
-        # Not from botocore's error, which repeats the address: it may hold a password.
-        raise InvalidSettings(
-            "IMPASTO_S3_ENDPOINT is no address of an S3, such as https://s3.example.com."
-        ) from None
-
-
-def _config() -> Config:
-    return Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=POOL_CONNECTIONS,
-        # Newer checksums than the request needs are not known to every server.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        tcp_keepalive=True,
-    )

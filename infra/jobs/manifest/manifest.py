@@ -129,14 +129,19 @@ class Manifest:
                 yield from readers.map(self._attempt, attempted[at : at + _READ_AHEAD])
 
     def _tokens(self, start_chunk: int, stop_chunk: int | None) -> dict[int, list[int]]:
-        """Return the tokens of each chunk's attempts, ascending."""
-        prefix = layout.outcomes_prefix(self._tenant, self._job)
+        """Return the tokens of each chunk's attempts, both ascending."""
+        prefixes = [layout.outcomes_prefix(self._tenant, self._job)]
+        if stop_chunk is not None:
+            prefixes = layout.outcomes_prefixes(self._tenant, self._job, start_chunk, stop_chunk)
+        found = sorted(
+            layout.parse_outcomes(info.key)
+            for prefix in prefixes
+            for info in self._store.list(prefix)
+        )
         tokens: dict[int, list[int]] = {}
-        for info in self._store.list(prefix, start_after=f"{prefix}{start_chunk:06d}"):
-            chunk, token = layout.parse_outcomes(info.key)
-            if stop_chunk is not None and chunk >= stop_chunk:
-                break
-            tokens.setdefault(chunk, []).append(token)
+        for chunk, token in found:
+            if chunk >= start_chunk and (stop_chunk is None or chunk < stop_chunk):
+                tokens.setdefault(chunk, []).append(token)
         return tokens
 
     def _attempt(self, attempted: tuple[int, list[int]]) -> Attempt:

@@ -173,6 +173,8 @@ def test_doctor_names_a_server_that_cannot_be_one(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("IMPASTO_S3_ACCESS_KEY", "AKIA")
+    monkeypatch.setenv("IMPASTO_S3_SECRET_KEY", "s")
     monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://127.0.0.1:9/0")
     monkeypatch.setenv(variable, "nonsense")
     result = run("doctor")

@@ -56,6 +56,8 @@ def test_service_that_is_named_is_looked_for(command: list[str]) -> None:
 
 def test_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("IMPASTO_S3_ACCESS_KEY", "AKIA")
+    monkeypatch.setenv("IMPASTO_S3_SECRET_KEY", "s")
     assert "~nobody-of-this-name" in refusal("add", "coco", "~nobody-of-this-name/photos")
 
 
