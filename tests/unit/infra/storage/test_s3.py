@@ -279,7 +279,7 @@ def test_settings_that_no_client_can_be_made_of_are_told(
     settings: Mapping[str, str | None], fault: str
 ) -> None:
     with pytest.raises(InvalidSettings, match=fault) as caught:
-        connect_s3(Settings.model_validate(KEYS | settings))
+        connect_s3(Settings.model_validate({**KEYS, **settings}))
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
