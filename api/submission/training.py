@@ -9,6 +9,7 @@ from api.problems import FieldError, InvalidFields, invalid_fields
 from api.schemas.training import TrainingByKeys, TrainingOptions
 from api.services import Services
 from api.submission.corpora import choose_corpus
+from api.submission.painting_check import HEADER_BYTES, painting_fault
 from api.submission.stored import allowed_prefix, check_keys, key_fault
 from infra.jobs.domain.model import JobDraft, Painting, TrainingConfig
 from infra.jobs.domain.schedule import Schedule
@@ -89,12 +90,15 @@ def _read_painting(key: str, services: Services) -> Painting:
         if not 0 < size <= limit:
             fault = "is empty" if size == 0 else f"has more than {limit} bytes"
             raise InvalidFields([FieldError(pointer="/painting/key", detail=f"{key!r} {fault}")])
-        digest = sha256()
+        digest, beginning = sha256(), b""
         for piece in services.objects.stream(key):
             digest.update(piece)
+            beginning += piece[: HEADER_BYTES - len(beginning)]
     except (ObjectMissing, ObjectRefused) as error:
         detail = _fault_of(error)
         raise InvalidFields([FieldError(pointer="/painting/key", detail=detail)]) from error
+    if fault := painting_fault(beginning, services.settings.max_photo_megapixels):
+        raise InvalidFields([FieldError(pointer="/painting/key", detail=f"{key!r} {fault}")])
     return Painting(key=key, sha256=digest.hexdigest())
 
 

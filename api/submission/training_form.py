@@ -8,6 +8,7 @@ from api.schemas.training import MAX_PREVIEWS, TrainingOptions
 from api.services import Services
 from api.submission.form import Fields, Form, field_error
 from api.submission.multipart import READ_BYTES, FilePart, shown
+from api.submission.painting_check import HEADER_BYTES, painting_fault
 from api.submission.training import make_training_draft, parse_training_options
 from impasto_client.photo_names import UniqueNames, safe_name, split_suffix
 from infra import layout
@@ -66,6 +67,10 @@ class TrainingForm(Form):
     def _store_painting(self, part: FilePart) -> None:
         if self._painting is not None:
             raise field_error(PAINTING, "given more than once: a style is learnt from one painting")
+        limit = self.services.settings.max_photo_megapixels
+        if fault := painting_fault(part.file.read(HEADER_BYTES), limit):
+            raise field_error(PAINTING, f"the file {shown(part.filename)} {fault}")
+        part.file.seek(0)
         digest = sha256()
         while piece := part.file.read(READ_BYTES):
             digest.update(piece)

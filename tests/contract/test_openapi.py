@@ -112,7 +112,7 @@ def test_documented_job_is_the_job_that_is_answered() -> None:
     job = client.post("/v1/jobs", data=data).get_json()
     documented = APP.api_doc["components"]["schemas"]["Job"]["properties"]
     assert set(documented) == set(job)
-    data = {"kind": "train", "style": "new", "painting": (io.BytesIO(b"x"), "a.jpg")}
+    data = {"kind": "train", "style": "new", "painting": (io.BytesIO(b"\xff\xd8\xff"), "a.jpg")}
     training = client.post("/v1/jobs", data=data).get_json()
     assert set(training) == set(documented)
     for name, part in (("training", "Training"), ("links", "JobLinks")):

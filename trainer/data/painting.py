@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from infra.errors import ImpastoError
+from infra.jobs.domain.training_options import SMALLEST_PAINTING
 from trainer.data.corpus import resized
 from trainer.data.proportions import check_proportions
 from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
@@ -16,8 +17,6 @@ from worker.pixels import Photo, PhotoRejected, PixelLimits, decode
 #: Decodes a picture's file; raises PhotoRejected.
 Decode = Callable[[bytes], Photo]
 
-#: Pixels that a painting's short side has at least; smaller ones hold no strokes to learn.
-SMALLEST_PAINTING = 64
 #: Megapixels (1e6) that a person's own painting has at most, on their own machine.
 LARGEST_PAINTING = 100.0
 #: Decodes in this process: people's own files, never a stranger's, which might end it.

@@ -5,10 +5,11 @@ A strip of 20,000×100 pixels would become one of 76,800×384, more than a train
 
 from typing import Final
 
+from infra.jobs.domain.training_options import LONGEST_PAINTING
 from worker.pixels import Photo, PhotoRejected
 
 #: Times that a picture may be longer than wide, or wider than long.
-LONGEST: Final = 8.0
+LONGEST: Final = LONGEST_PAINTING
 
 
 def check_proportions(photo: Photo) -> None:

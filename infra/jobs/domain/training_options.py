@@ -20,5 +20,10 @@ USUAL_SCHEDULES: Final[dict[str, str]] = {
     "quick": "brief",
 }
 
+#: Pixels that a painting's short side has at least; smaller ones hold no strokes to learn.
+SMALLEST_PAINTING: Final = 64
+#: Times that a painting may be longer than wide, or wider than long.
+LONGEST_PAINTING: Final = 8.0
+
 #: PyTorch and NumPy both take seeds of this size.
 MAX_SEED: Final = 2**32 - 1

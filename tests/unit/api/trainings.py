@@ -10,7 +10,8 @@ from infra.jobs.domain.model import TrainingConfig
 from tests.fakes.services import World
 
 NAME = "starry-night"
-PAINTING = b"oil on canvas"
+#: Begins like a JPEG; who looks further finds no size in it.
+PAINTING = b"\xff\xd8\xff oil on canvas"
 SCHEDULE = "0.1:10,1.5:20,4:30"
 
 

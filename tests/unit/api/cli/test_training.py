@@ -17,6 +17,7 @@ from impasto_client.documents import read_document
 from infra.jobs.domain.model import Problem
 from tests.fakes.services import CORPUS, STYLE, World
 from tests.unit.api.client.test_client import client_of
+from tests.unit.api.trainings import PAINTING
 
 SCHEDULE = "0.1:10,1.5:20"
 
@@ -24,7 +25,7 @@ SCHEDULE = "0.1:10,1.5:20"
 @pytest.fixture
 def painting(tmp_path: Path) -> Path:
     path = tmp_path / "night.jpg"
-    path.write_bytes(b"oil on canvas")
+    path.write_bytes(PAINTING)
     return path
 
 

@@ -12,6 +12,7 @@ from impasto_client import Client, ClientError, Item, ItemState, JobState, Servi
 from impasto_client.documents import read_document
 from impasto_client.upload_body import UploadBody, UploadFile
 from tests.fakes.services import STYLE, World
+from tests.unit.api.trainings import PAINTING
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
@@ -31,7 +32,7 @@ def album(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "album"
     folder.mkdir()
     for name in ("sea.jpg", 'quo"te.png', "Übung.webp"):
-        (folder / name).write_bytes(name.encode() * 100)
+        (folder / name).write_bytes(b"\xff\xd8\xff" + name.encode() * 100)
     return sorted(folder.iterdir())
 
 
@@ -100,7 +101,7 @@ def test_painting_is_sent_with_every_wish(service: str, album: list[Path], world
 
 
 def test_stored_painting_is_submitted_by_its_key(service: str, world: World) -> None:
-    world.objects.put("night.jpg", b"oil")
+    world.objects.put("night.jpg", PAINTING)
     with Client(service) as client:
         (corpus,) = client.corpora()
         job = client.submit_stored_training(

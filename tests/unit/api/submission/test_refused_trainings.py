@@ -104,7 +104,11 @@ def test_unknown_kind_of_job_is_named_alone(client: FlaskClient) -> None:
         ({"previews": [(io.BytesIO(), "empty.jpg")]}, "/previews", "empty"),
         ({"previews": photos(*"123456789")}, "/previews", "at most 8"),
         ({"photos": photos("a.jpg")}, "/photos", "`painting` and `previews`"),
-        ({"painting": photos("a.jpg", "b.jpg")}, "/painting", "more than once"),
+        (
+            {"painting": [(io.BytesIO(PAINTING), name) for name in ("a.jpg", "b.jpg")]},
+            "/painting",
+            "more than once",
+        ),
     ],
 )
 def test_wrong_files_leave_nothing_behind(
