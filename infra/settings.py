@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +17,11 @@ from infra.errors import InvalidSettings
 from infra.loopback import is_loopback
 
 MEBIBYTE = 1024 * 1024
+
+#: What the name of every variable begins with.
+PREFIX = "IMPASTO_"
+#: Variables that are no settings: the stack tells its own programs something by them.
+_INTERNAL = ("IMPASTO_GUARD_PARENT", "IMPASTO_SUPERVISOR_SOCKET", "IMPASTO_COMMAND_")
 
 DeviceSetting = Literal["auto", "cpu", "cuda"]
 EngineSetting = Literal["auto", "torch", "openvino"]
@@ -92,7 +100,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="IMPASTO_",
+        env_prefix=PREFIX,
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,  # an error is logged and shown, and the input may be a secret
@@ -224,15 +232,35 @@ class Settings(BaseSettings):
 def load_settings(**chosen: object) -> Settings:
     """Read the environment; `chosen` values take precedence.
 
-    Raises InvalidSettings, which names every wrong variable.
+    Raises InvalidSettings, which names every wrong variable, and every one that is no setting.
     """
+    wrong = list(_unknown(os.environ))
+    settings = None
     try:
-        return Settings.model_validate(chosen)
+        settings = Settings.model_validate(chosen)
     except ValidationError as error:
-        # Of where the mistake is, the variable alone: below it stands what the user wrote. From
-        # None for the same reason, as the service logs what it was raised from.
-        wrong = {
-            f"IMPASTO_{str(item['loc'][0]).upper()}: {item['msg']}": None
+        # Of where the mistake is, the variable alone: below it stands what the user wrote.
+        wrong += [
+            f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
-        }
-        raise InvalidSettings(f"The environment is not valid: {', '.join(wrong)}") from None
+        ]
+    if wrong or settings is None:
+        # Not from the error, for the same reason: the service logs what it was raised from.
+        raise InvalidSettings(f"The environment is not valid: {', '.join(dict.fromkeys(wrong))}")
+    return settings
+
+
+def _unknown(variables: Iterable[str]) -> Iterator[str]:
+    """Yield what is wrong with each variable of ours that no setting has.
+
+    A name that was mistyped would leave its setting as it is by default, without a word.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(variables):
+        whole = variable.upper()  # as settings are read
+        name = whole.removeprefix(PREFIX)
+        if name == whole or name in known or whole.startswith(_INTERNAL):
+            continue
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {PREFIX}{near[0]}?" if near else "take it out of the environment"
+        yield f"{variable}: No setting has this name; {hint}"

@@ -42,7 +42,7 @@ from api.cli.plugins import PluginGroup
 from api.cli.result_folder import ResultFolder
 from api.cli.service import connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
-from api.cli.training import submit_training
+from api.cli.training import note_ignored_settings, submit_training
 from api.cli.watch import see_album, see_training
 from impasto_client import Client, Job, TrainingOptions, to_json
 from infra.errors import ImpastoError
@@ -161,6 +161,7 @@ def train(
         seed=seed,
     )
     with connect(url) as client:
+        note_ignored_settings(load_settings())
         job = submit_training(
             client, painting, style=name, previews=preview or (), quiet=as_json, **options
         )

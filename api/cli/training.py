@@ -10,6 +10,16 @@ from api.cli.progress import duration, learning, sending
 from api.cli.result_folder import tell_renamed
 from api.cli.service import UsageError
 from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
+from infra.settings import Settings
+
+
+def note_ignored_settings(settings: Settings) -> None:
+    """Say of a setting that only trainers read that it does nothing here."""
+    if settings.loss_weights is not None:
+        sys.stderr.write(
+            "impasto: IMPASTO_LOSS_WEIGHTS does nothing here: a trainer reads it where it is "
+            "started, by `impasto up` for one.\n"
+        )
 
 #: Styles that are asked how long they were trained.
 LOOKED_AT = 5

@@ -2,13 +2,29 @@
 
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
+from infra import layout
+from infra.errors import ServiceUnavailable
+from infra.redis.address import redis_address
 from infra.settings import Settings
 from infra.stack.embedded import EmbeddedStack, Planner
-from infra.stack.programs import make_plan
+from infra.stack.programs import REDIS, STORAGE, make_plan
+from infra.tenants import jobs_before_keys
+
+_EMBEDDED = """\
+  data   {data}
+         (jobs, photos, paintings, styles; it continues here next time)"""
+
+_NAMED = """\
+  data   {data}
+         (logs, {embedded}and what large photos need; jobs, photos and styles are kept here:)
+  redis  {redis}
+  s3     {s3}"""
 
 
 def run_foreground(
@@ -26,6 +42,8 @@ def run_foreground(
             stack.start()
             stack.wait_ready()
             tell(_banner(stack))
+            if note := _before_keys(stack.settings):
+                tell(f"\n{note}")
             stack.wait()
         except KeyboardInterrupt:
             tell("\nStopping Impasto; running photos are given back and continue next time ...")
@@ -59,13 +77,48 @@ def _signals_interrupt() -> Generator[None]:
             signal.signal(number, handler)
 
 
+def _before_keys(settings: Settings) -> str | None:
+    from infra.storage.s3 import connect_s3  # slow to import, and seldom needed
+
+    def has_jobs(tenant: str) -> bool:
+        return any(connect_s3(settings).list(layout.newest_prefix(tenant)))
+
+    try:
+        return jobs_before_keys(settings.api_keys, has_jobs)
+    except ServiceUnavailable:
+        return None  # it is no reason to end
+
+
+def describe_stores(settings: Settings, ports: Mapping[str, int], data: Path) -> str:
+    """Return the stores that are really in use, a line or two each, and no secret.
+
+    `settings` are those of the programs, and `ports` those of the stack's own: a server without
+    one is somebody else's.
+    """
+    own = [name for name in (REDIS, STORAGE) if name in ports]
+    if len(own) == 2:
+        return _EMBEDDED.format(data=data)
+    ours = "embedded, in the data folder"
+    return _NAMED.format(
+        data=data,
+        embedded="what the embedded server keeps, " if own else "",
+        redis=ours if REDIS in ports else redis_address(settings).public,
+        s3=ours if STORAGE in ports else f"{_public(settings)}, bucket {settings.s3_bucket}",
+    )
+
+
+def _public(settings: Settings) -> str:
+    parts = urlsplit(settings.s3_endpoint or "")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
 def _banner(stack: EmbeddedStack) -> str:
     state = stack.state
+    stores = describe_stores(stack.settings, state.ports, state.data)
     return f"""
 Impasto is ready at {state.url}
 
-  data   {state.data}
-         (jobs, photos, paintings, styles; it continues here next time)
+{stores}
   logs   {state.data / "logs"}
   try    impasto stylize my-photos/*.jpg --style water-lilies --out my-paintings
          impasto styles

@@ -28,6 +28,41 @@ def test_every_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("IMPASTO_RETENTON_DAYS", "IMPASTO_RETENTION_DAYS"),
+        ("IMPASTO_REDIS", "IMPASTO_REDIS_URL"),
+        ("IMPASTO_MAX_PHOTOS_BYTES", "IMPASTO_MAX_PHOTO_BYTES"),
+        ("impasto_prt", "IMPASTO_PORT"),
+        ("IMPASTO_APIKEYS", "IMPASTO_API_KEYS"),
+    ],
+)
+def test_variable_that_no_setting_has_is_an_error_that_names_the_nearest(
+    typed: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = refusal(monkeypatch, **{typed: "SECRET"})
+    assert f"{typed}: No setting has this name; did you mean {meant}?" in told
+    assert "SECRET" not in told
+
+
+def test_variable_that_is_near_to_nothing_and_a_wrong_value_are_both_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = refusal(monkeypatch, IMPASTO_XYZZY="1", IMPASTO_PORT="many")
+    assert "IMPASTO_XYZZY: No setting has this name; take it out" in told
+    assert "IMPASTO_PORT: " in told
+
+
+def test_variables_of_clients_tests_and_the_stack_itself_are_none_of_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("URL", "API_KEY", "ASSETS", "GUARD_PARENT", "SUPERVISOR_SOCKET", "COMMAND_REDIS"):
+        monkeypatch.setenv(f"IMPASTO_{name}", "http://127.0.0.1:8000")
+    monkeypatch.setenv("IMPASTOR_PORT", "not ours")
+    assert load_settings().url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
     "keys",
     ["alice:SECRET", '["alice-SECRET"]', '{"alice": {"key": "SECRET"}}', '{"SECRET": 5}'],
 )
