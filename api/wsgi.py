@@ -10,6 +10,7 @@ from flask import Flask
 from api.app import create_app
 from api.health import Waiting
 from api.services import Services
+from infra import layout
 from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
@@ -17,6 +18,7 @@ from infra.log import configure_logging
 from infra.redis.client import RedisClient, redis_errors
 from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings, load_settings
+from infra.tenants import jobs_before_keys
 
 #: Seconds between attempts to prepare the bucket.
 PREPARE_SECONDS = 2.0
@@ -29,9 +31,15 @@ def application() -> Flask:
     settings = load_settings()
     configure_logging(settings.log_level, "api")
     check_settings(settings)
-    preparation = Preparation(lambda: prepare(settings))
+    deployment = connect(settings)
+
+    def work() -> None:
+        prepare(settings)
+        _tell_of_jobs_before_keys(deployment)
+
+    preparation = Preparation(work)
     preparation.start()
-    return create_app(make_services(connect(settings), preparation))
+    return create_app(make_services(deployment, preparation))
 
 
 def make_services(deployment: Deployment, preparation: "Preparation") -> Services:
@@ -48,6 +56,9 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
             "queue_messages": notifier.backlog,
             "train_queue_messages": lambda: notifier.backlog("train"),
             "workers": lambda: len(deployment.workers.alive()),
+            "workers_consuming": lambda: len(deployment.workers.consuming()),
+            "trainers": lambda: len(deployment.trainers.alive()),
+            "trainers_consuming": lambda: len(deployment.trainers.consuming()),
         },
         probes={
             "redis": lambda: _require_redis(deployment.redis),
@@ -90,6 +101,8 @@ class Preparation:
 def _require_workers(registry: WorkerRegistry) -> None:
     if not registry.alive():
         raise Waiting("no worker has announced itself")
+    if not registry.consuming():
+        raise Waiting("no worker takes work, although some waits: each connects anew, or ends")
 
 
 def check_settings(settings: Settings) -> None:
@@ -98,6 +111,16 @@ def check_settings(settings: Settings) -> None:
         raise ValueError(
             f"IMPASTO_HOST={settings.host} lets other machines in: set IMPASTO_API_KEYS as well."
         )
+
+
+def _tell_of_jobs_before_keys(deployment: Deployment) -> None:
+    """Log where jobs are that nobody sees since there are keys; raises ServiceUnavailable."""
+
+    def has_jobs(tenant: str) -> bool:
+        return any(deployment.objects.list(layout.newest_prefix(tenant)))
+
+    if note := jobs_before_keys(deployment.settings.api_keys, has_jobs):
+        log.warning("jobs of no tenant with a key", reason=note)
 
 
 def _require_redis(client: RedisClient) -> None:

@@ -45,11 +45,8 @@ def train(self: Task, job_id: str, _chunk: int) -> None:
 
 
 def attend(sender: Consumer) -> Heartbeat:
-    """Return the main process's work besides listening.
-
-    It announces itself among trainers: who asks whether a worker is there means one that paints.
-    """
-    return Heartbeat.of(deployment, deployment.trainers, sender.hostname)
+    """Return the main process's work besides listening."""
+    return Heartbeat.of(deployment, sender, "train")
 
 
 def log_as_json(**_: object) -> None:

@@ -52,7 +52,7 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
 
 def attend(sender: Consumer) -> Heartbeat:
     """Return the main process's work besides listening."""
-    return Heartbeat.of(deployment, deployment.workers, sender.hostname)
+    return Heartbeat.of(deployment, sender, "stylize")
 
 
 def listen(**_: object) -> None:

@@ -102,6 +102,8 @@ class JobChecks:
 
     def _check_processes(self, standstills: Mapping[JobKind, Standstill]) -> Iterator[Finding]:
         """Check that a process is alive for each kind of open job, and works."""
+        for worker in [*self._workers.deaf(), *self._trainers.deaf()]:
+            yield _deaf(worker)
         if not self._workers.alive():
             command = "celery --app worker.app worker --queues stylize"
             yield _no_process("no-worker", "No worker is alive; albums wait.", command)
@@ -168,6 +170,17 @@ def _unreadable(job: str) -> Finding:
         detail=f"The record of job {job} cannot be read.",
         advice="Run every process from the same version. To have it rebuilt from S3: "
         f"redis-cli del impasto:job:{job}",
+    )
+
+
+def _deaf(worker: str) -> Finding:
+    return Finding(
+        check="worker-deaf",
+        about=worker,
+        part="workers",
+        detail=f"{worker} lives, but takes no work although some waits for it.",
+        advice="It connects to Redis anew, and ends within a minute if that does not help: see to "
+        "it that something starts it again. If this stays, look at its log and restart it.",
     )
 
 

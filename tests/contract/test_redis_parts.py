@@ -88,6 +88,26 @@ def test_worker_is_present_until_it_leaves_or_falls_silent(client: RedisClient) 
     assert client.zrange("impasto:workers", 0, -1) == ["w2"]
 
 
+def test_worker_that_takes_no_work_is_told_from_one_that_does(client: RedisClient) -> None:
+    clock = Clock()
+    registry = WorkerRegistry(client=client, clock=clock)
+    registry.announce("w1", 10)
+    registry.announce("w2", 10, deaf=True)
+    assert (registry.alive(), registry.deaf(), registry.consuming()) == (
+        ["w1", "w2"],
+        ["w2"],
+        ["w1"],
+    )
+    registry.announce("w2", 10)
+    registry.announce("w1", 10, deaf=True)
+    assert (registry.deaf(), registry.consuming()) == (["w1"], ["w2"])
+    registry.leave("w1")
+    assert registry.deaf() == []
+    registry.announce("w3", 10, deaf=True)
+    clock.advance(11)
+    assert (registry.alive(), registry.deaf()) == ([], [])
+
+
 def test_notification_is_one_json_message_with_job_and_chunk(
     client: RedisClient, settings: Settings
 ) -> None:

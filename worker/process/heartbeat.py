@@ -1,4 +1,7 @@
-"""The main process's work besides Celery: it sweeps, and announces that the worker lives."""
+"""The main process's work besides Celery: it sweeps, and announces that the worker lives.
+
+It also guards the consumer, and says so where that takes nothing.
+"""
 
 import os
 import threading
@@ -6,10 +9,15 @@ from typing import Self
 
 import structlog
 
+from infra.broker.consumer import CeleryListener
+from infra.broker.notifier import CeleryNotifier
 from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.model import JobKind
 from infra.jobs.maintenance.sweeper import Sweeper
 from infra.redis.worker_registry import WorkerRegistry
+from worker.process.consumer_guard import ConsumerGuard
+from worker.process.main_process import Consumer
 
 log = structlog.get_logger()
 
@@ -26,24 +34,32 @@ class Heartbeat:
         worker: str,
         sweeper: Sweeper,
         registry: WorkerRegistry,
+        guard: ConsumerGuard,
         beat_seconds: float,
         lease_seconds: float,
     ) -> None:
         self._worker = worker
         self._sweeper = sweeper
         self._registry = registry
+        self._guard = guard
         self._beat_seconds = beat_seconds
         self._lease_seconds = lease_seconds
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry-heartbeat", daemon=True)
 
     @classmethod
-    def of(cls, deployment: Deployment, registry: WorkerRegistry, hostname: str) -> Self:
-        """Return the heartbeat of this process in a registry, as often as the settings say."""
+    def of(cls, deployment: Deployment, consumer: Consumer, kind: JobKind) -> Self:
+        """Return the heartbeat of this process, as often as the settings say.
+
+        Trainers announce themselves in a registry of their own: who asks whether a worker is there
+        means one that paints.
+        """
+        notifier = CeleryNotifier(app=deployment.celery, client=deployment.redis)
         return cls(
-            worker=f"{hostname}/{os.getpid()}",
+            worker=f"{consumer.hostname}/{os.getpid()}",
             sweeper=deployment.sweeper(),
-            registry=registry,
+            registry=deployment.trainers if kind == "train" else deployment.workers,
+            guard=ConsumerGuard(CeleryListener(consumer), lambda: notifier.backlog(kind)),
             beat_seconds=deployment.settings.heartbeat_seconds,
             lease_seconds=deployment.settings.lease_seconds,
         )
@@ -52,9 +68,11 @@ class Heartbeat:
         """Begin, in threads of its own."""
         self._sweeper.start()
         self._thread.start()
+        self._guard.start()
 
     def stop(self) -> None:
-        """Stop sweeping and take the worker out of the registry."""
+        """Stop sweeping and guarding, and take the worker out of the registry."""
+        self._guard.stop()
         self._ending.set()
         self._thread.join()
         self._sweeper.stop()
@@ -66,7 +84,8 @@ class Heartbeat:
     def _run(self) -> None:
         while True:
             try:
-                self._registry.announce(self._worker, self._lease_seconds)
+                deaf = self._guard.deaf
+                self._registry.announce(self._worker, self._lease_seconds, deaf=deaf)
             except ServiceUnavailable as error:
                 log.warning("worker not announced", reason=error.detail)
             if self._ending.wait(self._beat_seconds):

@@ -25,6 +25,10 @@ class Consumer(Protocol):
     hostname: str
     pool: Pool
 
+    def call_soon(self, callback: Callable[[], object]) -> object:
+        """Call back in the event loop; threads may ask for it."""
+        ...
+
 
 class Attendance(Protocol):
     """The main process's work besides listening."""

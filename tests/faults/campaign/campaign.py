@@ -11,7 +11,8 @@ from impasto_client import Client
 from tests.bench.common.tables import table
 from tests.faults.campaign.albums import Album, Gallery, check_results
 from tests.faults.campaign.bucket_audit import Audit, audit
-from tests.faults.campaign.kinds import FAULTS, REFUSED, Site
+from tests.faults.campaign.kinds import FAULTS, REFUSED
+from tests.faults.campaign.site import Site
 from tests.faults.campaign.trainings import TrainingLoad
 from tests.faults.stack.fault_stack import READY_SECONDS, WORKERS, FaultStack
 from tests.integration.live_stack import wait_until

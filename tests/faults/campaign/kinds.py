@@ -9,17 +9,16 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import redis
 
-from impasto_client import Client, ClientError, ServiceUnreachable
+from impasto_client import ClientError, ServiceUnreachable
 from infra.broker.notifier import STYLIZE_QUEUE, TRAIN_QUEUE
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER
-from tests.faults.campaign.albums import Gallery
-from tests.faults.campaign.trainings import TrainingLoad
-from tests.faults.stack.fault_stack import LEASE_SECONDS, PROGRAMS, WORKERS, FaultStack
+from tests.faults.campaign.line_faults import break_redis_line, lose_replies
+from tests.faults.campaign.site import Site
+from tests.faults.stack.fault_stack import LEASE_SECONDS, PROGRAMS, WORKERS
 from tests.faults.stack.small_disk import filled
 from tests.integration.live_stack import wait_until
 
@@ -47,19 +46,6 @@ GARBAGE = (
     '{"body": "%%%", "properties": {"delivery_tag": "x", "delivery_info": {}}}',
     json.dumps({"body": "e30=", "headers": {}, "properties": {"body_encoding": "base64"}}),
 )
-
-
-@dataclass
-class Site:
-    """A running stack under load, and what the faults leave behind for the judge."""
-
-    stack: FaultStack
-    gallery: Gallery
-    trainings: TrainingLoad
-    client: Client
-    #: When Redis answered again after each time that it was down, seconds since the epoch.
-    bounces: list[float] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
 
 
 Fault = Callable[[Site, random.Random], None]
@@ -251,6 +237,8 @@ FAULTS: dict[str, Fault] = {
     "forget unacked": forget_unacked,
     "kill clients of Redis": kill_clients,
     "pause clients of Redis": pause_clients,
+    "connection to Redis cut": break_redis_line,
+    "replies of Redis lost": lose_replies,
     "Redis full": fill_redis,
     "S3 in trouble": trouble_s3,
     "garbage on the queues": push_garbage,

@@ -22,6 +22,7 @@ from infra.stack.folder import DataFolder
 from infra.stack.programs import API, REDIS, STORAGE, TRAINER, WORKER, Plan, make_plan
 from infra.storage.s3 import S3Store, connect_s3
 from tests.faults.campaign.tripwire import Tripwire
+from tests.faults.stack.redis_line import RedisLine
 from tests.faults.stack.storage_proxy import StorageProxy
 from tests.integration.live_stack import LiveStack
 from tests.integration.live_training import training_settings
@@ -48,6 +49,7 @@ class FaultStack(LiveStack):
     def __init__(self, data: Path, *, delay: float = 0.0, **settings: object) -> None:
         self.storage = StorageProxy(delay=delay)
         self.wire = Tripwire()
+        self.line = RedisLine()
         usual = {
             "lease_seconds": LEASE_SECONDS,
             "ring_patience_seconds": 3,
@@ -61,30 +63,37 @@ class FaultStack(LiveStack):
     def __enter__(self) -> Self:
         self.storage.start()
         self.wire.start()
+        self.line.start()
         self.stack.start()
         self.wait_ready(READY_SECONDS)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.stack.stop()
+        self.line.stop()
         self.wire.stop()
         self.storage.stop()
 
     def _plan(self, settings: Settings, folder: DataFolder, credentials: Credentials) -> Plan:
-        """The usual plan, with a second worker, the proxy for S3 and a tripwire at the API."""
+        """The usual plan, with a second worker, a proxy for S3 and ways to Redis that break."""
         plan = make_plan(settings, folder, credentials)
         self._server = f"http://127.0.0.1:{plan.ports[STORAGE]}"
-        self.storage.leads_to, self.wire.leads_to = plan.ports[STORAGE], plan.ports[REDIS]
+        self.storage.leads_to = plan.ports[STORAGE]
+        self.wire.leads_to = self.line.leads_to = plan.ports[REDIS]
         assert plan.settings.redis_url is not None
         direct = plan.settings.redis_url.get_secret_value()
-        wired = direct.replace(f":{plan.ports[REDIS]}/", f":{self.wire.port}/")
+        wired, lined = (
+            ("env", f"IMPASTO_REDIS_URL={direct.replace(f':{plan.ports[REDIS]}/', f':{port}/')}")
+            for port in (self.wire.port, self.line.port)
+        )
         programs = {program.name: program for program in plan.programs}
         api, worker = programs[API], programs[WORKER]
-        programs[API] = replace(api, command=("env", f"IMPASTO_REDIS_URL={wired}", *api.command))
+        programs[API] = replace(api, command=(*wired, *api.command))
+        programs[WORKER] = replace(worker, command=(*lined, *worker.command))
         programs[SECOND_WORKER] = replace(
             worker,
             name=SECOND_WORKER,
-            command=(*worker.command, "--hostname", f"{SECOND_WORKER}@%h"),
+            command=(*lined, *worker.command, "--hostname", f"{SECOND_WORKER}@%h"),
         )
         broken = plan.settings.model_copy(update={"s3_endpoint": self.storage.url})
         return replace(plan, settings=broken, programs=tuple(programs.values()))

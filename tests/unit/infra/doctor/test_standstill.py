@@ -1,5 +1,6 @@
 """A job that nobody begins is found, although sweeps send its message again and again."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from infra.doctor.job_checks import JobChecks
@@ -82,11 +83,15 @@ def test_cancelled_job_waits_for_nobody() -> None:
 class Staff:
     """Workers or trainers that say that they are alive."""
 
-    def __init__(self, *names: str) -> None:
-        self._names = list(names)
+    def __init__(self, *names: str, deaf: Sequence[str] = ()) -> None:
+        self._names = [*names, *deaf]
+        self._deaf = list(deaf)
 
     def alive(self) -> list[str]:
         return self._names
+
+    def deaf(self) -> list[str]:
+        return self._deaf
 
 
 def checks(world: FakeDeployment, workers: Staff, trainers: Staff) -> list[str]:
@@ -111,4 +116,8 @@ def test_doctor_names_jobs_that_those_who_are_there_do_not_begin() -> None:
     lie(world)
     assert checks(world, Staff("w"), Staff("t")) == ["job-unbegun", "job-unbegun"]
     assert checks(world, Staff(), Staff("t")) == ["no-worker", "job-unbegun"]
+    assert checks(world, Staff("v", deaf=["w"]), Staff("t")) == [
+        "worker-deaf",
+        *["job-unbegun"] * 2,
+    ]
     assert checks(world, Staff("w"), Staff()) == ["job-unbegun", "no-trainer"]

@@ -39,6 +39,9 @@ def examined(world: FakeDeployment) -> list[Finding]:
         def alive(self) -> list[str]:
             return ["somebody"]
 
+        def deaf(self) -> list[str]:
+            return []
+
     doctor = JobChecks(
         objects=world.objects,
         records=world.records,
