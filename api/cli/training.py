@@ -12,6 +12,9 @@ from api.cli.service import UsageError
 from impasto_client import Client, ClientError, Job, StageDetail, Training, TrainingOptions
 from infra.settings import Settings
 
+#: Styles that are asked how long they were trained.
+LOOKED_AT = 5
+
 
 def note_ignored_settings(settings: Settings) -> None:
     """Say of a setting that only trainers read that it does nothing here."""
@@ -20,9 +23,6 @@ def note_ignored_settings(settings: Settings) -> None:
             "impasto: IMPASTO_LOSS_WEIGHTS does nothing here: a trainer reads it where it is "
             "started, by `impasto up` for one.\n"
         )
-
-#: Styles that are asked how long they were trained.
-LOOKED_AT = 5
 
 
 def submit_training(

@@ -294,14 +294,3 @@ def test_training_that_never_began_has_no_stages_done(
     ]
     assert "0/2 stages" in line
     assert line.split()[-1] == "failed"
-
-
-def test_weights_that_only_a_trainer_reads_are_said_to_do_nothing_here(
-    painting: Path, service: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("IMPASTO_LOSS_WEIGHTS", "/weights")
-    result = train(painting, service, "--corpus", CORPUS, "--no-watch")
-    assert result.exit_code == 0
-    assert "IMPASTO_LOSS_WEIGHTS does nothing here" in result.stderr
-    monkeypatch.delenv("IMPASTO_LOSS_WEIGHTS")
-    assert "LOSS_WEIGHTS" not in train(painting, service, "--no-watch").stderr
