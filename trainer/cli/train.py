@@ -13,6 +13,7 @@ from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from trainer.cli.card_commands import command_line, reproduce_line
 from trainer.cli.console import console, fail, progress_bars
+from trainer.cli.forecast import Forecast
 from trainer.cli.options import (
     LearningOptions,
     Painting,
@@ -142,8 +143,10 @@ class _Bar:
         self._bar = bar
         self._stages = len(schedule.stages)
         self._tasks: dict[int, object] = {}
+        self._forecast = Forecast(schedule, bar.console.print)
 
     def __call__(self, now: TrainingProgress) -> None:
+        self._forecast(now)
         if now.stage not in self._tasks:
             self._tasks[now.stage] = self._bar.add_task(
                 f"stage {now.stage + 1} of {self._stages}, ratio {now.ratio:g}",
