@@ -5,6 +5,7 @@ nothing of ours, has the same names in `impasto_client.photo_kinds`; a test hold
 """
 
 import re
+from pathlib import PurePosixPath
 from typing import Final
 
 #: Names of files and folders, in lower case, that file managers, NAS boxes and old systems leave.
@@ -17,12 +18,26 @@ CLUTTER: Final = frozenset(
     }
 )
 
+#: Suffixes of films, sounds and of what phones, cameras and takeouts write about photos.
+NO_PHOTOS: Final = frozenset(
+    {
+        *(".mov", ".mp4", ".m4v", ".avi", ".mts", ".m2ts", ".3gp", ".3g2", ".mkv", ".webm"),
+        *(".mpg", ".mpeg", ".wmv", ".flv", ".lrv", ".insv", ".mp3", ".m4a", ".wav", ".aac"),
+        *(".json", ".xmp", ".aae", ".thm", ".xml", ".html", ".htm", ".ini", ".db", ".lnk", ".url"),
+    }
+)
+
 _SEPARATOR: Final = re.compile("/+")
 
 
 def is_clutter(path: str) -> bool:
     """Whether a part of a path, with `/` between them, is hidden or such a name in any case."""
     return any(_is_passed_over(part) for part in _SEPARATOR.split(path))
+
+
+def cannot_be_photo(path: str) -> bool:
+    """Whether a path is clutter, or its suffix that of no picture; only its content tells more."""
+    return is_clutter(path) or PurePosixPath(path).suffix.lower() in NO_PHOTOS
 
 
 def _is_passed_over(part: str) -> bool:

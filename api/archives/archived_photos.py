@@ -1,25 +1,30 @@
-"""The photos in a ZIP file, and the entries for which the whole file is refused.
+"""The photos in a ZIP file: what fails alone of it, and for what the whole file is refused.
 
 Nothing is unpacked here: the worker fetches each photo by its position, and checks what comes out.
 """
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from api.archives.zip_directory import ArchiveDamaged, ZipEntry, read_directory
-from infra.clutter import is_clutter
+from infra.clutter import cannot_be_photo
 from infra.errors import AlbumTooLarge, InvalidRequest
-from infra.jobs.domain.model import ArchiveMember
+from infra.jobs.domain.model import ArchiveMember, Problem
 from infra.settings import Settings
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 
 #: How much larger than packed a file may be, and from how many bytes on that matters. Photos in
-#: packed formats stay below 2; Deflate ends at 1,032.
+#: packed formats stay below 2; Deflate ends at 1,032, and a white page comes near it: one of A4 in
+#: 300 dots an inch has 25 MiB.
 MAX_RATIO: Final = 200
-RATIO_MATTERS_BYTES: Final = 1024 * 1024
+RATIO_MATTERS_BYTES: Final = 32 * 1024 * 1024
 #: Bytes of a path in an archive.
 MAX_PATH_BYTES: Final = 4096
+
+#: The reason of a photo that is too large, as the worker gives it.
+TOO_MANY_BYTES: Final = "photo-too-many-bytes"
 
 _STORED: Final = 0
 _DEFLATED: Final = 8
@@ -27,19 +32,36 @@ _ENCRYPTED: Final = 0x2041
 
 
 class ArchiveRefused(InvalidRequest):
-    """A ZIP file holds an entry that no archive of photos has."""
+    """A ZIP file, or an entry of it, is made to deceive, or as no archive of photos is."""
 
     type = "archive-refused"
     title = "The ZIP file is not accepted."
 
 
+@dataclass(frozen=True, slots=True)
+class ArchivedPhoto:
+    """A file in an archive that may be a photo: its path, and its position or why it fails."""
+
+    path: str
+    member: ArchiveMember | None = None
+    fault: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContent:
+    """What an archive holds: files that may be photos, and the paths of those that cannot be."""
+
+    photos: list[ArchivedPhoto]
+    others: list[str]
+
+
 def read_archive(
     objects: ObjectStore, key: str, settings: Settings, *, name: str
-) -> Iterator[tuple[str, ArchiveMember]]:
-    """Yield the path and position of each photo in the ZIP file at `key`; errors say its `name`.
+) -> ArchiveContent:
+    """Return what is in the ZIP file at `key`; errors say its `name`.
 
-    Everything is checked before the first. Folders, hidden files and clutter are passed over; what
-    else is no photo comes back with a reason of its own. A ZIP file within is not opened.
+    Folders are passed over. What cannot be fetched fails alone, and what is no photo will, with a
+    reason of its own. A ZIP file within is not opened.
 
     Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`
     or the bucket does not hand it out.
@@ -52,10 +74,28 @@ def read_archive(
         raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
     except ObjectRefused as error:
         raise InvalidRequest(error.detail) from error
-    # A backslash that is part of a name would end a folder's name to whoever takes it for a path.
-    return (
-        (entry.name.replace("\\", "_"), _member(entry)) for entry in entries if _is_wanted(entry)
-    )
+    content = ArchiveContent([], [])
+    for entry in entries:
+        # A backslash that is part of a name would be between folders to whoever splits a path.
+        path = entry.name.replace("\\", "_")
+        if cannot_be_photo(path):
+            content.others.extend([] if path.endswith("/") else [path])
+        elif not path.endswith("/"):
+            content.photos.append(_photo(entry, path, name, settings.max_photo_bytes))
+    return content
+
+
+def _photo(entry: ZipEntry, path: str, archive: str, max_bytes: int) -> ArchivedPhoto:
+    if fault := next((fault for fault, found in _FAULTS.items() if found(entry)), None):
+        detail = f"{archive}: The entry {path[:100]!r} of the ZIP file {fault}."
+        return ArchivedPhoto(path, fault=Problem(type=ArchiveRefused.type, detail=detail))
+    if max(entry.size, entry.packed) > max_bytes:
+        detail = (
+            f"{archive}: The entry {path[:100]!r} of the ZIP file has more than {max_bytes} "
+            "bytes, the most that this service takes. Leave it out, or send it smaller."
+        )
+        return ArchivedPhoto(path, fault=Problem(type=TOO_MANY_BYTES, detail=detail))
+    return ArchivedPhoto(path, _member(entry))
 
 
 def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntry]:
@@ -71,19 +111,14 @@ def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntr
         max_entries=settings.max_album_photos,
     )
     for entry in entries:
-        _check(entry, settings.max_photo_bytes)
+        _check(entry)
     return entries
 
 
-def _check(entry: ZipEntry, max_bytes: int) -> None:
-    """Raise for an entry that is hostile, or cannot be read, or is too large."""
-    if fault := next((fault for fault, found in _FAULTS.items() if found(entry)), None):
+def _check(entry: ZipEntry) -> None:
+    """Raise for an entry that no program makes by itself: the whole file is not to be trusted."""
+    if fault := next((fault for fault, found in _HARM.items() if found(entry)), None):
         raise ArchiveRefused(f"The entry {entry.name[:100]!r} of the ZIP file {fault}.")
-    if max(entry.size, entry.packed) > max_bytes:
-        raise AlbumTooLarge(
-            f"The entry {entry.name[:100]!r} of the ZIP file has more than {max_bytes} bytes, the "
-            "most that this service takes. Leave it out, or send it smaller."
-        )
     if entry.method == _STORED and entry.size != entry.packed:
         raise ArchiveDamaged(f"The entry {entry.name[:100]!r} of the ZIP file has two sizes.")
 
@@ -105,18 +140,16 @@ def _is_bomb(entry: ZipEntry) -> bool:
     return entry.size > max(RATIO_MATTERS_BYTES, MAX_RATIO * entry.packed)
 
 
-_FAULTS: Final[dict[str, Callable[[ZipEntry], bool]]] = {
+_HARM: Final[dict[str, Callable[[ZipEntry], bool]]] = {
     "has no usable name": _is_nameless,
     "has a path that leads out of it": _leads_outside,
+}
+_FAULTS: Final[dict[str, Callable[[ZipEntry], bool]]] = {
     "is a link or a device and not a file": _is_special,
     "is encrypted; send it without a password": lambda entry: bool(entry.flags & _ENCRYPTED),
     "is packed in another way than Deflate": lambda e: e.method not in (_STORED, _DEFLATED),
     f"unpacks to more than {MAX_RATIO} times its size": _is_bomb,
 }
-
-
-def _is_wanted(entry: ZipEntry) -> bool:
-    return not entry.name.endswith("/") and not is_clutter(entry.name)
 
 
 def _member(entry: ZipEntry) -> ArchiveMember:

@@ -66,7 +66,7 @@ class ResultFolder:
         """Return the path below the folder: the photo's own, with the result's suffix."""
         name = safe_name(item.result_name or item.name)
         if self._sources is None:
-            return self._take(PurePosixPath(name))
+            return self._take(safe_path(item.result_path or name))
         own = safe_path(self._sources[item.index].name)
         place = own.with_name(split_suffix(own.name)[0] + split_suffix(name)[1])
         if place == own and own in self._own:

@@ -39,6 +39,7 @@ def job(view: JobView) -> schemas.Job:
         finished=None if view.finished is None else timestamp(view.finished),
         expires_at=None if view.expires is None else timestamp(view.expires),
         retry_of=view.retry_of,
+        note=view.note,
         error=_reason(view.error),
         training=_training(view),
         links=schemas.JobLinks.model_validate(_links(view)),
@@ -51,8 +52,10 @@ def item(job_id: str, view: ItemView) -> schemas.Item:
     return schemas.Item(
         index=view.index,
         name=view.name,
+        source=view.source,
         state=view.state,
         result=f"{job_address(job_id)}/results/{view.index}" if done else None,
+        result_path=view.result_path,
         **_outcome(view),
     )
 

@@ -196,6 +196,13 @@ class Job(BaseModel):
         "and where jobs are kept for good.",
     )
     retry_of: str | None = Field(default=None, description="The job whose failed photos these are.")
+    note: str | None = Field(
+        default=None,
+        description="What came with the album and was passed over, as it can be no photo.",
+        json_schema_extra=example(
+            "Passed over: 2 files that are no photo, a.zip/IMG_1.MOV, a.zip/IMG_1.json."
+        ),
+    )
     error: Reason | None = Field(description="Why the whole job failed.")
     training: Training | None = Field(
         default=None, description="How far a training is; null for an album."
@@ -214,7 +221,15 @@ class Item(BaseModel):
     """One photo of a job at one moment."""
 
     index: int = Field(ge=0, description="Place of the photo in the album, from 0.")
-    name: str = Field(json_schema_extra=example("beach.jpg"))
+    name: str = Field(
+        description="Name of the photo; no other of the album has it.",
+        json_schema_extra=example("beach.jpg"),
+    )
+    source: str | None = Field(
+        default=None,
+        description="The path or key that it came by; in a ZIP file, behind that of the file.",
+        json_schema_extra=example("holiday.zip/day 1/beach.jpg"),
+    )
     state: ItemState
     width: int | None = Field(description="Width of the result in pixels.")
     height: int | None = Field(description="Height of the result in pixels.")
@@ -223,7 +238,14 @@ class Item(BaseModel):
         description="Seconds of work; 0 when the result was there already."
     )
     result: str | None = Field(description="Address of the result, once it is done.")
-    result_name: str | None = Field(description="File name of the result.")
+    result_name: str | None = Field(
+        description="File name of the result; no other of the album has it."
+    )
+    result_path: str | None = Field(
+        default=None,
+        description="Path of the result among the others, with the folders that its photo came in.",
+        json_schema_extra=example("holiday/day 1/beach.jpg"),
+    )
     error: Reason | None = Field(description="Why the photo failed.")
 
 
@@ -234,21 +256,6 @@ class ItemPage(BaseModel):
     offset: int
     total: int
     next: str | None = Field(description="Address of the next page; null on the last one.")
-
-
-class Health(BaseModel):
-    """The process lives."""
-
-    status: Literal["ok"] = "ok"
-
-
-class Readiness(BaseModel):
-    """Every part of the service answers."""
-
-    status: Literal["ready"] = "ready"
-    parts: dict[str, str] = Field(
-        json_schema_extra=example({"redis": "ok", "s3": "ok", "styles": "ok", "workers": "ok"})
-    )
 
 
 class JobPath(BaseModel):

@@ -1,19 +1,25 @@
 """Albums as form data: each photo goes to S3 before the next one is read."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from os import SEEK_END
 
 from api.schemas.jobs import AlbumOptions
 from api.services import Services
-from api.submission.album import make_draft, parse_options
+from api.submission.album import check_room, make_draft, parse_options
 from api.submission.form import Fields, Form
 from api.submission.multipart import FilePart
-from api.submission.photo_locations import PhotoLocation, any_readable, archive_locations
-from impasto_client.photo_names import UniqueNames, safe_name
+from api.submission.naming import safe_path
+from api.submission.photo_locations import (
+    PassedOver,
+    PhotoLocation,
+    archive_locations,
+    check_readable,
+    name_photos,
+)
+from impasto_client.photo_names import safe_name
 from infra import layout
-from infra.errors import AlbumTooLarge, InvalidRequest
-from infra.jobs.domain.model import JobDraft, PhotoEntry
+from infra.errors import InvalidRequest
+from infra.jobs.domain.model import JobDraft
 from infra.jobs.views import JobView
 
 #: Name of the form field that carries a photo.
@@ -29,9 +35,9 @@ class AlbumForm(Form):
 
     def __init__(self, services: Services, tenant: str, job: str) -> None:
         super().__init__(services, tenant, job)
-        self._unique = UniqueNames()
-        #: Where each photo lies, under its name in the album.
+        #: Where each photo lies, by its path in the album.
         self._photos: list[PhotoLocation] = []
+        self._passed_over = PassedOver()
         self._bytes = 0
 
     def check(self, fields: Fields) -> None:
@@ -47,42 +53,41 @@ class AlbumForm(Form):
         if part.name != PHOTOS:
             raise self.refuse_file(part)
         if part.archive:
-            key = self._put(part, safe_name(part.filename))
-            for location in self._archived(key, part.filename):
+            for location in self._archived(self._put(part), part.filename):
                 self._check_room()
-                name = self._unique.take(safe_name(location.name))
-                self._photos.append(replace(location, name=name))
+                self._photos.append(location)
         else:
             self._check_room()
-            name = self._unique.take(safe_name(part.filename))
-            self._photos.append(PhotoLocation(name, self._put(part, name)))
+            key = self._put(part)
+            self._photos.append(PhotoLocation(part.filename, key, source=part.filename))
 
     def finish(self, fields: Fields) -> Callable[[], JobView]:
         """Raise InvalidRequest for an album without photos, and what `check` raises.
 
-        Where all that was sent are damaged archives, it raises ArchiveDamaged.
+        Where nothing that was sent can be fetched, it raises what `check_readable` raises.
         """
+        note = self._passed_over.note()
         if not self._photos:
             raise InvalidRequest(
-                f"The album has no photos. Send each as a file in the form field `{PHOTOS}`."
+                f"The album has no photos. Send each as a file in the form field `{PHOTOS}`. "
+                f"{note or ''}".strip()
             )
-        self._photos = list(any_readable(self._photos))
-        draft = self._draft(fields).model_copy(update={"bytes": self._bytes})
-        return lambda: self.services.jobs.submission.submit(draft, self._entries())
+        check_readable(self._photos)
+        draft = self._draft(fields).model_copy(update={"bytes": self._bytes, "note": note})
+        return lambda: self.services.jobs.submission.submit(draft, name_photos(self._photos))
 
     def _draft(self, fields: Fields) -> JobDraft:
         options = parse_options(fields)
         return make_draft(options, self.job, services=self.services, tenant=self.tenant)
 
-    def _entries(self) -> Iterable[PhotoEntry]:
-        for index, location in enumerate(self._photos):
-            yield location.entry(index, location.name)
-
     def _archived(self, key: str, filename: str) -> Iterator[PhotoLocation]:
         objects, settings = self.services.objects, self.services.settings
-        return archive_locations(objects, key, settings, name=safe_name(filename))
+        archive = PhotoLocation(filename, key, source=filename)
+        name = safe_path(filename)
+        return archive_locations(objects, archive, settings, self._passed_over, name=name)
 
-    def _put(self, part: FilePart, name: str) -> str:
+    def _put(self, part: FilePart) -> str:
+        name = safe_name(part.filename)
         key = layout.upload(self.tenant, self.job, len(self._photos), name)
         if not part.archive:
             self._bytes += part.file.seek(0, SEEK_END)
@@ -93,6 +98,4 @@ class AlbumForm(Form):
         return key
 
     def _check_room(self) -> None:
-        limit = self.services.settings.max_album_photos
-        if len(self._photos) >= limit:
-            raise AlbumTooLarge(f"An album may have {limit} photos; send more than one job.")
+        check_room(len(self._photos) + 1, self.services.settings.max_album_photos)

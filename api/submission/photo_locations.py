@@ -1,58 +1,121 @@
 """Locations of an album's photos: objects of their own, or members of ZIP files.
 
-A damaged ZIP file is an item of the album that fails alone, as a damaged photo is; an album of
-nothing else is refused.
+A damaged ZIP file is an item of the album that fails alone, as a damaged photo is, and so is what
+cannot be fetched out of a whole one; an album of nothing else is refused.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from api.archives.archived_photos import read_archive
+from api.archives.archived_photos import TOO_MANY_BYTES, ArchiveRefused, read_archive
 from api.archives.zip_directory import ArchiveDamaged
+from api.submission.naming import plan_names, safe_path
+from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.domain.model import ArchiveMember, PhotoEntry, Problem
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
 
+#: Characters of a source that are told: form data may name a file at any length.
+_SOURCE_CHARS: Final = 1024
+#: Files that are named as passed over.
+_NAMED: Final = 5
+#: What an album is refused with that holds nothing but such faults.
+_REFUSALS: Final[dict[str, type[InvalidRequest | AlbumTooLarge]]] = {
+    ArchiveDamaged.type: ArchiveDamaged,
+    ArchiveRefused.type: ArchiveRefused,
+    TOO_MANY_BYTES: AlbumTooLarge,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoLocation:
-    """A photo's name or path, its object, and its position in that, or why it cannot be read."""
+    """A photo's object, and its position in that, or why it cannot be read."""
 
-    name: str
+    #: Its path in the album, with `/` between folders, as it came.
+    path: str
     key: str
+    #: The path or key that its sender knows it by.
+    source: str
     member: ArchiveMember | None = None
     fault: Problem | None = None
 
-    def entry(self, index: int, name: str) -> PhotoEntry:
-        """Return the line of the manifest, under the photo's name in the album."""
-        return PhotoEntry(
-            index=index, name=name, key=self.key, member=self.member, fault=self.fault
-        )
+
+@dataclass(slots=True)
+class PassedOver:
+    """Files that can be no photos, and are no items of the album."""
+
+    count: int = 0
+    named: list[str] = field(default_factory=list[str])
+
+    def add(self, source: str) -> None:
+        """Note one of them."""
+        self.count += 1
+        if len(self.named) < _NAMED:
+            self.named.append(source[-100:])
+
+    def note(self) -> str | None:
+        """Return a line about them; None where there are none."""
+        if not self.count:
+            return None
+        more = f" and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
+        files = "1 file that is" if self.count == 1 else f"{self.count} files that are"
+        return f"Passed over: {files} no photo, {', '.join(self.named)}{more}."
 
 
 def archive_locations(
-    objects: ObjectStore, key: str, settings: Settings, *, name: str
+    objects: ObjectStore,
+    archive: PhotoLocation,
+    settings: Settings,
+    passed_over: PassedOver,
+    *,
+    name: str,
 ) -> Iterator[PhotoLocation]:
-    """Yield the photos of the ZIP file at `key`, or the file itself where it is damaged.
+    """Yield the photos of a ZIP file, in a folder of its name, or the file where it is damaged.
 
-    Raises what reading an archive raises, but not ArchiveDamaged.
+    Errors say its `name`. Raises what reading an archive raises, but not ArchiveDamaged.
     """
     try:
-        photos = read_archive(objects, key, settings, name=name)
+        content = read_archive(objects, archive.key, settings, name=name)
     except ArchiveDamaged as error:
-        yield PhotoLocation(name, key, fault=Problem(type=error.type, detail=error.detail))
+        yield replace(archive, fault=Problem(type=error.type, detail=error.detail))
         return
-    for path, member in photos:
-        yield PhotoLocation(path, key, member)
+    folder = archive.path[:-4] if archive.path.lower().endswith(".zip") else archive.path
+    for path in content.others:
+        passed_over.add(f"{archive.source}/{path}")
+    for photo in content.photos:
+        yield PhotoLocation(
+            path=f"{folder}/{photo.path}",
+            key=archive.key,
+            source=f"{archive.source}/{photo.path}",
+            member=photo.member,
+            fault=photo.fault,
+        )
 
 
-def any_readable(locations: Iterable[PhotoLocation]) -> Iterator[PhotoLocation]:
-    """Pass locations through; raises ArchiveDamaged at the end if every one was damaged."""
-    fault: Problem | None = None
-    readable = False
-    for location in locations:
-        fault = fault or location.fault
-        readable = readable or location.fault is None
-        yield location
-    if fault is not None and not readable:
-        raise ArchiveDamaged(fault.detail)
+def check_readable(locations: Iterable[PhotoLocation]) -> None:
+    """Raise ArchiveDamaged, ArchiveRefused or AlbumTooLarge where not one can be fetched."""
+    faults = [location.fault for location in locations]
+    if faults and (fault := faults[0]) is not None and all(faults):
+        raise _REFUSALS[fault.type](fault.detail)
+
+
+def name_photos(locations: Sequence[PhotoLocation]) -> Iterator[PhotoEntry]:
+    """Yield the lines of the manifest: numbered, and each with names that no other photo has."""
+    paths = [safe_path(location.path) for location in locations]
+    flat = plan_names([path.rpartition("/")[2] for path in paths])
+    for index, (location, name, path) in enumerate(
+        zip(locations, flat, plan_names(paths), strict=True)
+    ):
+        is_flat = path == name
+        yield PhotoEntry(
+            index=index,
+            name=name.own,
+            stem=name.stem,
+            path=None if is_flat else path.own,
+            path_stem=None if is_flat else path.stem,
+            source=location.source[-_SOURCE_CHARS:],
+            key=location.key,
+            member=location.member,
+            fault=location.fault,
+        )

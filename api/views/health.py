@@ -7,7 +7,7 @@ from flask import Response, current_app
 from api.health import OK, HealthCheck
 from api.problems import NotReady
 from api.responses.render import json_response
-from api.schemas.jobs import Health, Readiness
+from api.schemas.health import Health, Readiness
 from api.views.openapi import problem
 from api.views.routing import Views
 

@@ -31,7 +31,8 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
         415: problem("`unsupported-media-type`: neither form data nor JSON."),
         422: problem(
             "`invalid-request`: `errors` says where. `archive-refused`: a ZIP file holds paths "
-            "that lead out of it, links, encrypted files, or files that unpack to far too much."
+            "that lead out of it; or all that was sent are links, encrypted files, or files that "
+            "unpack to far too much, each of which fails alone otherwise."
         ),
         **QUEUE_FULL,
         503: problem(
@@ -45,8 +46,9 @@ def submit_job() -> Response:
     """Submit an album to be painted, or a painting to train a style on.
 
     Send the files themselves as form data, or name files that lie in the service's bucket. A ZIP
-    file of photos may stand wherever a photo may (in the bucket, its key ends in `.zip`). The job
-    is answered before any of them is worked on; `Location` says where to watch it.
+    file of photos may stand wherever a photo may (in the bucket, its key ends in `.zip`); the file
+    names of the form may lead into folders. The job is answered before any of them is worked on;
+    `Location` says where to watch it.
     """
     view = _submit()
     return json_response(render.job(view), 202, Location=render.job_address(view.id))

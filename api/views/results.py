@@ -65,7 +65,7 @@ def get_result(path: ResultPath) -> Response:
     },
 )
 def get_results_zip(path: JobPath) -> Response:
-    """Fetch every result of a finished job as one zip."""
+    """Fetch every result of a finished job as one zip, in the folders that the photos came in."""
     job = services().jobs.queries.get(path.job_id, tenant())
     if job.kind == "train":
         raise ResultMissing(f"The job learns a style; see {style_address(job.style)} for it.")
@@ -99,4 +99,6 @@ def _members(queries: JobQueries, job: JobView) -> Iterator[Member]:
         for item in queries.items(job.id, job.tenant, offset, PAGE):
             if item.state is ItemState.DONE and item.outcome is not None:
                 key, name = _result(item)
-                yield Member(name=names.take(name), key=key, size=item.outcome.bytes)
+                # Unique already, but in albums that version 0.1.0 took.
+                path = names.take(item.result_path or name)
+                yield Member(name=path, key=key, size=item.outcome.bytes)

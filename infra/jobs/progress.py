@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from infra.jobs.domain.model import JobRecord, PhotoEntry, PhotoOutcome
 from infra.jobs.manifest import Manifest
-from infra.jobs.views import ItemState, ItemView
+from infra.jobs.views import ItemState, ItemView, item_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Progress:
             state = ItemState.DONE if outcome.error is None else ItemState.FAILED
         else:
             state = ItemState.RUNNING if entry.index in self.in_flight else ItemState.PENDING
-        return ItemView(index=entry.index, name=entry.name, state=state, outcome=outcome)
+        return item_view(entry, state, outcome)
 
 
 def read_progress(manifest: Manifest, record: JobRecord, photos: range) -> Progress:

@@ -9,6 +9,7 @@ from infra.jobs.domain.model import (
     JobKind,
     JobRecord,
     JobState,
+    PhotoEntry,
     PhotoOutcome,
     Problem,
     Stroke,
@@ -53,6 +54,8 @@ class JobView:
     published: tuple[int, ...] = ()
     #: The job whose failed photos these are.
     retry_of: str | None = None
+    #: A line about files that came with the album and can be no photos.
+    note: str | None = None
 
 
 def job_view(record: JobRecord, now: float, retention_days: float | None = None) -> JobView:
@@ -87,6 +90,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         training=record.training,
         published=record.published,
         retry_of=spec.retry_of,
+        note=spec.note,
     )
 
 
@@ -105,5 +109,32 @@ class ItemView:
 
     index: int
     name: str
+    #: The path or key that the sender of the photo knows it by.
+    source: str
     state: ItemState
     outcome: PhotoOutcome | None
+    #: Where the result goes among the album's others, `/` between folders; None while it has none.
+    result_path: str | None = None
+
+
+def item_view(entry: PhotoEntry, state: ItemState, outcome: PhotoOutcome | None) -> ItemView:
+    """Show one photo by its line of the manifest."""
+    return ItemView(
+        index=entry.index,
+        name=entry.name,
+        source=entry.name if entry.source is None else entry.source,
+        state=state,
+        outcome=outcome,
+        result_path=_result_path(entry, outcome),
+    )
+
+
+def _result_path(entry: PhotoEntry, outcome: PhotoOutcome | None) -> str | None:
+    """Return the path of a result: as its name, with the folders that its photo came in."""
+    if outcome is None or outcome.result is None:
+        return None
+    name = outcome.result_name or entry.name
+    if entry.path is None or name == entry.name:
+        return name if entry.path is None else entry.path
+    stem = entry.path if entry.path_stem is None else entry.path_stem
+    return f"{stem}.{name.rpartition('.')[2]}"

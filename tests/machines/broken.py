@@ -8,8 +8,8 @@ from infra.jobs.claims.album import ChunkClaims
 from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
 from infra.jobs.domain.claim import ClaimedChunk
-from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
-from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, JobState, PhotoOutcome
+from infra.jobs.domain.rebuild import Attempt, rebuild
 from infra.jobs.domain.transitions import move
 from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.jobs.service import JobServices, connect_jobs

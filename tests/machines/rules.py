@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from infra.jobs.domain import rules
-from infra.jobs.domain.model import Attempt, JobRecord, JobSpec, JobState, PhotoOutcome, Problem
-from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.model import JobRecord, JobSpec, JobState, PhotoOutcome, Problem
+from infra.jobs.domain.rebuild import Attempt, rebuild
 from infra.jobs.domain.transitions import IllegalTransition
 from tests.fakes.jobs import Clock
 

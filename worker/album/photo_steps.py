@@ -128,7 +128,7 @@ def _outcome(
     return PhotoOutcome(
         index=entry.index,
         result=result.key,
-        result_name=result_name(entry.name, result.format),
+        result_name=result_name(entry.name, result.format, entry.stem),
         width=result.width,
         height=result.height,
         bytes=result.bytes,

@@ -68,10 +68,15 @@ def _metadata(photo: Photo) -> dict[str, object]:
     return options | ({"xmp": packet} if packet else {})
 
 
-def result_name(photo_name: str, format: ResultFormat) -> str:
-    """Name a result as its photo, with an extension that fits the format."""
+def result_name(photo_name: str, format: ResultFormat, stem: str | None = None) -> str:
+    """Name a result as its photo, with an extension that fits the format.
+
+    `stem` goes before an extension other than the photo's own, if the album has planned it.
+    """
     fitting = EXTENSIONS[format]
     if photo_name.lower().endswith(fitting):
         return photo_name
-    stem = _EXTENSION.sub("", photo_name).encode()[: _MAX_NAME_BYTES - len(fitting[0])]
-    return stem.decode(errors="ignore") + fitting[0]
+    if stem is not None:
+        return stem + fitting[0]
+    own = _EXTENSION.sub("", photo_name).encode()[: _MAX_NAME_BYTES - len(fitting[0])]
+    return own.decode(errors="ignore") + fitting[0]

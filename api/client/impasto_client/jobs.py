@@ -136,6 +136,8 @@ class Job:
     expires_at: datetime | None = None
     #: Id of the job whose failed photos these are.
     retry_of: str | None = None
+    #: What came with the album and was passed over, as it can be no photo.
+    note: str | None = None
     #: Why the whole job failed.
     error: Reason | None
     #: None in an album.
@@ -159,6 +161,9 @@ class Item:
     #: Place of the photo in the album, from 0.
     index: int
     name: str
+    #: The path or key that it came by; in a ZIP file, behind that of the file. Earlier services
+    #: do not say.
+    source: str | None = None
     state: ItemState
     #: Sides of the result, pixels.
     width: int | None
@@ -170,6 +175,8 @@ class Item:
     #: Address of the result, once it is done, and its file name.
     result: str | None
     result_name: str | None
+    #: Its path among the other results, with the folders that its photo came in.
+    result_path: str | None = None
     #: Why the photo failed.
     error: Reason | None
 

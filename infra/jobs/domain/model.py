@@ -143,8 +143,9 @@ class JobDraft(Value):
     training: TrainingConfig | None = None
     #: Bytes of the files that came with the request.
     bytes: int = Field(default=0, ge=0)
-    #: The job whose failed photos these are; None in a job of its own.
+    #: The job whose failed photos these are; a line about files that came and can be no photos.
     retry_of: str | None = None
+    note: str | None = None
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
@@ -195,10 +196,18 @@ class ArchiveMember(Value):
 
 
 class PhotoEntry(Value):
-    """One line of the manifest. `name` is unique in the job, safe as a file name."""
+    """One line of the manifest. `name` is unique in the job, safe as a file name.
+
+    `path` is that with the folders it came in; `stem` and `path_stem` take the place of both where
+    the result needs another suffix. `source` is the path or key that its sender knows it by.
+    """
 
     index: int = Field(ge=0)
     name: str
+    stem: str | None = None
+    path: str | None = None
+    path_stem: str | None = None
+    source: str | None = None
     key: str
     #: Its place in the object `key`, if that is an archive and not the photo itself.
     member: ArchiveMember | None = None
@@ -289,12 +298,3 @@ class JobRecord(Value):
     def with_chunk(self, chunk: Chunk) -> Self:
         """Return the record with this chunk in place of the one of its number."""
         return self.model_copy(update={"active": {**self.active, chunk.number: chunk}})
-
-
-class Attempt(Value):
-    """The outcomes of a chunk in S3, up to its highest token."""
-
-    chunk: int
-    #: Of every file that was written, ascending.
-    tokens: tuple[int, ...]
-    outcomes: tuple[PhotoOutcome, ...]

@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable
 
-from infra.jobs.domain.model import Attempt, Chunk, JobRecord, JobSpec, JobState
+from infra.jobs.domain.model import Chunk, JobRecord, JobSpec, JobState, PhotoOutcome, Value
 from infra.jobs.domain.outcomes import counted, fresh_outcomes
 from infra.jobs.domain.rules import NEVER
 from infra.jobs.domain.transitions import move, settle
+
+
+class Attempt(Value):
+    """The outcomes of a chunk in S3, up to its highest token."""
+
+    chunk: int
+    #: Of every file that was written, ascending.
+    tokens: tuple[int, ...]
+    outcomes: tuple[PhotoOutcome, ...]
 
 
 def rebuild(spec: JobSpec, attempts: Iterable[Attempt], cancelled: bool, now: float) -> JobRecord:

@@ -11,8 +11,8 @@ from infra.catalogue import StyleCatalogue
 from infra.errors import JobUnreadable, ServiceUnavailable
 from infra.jobs.claims.post_commit import finalize
 from infra.jobs.domain import training_rules
-from infra.jobs.domain.model import Attempt, JobRecord, JobSpec
-from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.model import JobRecord, JobSpec
+from infra.jobs.domain.rebuild import Attempt, rebuild
 from infra.jobs.manifest import Manifest
 from infra.jobs.manifest.markers import open_markers
 from infra.jobs.ports import JobStore

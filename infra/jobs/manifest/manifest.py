@@ -15,13 +15,13 @@ from pydantic import BaseModel, ValidationError
 from infra import layout
 from infra.errors import JobMissing, JobUnreadable
 from infra.jobs.domain.model import (
-    Attempt,
     JobRecord,
     JobSpec,
     PhotoEntry,
     PhotoOutcome,
     TrainingProgress,
 )
+from infra.jobs.domain.rebuild import Attempt
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Outcome files that a rebuild reads at the same time.

@@ -38,9 +38,13 @@ def failed_photos(
     entries = _failed(record, objects)
     first = next(entries, None)
     if first is None:
-        raise NothingToRetry("What failed are damaged ZIP files; make them anew and send those.")
+        raise NothingToRetry(
+            "What failed cannot be had out of its ZIP file; make that anew and send it."
+        )
     options = {name: getattr(spec, name) for name in JobDraft.model_fields}
-    draft = JobDraft.model_validate({**options, "id": job, "retry_of": spec.id, "bytes": 0})
+    draft = JobDraft.model_validate(
+        {**options, "id": job, "retry_of": spec.id, "bytes": 0, "note": None}
+    )
     return draft, chain([first], entries)
 
 

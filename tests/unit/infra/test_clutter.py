@@ -2,7 +2,8 @@
 
 import pytest
 
-from infra.clutter import is_clutter
+from impasto_client import photo_kinds
+from infra.clutter import CLUTTER, cannot_be_photo, is_clutter
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,18 @@ def test_clutter_is_known_by_any_part_in_any_case(path: str) -> None:
 )
 def test_other_names_are_photos(path: str) -> None:
     assert not is_clutter(path)
+
+
+def test_client_passes_over_the_same_names() -> None:
+    """It imports nothing of the service, so it has them once more."""
+    assert photo_kinds.CLUTTER == CLUTTER
+
+
+@pytest.mark.parametrize("suffix", sorted(photo_kinds.PAINTED_SUFFIXES))
+def test_suffix_of_a_photo_may_be_one(suffix: str) -> None:
+    assert not cannot_be_photo(f"a/IMG{suffix.upper()}")
+
+
+@pytest.mark.parametrize("name", ["IMG.MOV", "a/IMG.jpg.json", "VID.mp4", "IMG.AAE", "x.jpg.xmp"])
+def test_films_and_sidecars_cannot_be_photos(name: str) -> None:
+    assert cannot_be_photo(name)

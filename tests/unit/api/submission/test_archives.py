@@ -267,6 +267,7 @@ def test_command_line_takes_an_archive(service: str, tmp_path: Path) -> None:
     command = ["stylize", str(path), "--style", STYLE, "--out", str(out), "--url", service]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    assert sorted(file.name for file in out.iterdir()) == ["a-2.jpg", "a.jpg"]
+    found = sorted(file.relative_to(out).as_posix() for file in out.rglob("*.jpg"))
+    assert found == ["album/a.jpg", "album/b/a.jpg"]
     assert "a-2.jpg" in result.stdout
     assert "album.zip" not in result.stdout

@@ -2,12 +2,11 @@
 
 from infra.jobs.domain import rules
 from infra.jobs.domain.model import (
-    Attempt,
     Chunk,
     JobRecord,
     JobState,
 )
-from infra.jobs.domain.rebuild import rebuild
+from infra.jobs.domain.rebuild import Attempt, rebuild
 from tests.fakes.records import (
     NOW,
     TTL,
