@@ -28,6 +28,8 @@ def check_redis(client: RedisClient) -> Iterator[Finding]:
             advice="Start Redis, or name it with its password in IMPASTO_REDIS_URL.",
         )
         return
+    if finding := _scripting(client):
+        yield finding
     checks: tuple[Callable[[RedisClient, Info], Finding | None], ...] = (
         _version,
         _eviction,
@@ -36,6 +38,22 @@ def check_redis(client: RedisClient) -> Iterator[Finding]:
         _memory,
     )
     yield from (finding for check in checks if (finding := check(client, info)))
+
+
+def _scripting(client: RedisClient) -> Finding | None:
+    """Records are changed by scripts: without them there is no job."""
+    try:
+        with redis_errors():
+            client.register_script("return 1")()
+    except ServiceUnavailable as error:
+        return Finding(
+            check="scripting-off",
+            part="redis",
+            detail=f"Redis runs no script ({error.__cause__}): no job can be taken or worked.",
+            advice="Let our user run EVALSHA and SCRIPT LOAD, also in rename-command. In Valkey 9 "
+            "scripting is the module `lua`: load it.",
+        )
+    return None
 
 
 def _version(_: RedisClient, info: Info) -> Finding | None:

@@ -3,10 +3,10 @@
 import secrets
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, cast
 
 from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
@@ -52,12 +52,19 @@ class S3Checks:
         """Yield the problems of S3; when a listing fails, nothing else is tried."""
         try:
             answer = self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            # First: whatever a server calls it, it may refuse a signature by its time alone.
+            skew = self._skew(cast("Mapping[str, Any]", error.response))
+            if skew:
+                yield skew
+            if not skew or error_code(error) in _NO_BUCKET:
+                yield self._cannot_list(error)
+            return
+        except BotoCoreError as error:
             yield self._cannot_list(error)
             return
         self.usable = True
-        headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        if skew := self._skew(str(headers.get("date", ""))):
+        if skew := self._skew(answer):
             yield skew
         yield from self._try_object(f"{PROBES}{secrets.token_hex(8)}", secrets.token_bytes(64))
 
@@ -87,8 +94,10 @@ class S3Checks:
             )
         return _finding("s3-list", f"S3 does not list ({code}).", "Look at the log of S3.")
 
-    def _skew(self, date: str) -> Finding | None:
+    def _skew(self, answer: Mapping[str, Any]) -> Finding | None:
         """Compare the clocks; None for an answer without a date."""
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        date = str(headers.get("date", ""))
         try:
             seconds = self._clock() - parsedate_to_datetime(date).timestamp()
         except ValueError:

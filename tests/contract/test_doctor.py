@@ -20,11 +20,11 @@ from infra.errors import JobUnreadable
 from infra.jobs.domain.model import JobDraft
 from infra.jobs.domain.timing import DAY_SECONDS
 from infra.jobs.maintenance.sweep import SURVEY_SECONDS
-from infra.redis.client import RedisClient
+from infra.redis.client import RedisClient, connect_redis
 from infra.redis.job_store import OPEN_KEY, record_key
 from infra.settings import Settings
 from infra.stack.environment import settings_environment
-from tests.contract.servers import fresh_settings
+from tests.contract.servers import fresh_settings, redis_command, running
 from tests.fakes.jobs import Clock
 from tests.fakes.service import BLEND, TENANT, done, entries
 from tests.fakes.trainings import draft as training_draft
@@ -120,6 +120,29 @@ def test_missing_bucket_is_named_and_made(deployment: Deployment) -> None:
 def test_clocks_that_differ_are_named(deployment: Deployment) -> None:
     ahead = Clock(time.time() + 120)
     assert checks(examine(deployment.settings, clock=ahead)) == ["clock-skew"]
+
+
+def test_clock_that_makes_s3_refuse_us_is_named_before_the_key(deployment: Deployment) -> None:
+    """Servers refuse a signature of another time in words of their own."""
+    wrong = deployment.settings.model_copy(update={"s3_secret_key": SecretStr("wrong")})
+    behind = Clock(time.time() - 1200)
+    [item] = examine(wrong, clock=behind)
+    assert item.finding.check == "clock-skew"
+    assert ": -12" in item.finding.detail
+
+
+def test_redis_that_runs_no_scripts_is_named(deployment: Deployment, tmp_path: Path) -> None:
+    """As where Valkey's module is not loaded, or an operator has turned scripts off."""
+    settings = fresh_settings()
+    changed = deployment.settings.model_copy(update={"redis_url": settings.redis_url})
+    off = ["--rename-command", "EVALSHA", "", "--rename-command", "SCRIPT", ""]
+    command = [*redis_command(settings, tmp_path), *off]
+    with running(command, connect_redis(settings).ping, tmp_path):
+        connect(changed).workers.announce("worker@here/1", 60)
+        [item] = examine(changed)
+    assert item.finding.check == "scripting-off"
+    assert "unknown command" in item.finding.detail
+    assert "lua" in item.finding.advice
 
 
 def test_server_that_is_away_is_named(deployment: Deployment) -> None:
