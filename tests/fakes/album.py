@@ -172,15 +172,24 @@ class AlbumHarness:
             stages=Stages(limits),
         )
 
-    def submit(self, photos: Mapping[str, bytes | None], *, stroke: Stroke = "native") -> str:
-        """Upload photos (None: leave one out) and submit them as one album; returns its id."""
+    def submit(
+        self,
+        photos: Mapping[str, bytes | None],
+        *,
+        stroke: Stroke = "native",
+        stems: Mapping[str, str] | None = None,
+    ) -> str:
+        """Upload photos (None: leave one out) and submit them as one album; returns its id.
+
+        `stems` are planned names of results that need another suffix than their photos.
+        """
         for name, data in photos.items():
             if data is not None:
                 self.objects.put(f"photos/{name}", data)
         job = self.jobs.submission.new_job_id()
         draft = JobDraft(id=job, tenant="default", style="test", stroke=stroke, blend=BLEND)
         entries = [
-            PhotoEntry(index=index, name=name, key=f"photos/{name}")
+            PhotoEntry(index=index, name=name, stem=(stems or {}).get(name), key=f"photos/{name}")
             for index, name in enumerate(photos)
         ]
         self.jobs.submission.submit(draft, entries)

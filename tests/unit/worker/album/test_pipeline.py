@@ -40,6 +40,19 @@ def test_every_photo_comes_back_painted_in_its_size_and_name() -> None:
     }
 
 
+def test_result_has_the_name_that_its_album_planned() -> None:
+    """Of the photos a.bmp, a.png and a.tif each becomes a PNG; the second keeps its name."""
+    harness = AlbumHarness()
+    kinds = {"a.bmp": "BMP", "a.png": "PNG", "a.tif": "TIFF"}
+    album = {name: encoded(scene(20 + len(kind), 16), kind) for name, kind in kinds.items()}
+    stems = {"a.bmp": "a-2", "a.png": "a-4", "a.tif": "a-3"}
+    for _ in range(2):  # painted, and found again
+        job = harness.submit(album, stems=stems)
+        harness.work(job)
+        names = [outcome and outcome.result_name for outcome in harness.outcomes(job).values()]
+        assert names == ["a-2.png", "a.png", "a-3.png"]
+
+
 def test_album_sent_again_is_found_and_not_computed_again() -> None:
     """Neither the device nor a net is needed, and the results are the same, each job's own."""
     harness = AlbumHarness()
