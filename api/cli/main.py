@@ -118,8 +118,7 @@ def stylize(
             metadata=metadata,
             quiet=as_json,
         )
-        sources = sent if album.each_is_a_photo else None
-        results = ResultFolder(client, out, overwrite=overwrite, sources=sources)
+        results = ResultFolder(client, out, overwrite=overwrite, sources=sent)
         see_album(client, job.id, results, as_json=as_json, left_out=album.left_out)
 
 

@@ -51,11 +51,6 @@ class Album:
     #: Files that can be no photos.
     others: list[Path] = field(default_factory=list[Path])
 
-    @property
-    def each_is_a_photo(self) -> bool:
-        """Whether no file is an archive, so that the job has one photo for each."""
-        return not any(photo.is_archive for photo in self.photos)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

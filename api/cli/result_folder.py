@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from api.cli.photos import Photo
 from impasto_client import Client, Item
-from impasto_client.photo_names import UniqueNames, safe_name, split_suffix
+from impasto_client.photo_names import UniqueNames
 from impasto_client.photo_paths import safe_path
 
 
@@ -22,23 +22,25 @@ class ResultFolder:
         overwrite: bool = False,
         sources: Sequence[Photo] | None = None,
     ) -> None:
-        """`sources` are the album's photos on this disk, one an item, where they are known."""
+        """`sources` are the album's files on this disk, where they are known: photos and archives.
+
+        Without an archive there is one for each item; beside one they are found by their names.
+        """
         self._client = client
         self._out = out
         self._overwrite = overwrite
-        self._sources = sources
+        each = sources is not None and not any(source.is_archive for source in sources)
+        self._each = sources if each else None
+        self._by_name = {source.name: source for source in sources or () if not source.is_archive}
         self._kept = {source.path.resolve() for source in sources or ()}
         self._unique: dict[str, UniqueNames] = defaultdict(UniqueNames)
-        #: Photos' own paths, each for the result that fits it; all others make way.
-        self._own = {safe_path(source.name) for source in sources or ()}
-        for path in self._own:
-            self._take(path)
         #: Results that were there already, the same.
         self.equal = 0
 
     def source(self, item: Item) -> str | None:
         """Return the path of an item's photo on this disk, where it is known."""
-        return str(self._sources[item.index].path) if self._sources else None
+        photo = self._photo(item)
+        return None if photo is None else str(photo.path)
 
     def fetch(self, item: Item) -> Path:
         """Fetch the result of an item; returns its path."""
@@ -46,12 +48,13 @@ class ResultFolder:
         wanted = self._out / place
         was_there = wanted.exists()
         overwrite = self._overwrite and wanted.resolve() not in self._kept
+        photo = self._photo(item)
         path = self._client.download(
             item,
             self._out,
             name=str(place),
             overwrite=overwrite,
-            modified_ns=self._sources[item.index].modified if self._sources else None,
+            modified_ns=None if photo is None else photo.modified,
         )
         self._tell(wanted, path, was_there=was_there and not overwrite)
         return path
@@ -62,19 +65,15 @@ class ResultFolder:
         elif was_there:
             self.equal += 1
 
-    def _place(self, item: Item) -> PurePosixPath:
-        """Return the path below the folder: the photo's own, with the result's suffix."""
-        name = safe_name(item.result_name or item.name)
-        if self._sources is None:
-            return self._take(safe_path(item.result_path or name))
-        own = safe_path(self._sources[item.index].name)
-        place = own.with_name(split_suffix(own.name)[0] + split_suffix(name)[1])
-        if place == own and own in self._own:
-            self._own.remove(own)
-            return own
-        return self._take(place)
+    def _photo(self, item: Item) -> Photo | None:
+        return self._each[item.index] if self._each else self._by_name.get(item.source or "")
 
-    def _take(self, place: PurePosixPath) -> PurePosixPath:
+    def _place(self, item: Item) -> PurePosixPath:
+        """Return the path below the folder: the service names results, each in its photo's place.
+
+        A service before that named them alike in several folders.
+        """
+        place = safe_path(item.result_path or item.result_name or item.name)
         folder = str(place.parent).casefold()
         return place.with_name(self._unique[folder].take(place.name))
 

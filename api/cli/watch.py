@@ -88,6 +88,8 @@ def _answer_album(
         print_json({"job": to_json(job), "photos": documents, "left_out": missing})
         return
     show_results(photos)
+    if job.note is not None:
+        sys.stderr.write(f"{job.note}\n")
     if job.expires_at is not None:
         sys.stdout.write(
             f"\nThe service keeps job {job.id} until {job.expires_at.astimezone():%Y-%m-%d %H:%M}; "

@@ -139,7 +139,7 @@ def test_file_over_the_limit_is_told_and_the_others_are_sent(tmp_path: Path) -> 
     (tmp_path / "d.zip").write_bytes(b"PK\x03\x04" + bytes(5000))
     album = collect(tmp_path)
     assert names(album) == ["a.jpg", "c.zip"]
-    assert not album.each_is_a_photo
+    assert [photo.is_archive for photo in album.photos] == [False, True]
     assert set(left_out(album)) == {"b.jpg", "d.zip"}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,27 @@ def test_overwrite_replaces_results_but_never_a_photo(
     assert photo.read_bytes() == b"sub/a.jpg"
 
 
+def test_zip_among_photos_comes_back_as_a_folder_of_its_name(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    """Photos beside it have their times; what in it can be no photo is told in one line."""
+    with zipfile.ZipFile(album / "sub" / "trip.zip", "w") as archive:
+        for name in ("a.jpg", "day 1/b.jpg", "clip.mov"):
+            archive.writestr(name, name)
+    result = stylize(service, tmp_path / "out", album)
+    assert result.exit_code == 0, result.output
+    there = {"a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.jpg"}
+    assert set(files(tmp_path / "out")) == there | {"sub/trip/a.jpg", "sub/trip/day 1/b.jpg"}
+    for name in there:
+        original = (album / name).stat().st_mtime_ns
+        assert (tmp_path / "out" / name).stat().st_mtime_ns == original
+    assert len([line for line in result.stderr.splitlines() if "clip.mov" in line]) == 1
+    with Client(service) as client:
+        job = client.jobs()[0].id
+    run("watch", job, "--out", str(tmp_path / "again"), "--url", service)
+    assert set(files(tmp_path / "again")) == set(files(tmp_path / "out"))
+
+
 def test_watch_overwrites_nothing_either(service: str, album: Path, tmp_path: Path) -> None:
     with Client(service) as client:
         job = client.submit([album / "a.jpg"], style=STYLE)
@@ -146,7 +168,8 @@ def test_photo_of_the_name_keeps_it(
     """A BMP comes back as PNG, but not in the place of the PNG's own result."""
 
     def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
-        name = photo.name.rpartition(".")[0] + ".png"
+        stem, _, suffix = photo.name.rpartition(".")
+        name = photo.name if suffix == "png" else f"{photo.stem or stem}.png"
         return World.paint(world, spec, photo).model_copy(update={"result_name": name})
 
     world.paint = paint
