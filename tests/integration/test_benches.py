@@ -38,15 +38,9 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        f"tests.bench.training.{name}",
-        "--scale",
-        "tiny",
-        "--threads",
-        "1",
-    ]
+    (path,) = (ROOT / "tests" / "bench").glob(f"*/{name}.py")
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    command = [sys.executable, "-m", module, "--scale", "tiny", "--threads", "1"]
     done = subprocess.run(
         [*command, "--out", str(out), *options],
         env={**os.environ, "IMPASTO_ASSETS": str(assets)},
