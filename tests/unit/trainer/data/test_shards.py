@@ -192,10 +192,10 @@ def test_an_album_of_a_zip_file_serves_as_a_corpus(photos: Path) -> None:
         for path in sorted(photos.rglob("*.*")):
             archive.write(path, path.name)
     objects.put("u/album.zip", packed.getvalue())
-    members = read_archive(objects, "u/album.zip", Settings(), name="album.zip")
+    content = read_archive(objects, "u/album.zip", Settings(), name="album.zip")
     entries = [
-        PhotoEntry(index=index, name=name, key="u/album.zip", member=member)
-        for index, (name, member) in enumerate(members)
+        PhotoEntry(index=index, name=photo.path, key="u/album.zip", member=photo.member)
+        for index, photo in enumerate(content.photos)
     ]
     fault = Problem(type="archive-damaged", detail="It broke off.")
     damaged = PhotoEntry(index=len(entries), name="b.zip", key="u/b.zip", fault=fault)

@@ -14,7 +14,8 @@ def work(data: bytes) -> list[str | None]:
     """Paint the photos of an archive; why each one failed, in their order."""
     harness = AlbumHarness()
     harness.objects.put("inbox/a.zip", data)
-    places = read_archive(harness.objects, "inbox/a.zip", harness.settings, name="a.zip")
+    content = read_archive(harness.objects, "inbox/a.zip", harness.settings, name="a.zip")
+    places = [(photo.path, photo.member) for photo in content.photos]
     job = harness.jobs.submission.new_job_id()
     entries = (
         PhotoEntry(index=index, name=f"{index}.jpg", key="inbox/a.zip", member=member)
@@ -68,7 +69,9 @@ def test_archive_that_was_found_damaged_fails_alone_and_says_so() -> None:
 def test_archive_that_was_replaced_meanwhile_gives_no_wrong_photo() -> None:
     harness = AlbumHarness()
     harness.objects.put("a.zip", zipped({"a.jpg": PHOTO}))
-    ((_, member),) = read_archive(harness.objects, "a.zip", harness.settings, name="a.zip")
+    (photo,) = read_archive(harness.objects, "a.zip", harness.settings, name="a.zip").photos
+    member = photo.member
+    assert member is not None
     harness.objects.put("a.zip", zipped({"b.jpg": PHOTO[::-1]}))
     job = harness.jobs.submission.new_job_id()
     entry = PhotoEntry(index=0, name="a.jpg", key="a.zip", member=member)
