@@ -102,9 +102,13 @@ def describe_stores(settings: Settings, ports: Mapping[str, int], data: Path) ->
     return _NAMED.format(
         data=data,
         embedded="what the embedded server keeps, " if own else "",
-        redis=ours if REDIS in ports else redis_address(settings).public,
+        redis=ours if REDIS in ports else _redis(settings),
         s3=ours if STORAGE in ports else f"{_public(settings)}, bucket {settings.s3_bucket}",
     )
+
+
+def _redis(settings: Settings) -> str:
+    return redis_address(settings).public if settings.redis_url else "none"
 
 
 def _public(settings: Settings) -> str:

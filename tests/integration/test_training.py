@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from impasto_client import Client, JobState
+from impasto_client import Client, ClientError, JobState
 from infra.catalogue import StyleCatalogue
 from infra.catalogue.card import StyleCard
 from infra.stack import EmbeddedStack
@@ -173,11 +173,9 @@ def _environment(process: psutil.Process) -> str:
         return ""
 
 
-def test_a_painting_of_20_pixels_fails_with_a_reason(client: Client, tmp_path: Path) -> None:
+def test_a_painting_of_20_pixels_is_refused_with_a_reason(client: Client, tmp_path: Path) -> None:
     small = tmp_path / "small.png"
     small.write_bytes(encoded(scene(20, 200), "PNG"))
-    end = finished(client, submit_training(client, small, "tiny", "0.2:2").id)
-    assert end.state is JobState.FAILED
-    assert end.error is not None
-    assert "painting-too-small" in end.error.type
+    with pytest.raises(ClientError, match="20×200 pixels; the short side"):
+        submit_training(client, small, "tiny", "0.2:2")
     assert "tiny" not in [style.name for style in client.styles()]

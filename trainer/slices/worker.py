@@ -140,7 +140,9 @@ class SliceWorker:
             self._trainings.defer(claim, keeper.progress)
             return
         else:
-            self._trainings.end_slice(claim, keeper.progress, notify=left is Left.UNFINISHED)
+            # Asked once more: a short slice may end before the heartbeat has looked for albums.
+            goes_on = left is Left.UNFINISHED and not self._albums_wait()
+            self._trainings.end_slice(claim, keeper.progress, notify=goes_on)
             return
         shutil.rmtree(self._opener.folder(claim.spec), ignore_errors=True)
 
