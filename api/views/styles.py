@@ -6,10 +6,11 @@ from flask import Response
 
 from api.responses.addresses import STYLE_FILES, preview_address, style_address
 from api.responses.render import json_response
-from api.responses.style_cards import StyleCard, read_card, stage_note
 from api.schemas.styles import (
+    Distances,
     Preview,
     PreviewList,
+    RefusedStage,
     StageDetail,
     StageList,
     StageSummary,
@@ -24,6 +25,7 @@ from api.views.openapi import STYLE_MISSING
 from api.views.routing import Views
 from infra import layout
 from infra.catalogue import Stage, Style
+from infra.catalogue.known_card import KnownCard, read_known_card
 
 views = Views("styles", "Published styles.", prefix="/v1/styles")
 
@@ -32,7 +34,7 @@ views = Views("styles", "Published styles.", prefix="/v1/styles")
 def list_styles() -> Response:
     """List the published styles, by name."""
     styles = services().styles.list()
-    cards = (read_card(services().objects, style.name) for style in styles)
+    cards = (read_known_card(services().objects, style.name) for style in styles)
     rendered = [_render(style, card) for style, card in zip(styles, cards, strict=True)]
     return json_response(StyleList(styles=rendered))
 
@@ -41,7 +43,7 @@ def list_styles() -> Response:
 def get_style(path: StylePath) -> Response:
     """Look at a style and its card: painting, schedule, losses, provenance, licence."""
     style = services().styles.get(path.name)
-    card = read_card(services().objects, style.name)
+    card = read_known_card(services().objects, style.name)
     known = dict(_render(style, card))
     return json_response(StyleWithCard.model_validate({**known, "card": card.document}))
 
@@ -54,7 +56,7 @@ def list_stages(path: StylePath) -> Response:
     strongest then, which is what a `strength` of 1 means.
     """
     style = services().styles.get(path.name)
-    card = read_card(services().objects, style.name)
+    card = read_known_card(services().objects, style.name)
     pictures: dict[int, list[str]] = defaultdict(list)
     for preview in _previews(style):
         pictures[preview.stage].append(preview.address)
@@ -62,8 +64,10 @@ def list_stages(path: StylePath) -> Response:
         _detail(style, position, card, pictures[stage.stage])
         for position, stage in enumerate(style.stages)
     ]
-    answer = StageList(style=style.name, stages=stages, refused=card.refused, notes=card.notes)
-    return json_response(answer)
+    refused = [RefusedStage.model_validate(stage.model_dump()) for stage in card.refused]
+    return json_response(
+        StageList(style=style.name, stages=stages, refused=refused, notes=card.notes)
+    )
 
 
 @views.get("/<name>/previews", "listPreviews", {200: PreviewList, **STYLE_MISSING})
@@ -85,7 +89,7 @@ def _previews(style: Style) -> list[Preview]:
     ]
 
 
-def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -> StageDetail:
+def _detail(style: Style, position: int, card: KnownCard, previews: list[str]) -> StageDetail:
     stage: Stage = style.stages[position]
     known = card.stage(stage.stage)
     last = len(style.stages) - 1
@@ -95,13 +99,13 @@ def _detail(style: Style, position: int, card: StyleCard, previews: list[str]) -
         strength=position / last if last else 1.0,
         iterations=known.iterations,
         seconds=known.seconds,
-        held_out=known.held_out,
-        note=stage_note(card, stage.stage),
+        held_out=known.held_out and Distances.model_validate(known.held_out.model_dump()),
+        note=card.note(stage.stage),
         previews=previews,
     )
 
 
-def _render(style: Style, card: StyleCard) -> StyleSchema:
+def _render(style: Style, card: KnownCard) -> StyleSchema:
     links = {link: style_address(style.name, file) for link, file in STYLE_FILES.items()}
     links["self"] = style_address(style.name)
     return StyleSchema(

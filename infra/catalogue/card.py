@@ -1,7 +1,8 @@
 """The style card: what a style is, how it was made, and what its makers measured.
 
 `card.json` of a style folder and of a published style. The trainer writes and reads it whole, as a
-`StyleCard`. A folder is published by a part of it, `FolderCard`, and the API shows what it knows.
+`StyleCard`. A folder is published by a part of it, `FolderCard`; the API shows what `known_card`
+understands of a published one.
 """
 
 import hashlib

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from api.responses import style_cards
-from infra.catalogue import card
+from infra.catalogue import card, known_card
 
 STYLES = Path(__file__).resolve().parents[4] / "infra" / "styles"
 
@@ -23,8 +22,10 @@ def test_a_card_that_is_read_is_written_byte_for_byte(name: str, tmp_path: Path)
         (card.FolderCard, card.StyleCard),
         (card.FolderStage, card.StageCard),
         (card.FolderTraining, card.TrainingCard),
-        (style_cards.StageOnCard, card.StageCard),
-        (style_cards.InterventionOnCard, card.Intervention),
+        (known_card.KnownStage, card.StageCard),
+        (known_card.KnownLosses, card.Losses),
+        (known_card.KnownIntervention, card.Intervention),
+        (known_card.KnownRefusal, card.RefusedStage),
     ],
 )
 def test_who_reads_part_of_a_card_knows_it_by_the_models_names(
@@ -34,6 +35,6 @@ def test_who_reads_part_of_a_card_knows_it_by_the_models_names(
     assert set(known.model_fields) <= set(whole.model_fields)
 
 
-def test_the_api_reads_a_card_by_the_models_names() -> None:
-    known = set(style_cards.StyleCard.model_fields) - {"document"}
+def test_a_published_card_is_read_by_the_models_names() -> None:
+    known = set(known_card.KnownCard.model_fields) - {"document"}
     assert known <= set(card.StyleCard.model_fields)
