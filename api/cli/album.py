@@ -9,7 +9,17 @@ from api.cli.photos import Album, LeftOut, Photo, tell_left_out
 from api.cli.progress import painting, sending
 from api.cli.result_folder import ResultFolder
 from api.cli.service import UsageError
-from impasto_client import Client, Item, ItemState, Job, JobState, MetadataChoice, Stroke, to_json
+from impasto_client import (
+    Client,
+    FormatChoice,
+    Item,
+    ItemState,
+    Job,
+    JobState,
+    MetadataChoice,
+    Stroke,
+    to_json,
+)
 
 #: Photos on a page that is read while a job runs.
 LOOK_PHOTOS = 64
@@ -51,6 +61,7 @@ def send(
     blend: tuple[str, float] | None,
     stroke: Stroke,
     metadata: MetadataChoice,
+    format: FormatChoice,
     quiet: bool,
 ) -> tuple[Job, list[Photo]]:
     """Say what is left out, and send the rest; returns the job, and the photos that were sent.
@@ -77,6 +88,7 @@ def send(
             blend=blend,
             stroke=stroke,
             metadata=metadata,
+            format=format,
             sent=sent,
             left_out=leave_out,
         )

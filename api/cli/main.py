@@ -28,6 +28,7 @@ from api.cli.options import (
     Previews,
     ProfileName,
     Repair,
+    ResultFormat,
     ScheduleText,
     Seed,
     Strength,
@@ -89,6 +90,7 @@ def stylize(
     blend: Blend = None,
     stroke: StrokeSize = "native",
     metadata: Metadata = "keep-safe",
+    format: ResultFormat = "auto",
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     url: Url = None,
@@ -116,6 +118,7 @@ def stylize(
             blend=parse_blend(blend) if blend is not None else None,
             stroke=stroke,
             metadata=metadata,
+            format=format,
             quiet=as_json,
         )
         results = ResultFolder(client, out, overwrite=overwrite, sources=sent)

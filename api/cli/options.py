@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from impasto_client import MetadataChoice, Stroke
+from impasto_client import FormatChoice, MetadataChoice, Stroke
 from impasto_client.options import LOSS_NETWORKS, PROFILES, SCHEDULES
 
 
@@ -80,6 +80,15 @@ Metadata = Annotated[
     typer.Option(
         help="What paintings carry of their photos' metadata: none; keep-safe (date, copyright, "
         "artist, resolution; never a place or a serial number); or all.",
+    ),
+]
+ResultFormat = Annotated[
+    FormatChoice,
+    typer.Option(
+        "--format",
+        help="What paintings are written in: auto is the photo's own where that is JPEG, PNG or "
+        "WebP, JPEG for HEIC and AVIF, PNG for the others; own is the same with AVIF as AVIF; or "
+        "one for all.",
     ),
 ]
 PaintingFile = Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")]

@@ -53,6 +53,15 @@ def show_results(photos: Sequence[Painted]) -> None:
         _print(("failed", "reason", "what happened"), rows, len(failed))
 
 
+def tell_notes(photos: Sequence[Painted]) -> None:
+    """Say what else there is to know of single photos, a line each."""
+    told = [photo for photo in photos if photo.item.note is not None]
+    for photo in told[:MAX_ROWS]:
+        sys.stderr.write(f"{photo.source}: {photo.item.note}\n")
+    if len(told) > MAX_ROWS:
+        sys.stderr.write(f"… and {len(told) - MAX_ROWS} more\n")
+
+
 def show_styles(styles: Sequence[Style]) -> None:
     """Print the published styles."""
     rows = (

@@ -10,7 +10,7 @@ from api.cli.album import Painted, follow, succeeded
 from api.cli.photos import LeftOut
 from api.cli.result_folder import ResultFolder
 from api.cli.service import FAILED, INTERRUPTED, UsageError
-from api.cli.tables import print_json, show_results, show_stages
+from api.cli.tables import print_json, show_results, show_stages, tell_notes
 from api.cli.training import fetch_pictures, follow_training, published_stages, try_it
 from impasto_client import Client, Job, JobState, StageDetail, to_json
 
@@ -88,6 +88,7 @@ def _answer_album(
         print_json({"job": to_json(job), "photos": documents, "left_out": missing})
         return
     show_results(photos)
+    tell_notes(photos)
     if job.note is not None:
         sys.stderr.write(f"{job.note}\n")
     if job.expires_at is not None:

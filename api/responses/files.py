@@ -13,6 +13,7 @@ _TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
     ".webp": "image/webp",
+    ".avif": "image/avif",
     ".svg": "image/svg+xml",
     ".json": "application/json",
     ".jsonl": "application/jsonl",

@@ -31,6 +31,7 @@ def job(view: JobView) -> schemas.Job:
         blend=_share(view.mixed_with),
         stroke=view.stroke,
         metadata=view.metadata,
+        format=view.format,
         counts=schemas.Counts(total=view.total, done=view.done, failed=view.failed),
         progress=view.progress,
         eta_seconds=view.eta_seconds,
@@ -104,7 +105,7 @@ def _links(view: JobView) -> dict[str, str]:
 
 
 def _outcome(view: ItemView) -> dict[str, Any]:
-    names = ("width", "height", "bytes", "seconds", "result_name")
+    names = ("width", "height", "bytes", "seconds", "result_name", "note")
     if view.outcome is None:
         return {**dict.fromkeys(names), "error": None}
     known = {name: getattr(view.outcome, name) for name in names}

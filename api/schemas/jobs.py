@@ -14,12 +14,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.schemas.base import ObjectKey, Request, StyleName, example
+from api.schemas.job_addresses import JOB_ID_EXAMPLE
 from api.schemas.training import Training
 from infra.jobs.domain.model import JobKind, JobState, Stroke
+from infra.jobs.formats import FormatChoice
 from infra.jobs.metadata import MetadataChoice
 from infra.jobs.views import ItemState
-
-JOB_ID_EXAMPLE = "01k9zq6d3v8m4x2c7t5b1hnwfj"
 
 
 class PhotoSource(Request):
@@ -117,6 +117,13 @@ class AlbumOptions(Request):
         "algorithm made the picture (IPTC DigitalSourceType).",
         json_schema_extra=example("keep-safe"),
     )
+    format: FormatChoice = Field(
+        default="auto",
+        description="What results are written in. `auto` is the photo's own where that is JPEG, "
+        "PNG or WebP, JPEG for HEIC and AVIF, PNG for the others; `own` is the same with AVIF as "
+        "AVIF; or one format for every photo.",
+        json_schema_extra=example("auto"),
+    )
 
 
 class AlbumByKeys(AlbumOptions):
@@ -178,6 +185,7 @@ class Job(BaseModel):
     blend: StyleShare | None = Field(default=None, description="The style that is mixed in.")
     stroke: Stroke = "native"
     metadata: MetadataChoice = "keep-safe"
+    format: FormatChoice = "auto"
     counts: Counts
     progress: float = Field(
         ge=0,
@@ -246,6 +254,11 @@ class Item(BaseModel):
         description="Path of the result among the others, with the folders that its photo came in.",
         json_schema_extra=example("holiday/day 1/beach.jpg"),
     )
+    note: str | None = Field(
+        default=None,
+        description="What else there is to know of the photo.",
+        json_schema_extra=example("The file holds 3 pages; the first is painted."),
+    )
     error: Reason | None = Field(description="Why the photo failed.")
 
 
@@ -256,34 +269,3 @@ class ItemPage(BaseModel):
     offset: int
     total: int
     next: str | None = Field(description="Address of the next page; null on the last one.")
-
-
-class JobPath(BaseModel):
-    """The job in an address."""
-
-    job_id: str = Field(description="Id of the job.", json_schema_extra=example(JOB_ID_EXAMPLE))
-
-
-class ResultPath(JobPath):
-    """The photo in an address."""
-
-    index: int = Field(ge=0, description="Place of the photo in the album, from 0.")
-
-
-class JobQuery(Request):
-    """Which jobs to list."""
-
-    limit: int = Field(default=20, ge=1, le=100, description="Jobs on a page.")
-    after: str | None = Field(
-        default=None,
-        pattern="^[0-9a-z]{26}$",
-        description="Id of the last job of the page before.",
-        json_schema_extra=example(JOB_ID_EXAMPLE),
-    )
-
-
-class ItemQuery(Request):
-    """Which photos to list."""
-
-    offset: int = Field(default=0, ge=0, description="Photos to pass over.")
-    limit: int = Field(default=100, ge=1, le=1000, description="Photos on a page.")

@@ -77,6 +77,7 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
         mixed_with=other,
         stroke=options.stroke,
         metadata=options.metadata,
+        format=options.format,
         blend=blend,
     )
 

@@ -5,7 +5,8 @@ from flask import Response, request
 from api.problems import MalformedRequest, UnsupportedMediaType
 from api.responses import render
 from api.responses.render import json_response
-from api.schemas.jobs import ItemPage, ItemQuery, Job, JobPage, JobPath, JobQuery
+from api.schemas.job_addresses import ItemQuery, JobPath, JobQuery
+from api.schemas.jobs import ItemPage, Job, JobPage
 from api.services import services, tenant
 from api.submission.form_body import ARCHIVES, submit_upload
 from api.submission.json_body import submit_json

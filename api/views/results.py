@@ -9,7 +9,7 @@ from api.problems import ResultMissing
 from api.responses.addresses import style_address
 from api.responses.files import attachment, conditional, content_type, stream_file
 from api.responses.results_zip import Archive, Member
-from api.schemas.jobs import JobPath, ResultPath
+from api.schemas.job_addresses import JobPath, ResultPath
 from api.services import services, tenant
 from api.views.openapi import PRECONDITION_FAILED, file, problem
 from api.views.routing import Views
@@ -29,7 +29,7 @@ views = Views("results", "Stylized photos.", prefix="/v1/jobs/<job_id>")
     "/results/<int:index>",
     "getResult",
     {
-        200: file("The stylized photo.", "image/jpeg", "image/png", "image/webp"),
+        200: file("The stylized photo.", "image/jpeg", "image/png", "image/webp", "image/avif"),
         304: {"description": "The client has this result already."},
         404: problem("`job-missing` or `result-missing`: there is no such result, or not yet."),
         **PRECONDITION_FAILED,
@@ -38,7 +38,7 @@ views = Views("results", "Stylized photos.", prefix="/v1/jobs/<job_id>")
 def get_result(path: ResultPath) -> Response:
     """Fetch one photo's result.
 
-    It comes in the photo's own format and name; formats other than JPEG, PNG and WebP as PNG.
+    It comes under the photo's name, in the format that its job asks for.
     """
     found = services().jobs.queries.items(path.job_id, tenant(), path.index, 1)
     if not found:

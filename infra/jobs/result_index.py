@@ -4,11 +4,10 @@ An entry is written after its result, so whoever finds the entry may rely on a w
 that leads nowhere does no harm: the photo is painted again.
 """
 
-from typing import Literal
-
 from pydantic import ValidationError
 
 from infra.jobs.domain.model import Value
+from infra.jobs.formats import ResultFormat
 from infra.storage.port import ObjectMissing, ObjectStore
 
 
@@ -19,13 +18,13 @@ class ResultLocation(Value):
 
 
 class ResultIndexEntry(ResultLocation):
-    """A whole result: its location, its size in bytes and pixels, and its format."""
+    """A whole result: its location, its size in bytes and pixels, its format, and what to tell."""
 
     bytes: int
     width: int
     height: int
-    #: The results' formats, by the names of `worker.pixels`, which infra does not import.
-    format: Literal["JPEG", "PNG", "WEBP"]
+    format: ResultFormat
+    note: str | None = None
 
 
 def result_location(objects: ObjectStore, entry: str) -> str | None:

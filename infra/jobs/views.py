@@ -16,6 +16,7 @@ from infra.jobs.domain.model import (
     TrainingConfig,
     TrainingProgress,
 )
+from infra.jobs.formats import FormatChoice
 from infra.jobs.metadata import MetadataChoice
 
 
@@ -31,6 +32,7 @@ class JobView:
     strength: float
     stroke: Stroke
     metadata: MetadataChoice
+    format: FormatChoice
     total: int
     done: int
     failed: int
@@ -75,6 +77,7 @@ def job_view(record: JobRecord, now: float, retention_days: float | None = None)
         strength=spec.strength,
         stroke=spec.stroke,
         metadata=spec.metadata,
+        format=spec.format,
         total=spec.total,
         done=record.done,
         failed=record.failed,

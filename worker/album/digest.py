@@ -7,6 +7,7 @@ from typing import Final
 
 from infra.catalogue.style import WeightedNet
 from infra.jobs.domain.model import Stroke
+from infra.jobs.formats import FormatChoice
 from infra.jobs.metadata import MetadataChoice
 
 #: Increased whenever the same photo and nets would give another file: changed arithmetic, other
@@ -19,6 +20,7 @@ def result_digest(
     blend: Sequence[WeightedNet],
     stroke: Stroke = "native",
     metadata: MetadataChoice = "none",
+    format: FormatChoice = "auto",
 ) -> str:
     """Return the SHA-256 (hex) that a result is stored under.
 
@@ -26,7 +28,8 @@ def result_digest(
     not by their keys, so a copied style finds the results of its original.
     """
     mix = sorted((net.sha256, net.weight) for net in blend)
-    # Results without metadata are found where they were before there was a choice.
-    options = [option for option in (stroke, metadata) if option not in ("native", "none")]
+    # What was once the only way is not named: such results are found where they were.
+    once_all = ("native", "none", "auto")
+    options = [option for option in (stroke, metadata, format) if option not in once_all]
     parts = json.dumps([RECIPE, photo_sha256, mix, *options], separators=(",", ":"))
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -17,6 +17,7 @@ from worker.fetch.photo import fetch_photo
 from worker.pixels import Photo, PhotoRejected, encode, result_name
 from worker.pixels.memory_budget import Reservation
 from worker.pixels.photo import Pixels
+from worker.pixels.result_format import in_format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +78,13 @@ class PhotoSteps:
             self._spec.blend,
             self._spec.stroke,
             self._spec.metadata,
+            self._spec.format,
         )
         if found := self._found(digest):
             return _outcome(entry, found, seconds=0.0, cached=True)
         started = self._clock()
         photo, reservation = self._decode(data)
+        photo = in_format(photo, self._spec.format, data)
         seconds = self._clock() - started
         return PreparedPhoto(
             entry=entry, digest=digest, photo=photo, reservation=reservation, seconds=seconds
@@ -134,4 +137,5 @@ def _outcome(
         bytes=result.bytes,
         seconds=seconds,
         cached=cached,
+        note=result.note,
     )

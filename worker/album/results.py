@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from infra import layout
+from infra.jobs.formats import ResultFormat
 from infra.jobs.result_index import ResultIndexEntry
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
 from worker.pixels import MEDIA_TYPES, Photo
-from worker.pixels.photo import ResultFormat
 
-_SUFFIXES: dict[ResultFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+_SUFFIXES: dict[ResultFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class ResultStore:
             width=photo.width,
             height=photo.height,
             format=photo.format,
+            note=photo.note,
         )
         self.objects.put(entry.key, data, content_type=MEDIA_TYPES[photo.format])
         # The entry last: whoever finds it may rely on the result being whole.

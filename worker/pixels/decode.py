@@ -11,6 +11,7 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin
 from worker.pixels.colour.srgb import split
 from worker.pixels.declared import declared_profile
 from worker.pixels.formats import jpeg_end
+from worker.pixels.formats.pages import jpeg_pictures, note_of, tiff_pages
 from worker.pixels.formats.sniff import CAMERA_RAW, SourceFormat, sniff, unsupported
 from worker.pixels.formats.structure import (
     ends_early,
@@ -59,17 +60,18 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A loaded picture, how it is to be turned upright, and its Exif."""
+    """A loaded picture, how it is to be turned upright, its Exif, and what to tell of its file."""
 
     image: Image.Image
     turn: Image.Transpose | None
     exif: Image.Exif
+    note: str | None = None
 
 
 def decode(data: bytes, limits: PixelLimits, keep: MetadataChoice = "keep-safe") -> Photo:
     """Decode a photo's file to upright sRGB pixels, and the metadata that its result is to carry.
 
-    Of an MPO or a TIFF with several pages the first picture counts. Raises PhotoRejected with
+    Of a file with several pictures one counts, and the note says so. Raises PhotoRejected with
     type `photo-empty`, `not-an-image`, `unsupported-format`, `animated-photo`, `photo-too-large`,
     `photo-too-large-for-memory`, `truncated-photo` or `photo-unreadable`.
     """
@@ -117,6 +119,7 @@ def _decode(data: bytes, source: SourceFormat, limits: PixelLimits, keep: Metada
         alpha=None if alpha is None else _upright(alpha, picture.turn),
         format=_RESULT_FORMATS.get(source, "PNG"),
         metadata=carried(picture.image, picture.exif, keep),
+        note=picture.note,
     )
 
 
@@ -125,13 +128,15 @@ def _read(data: bytes, source: SourceFormat, limits: PixelLimits) -> _Picture:
     if source == "HEIF":
         from worker.pixels.formats.heif import read_heif
 
-        image, orientation, block = read_heif(data, limits)
-        return _Picture(image, _TURNS.get(orientation), _exif(block))
+        image, orientation, block, count = read_heif(data, limits)
+        note = note_of(count, painted="its main one")
+        return _Picture(image, _TURNS.get(orientation), _exif(block), note)
     if source == "TIFF":
         from worker.pixels.formats.deep_tiff import read_deep
 
         if found := read_deep(data, limits):
-            return _Picture(found[0], _TURNS.get(found[1]), _exif(data))
+            note = note_of(tiff_pages(data), "pages")
+            return _Picture(found[0], _TURNS.get(found[1]), _exif(data), note)
     return _by_pillow(data, source, limits)
 
 
@@ -147,7 +152,13 @@ def _by_pillow(data: bytes, source: SourceFormat, limits: PixelLimits) -> _Pictu
         image.load()
         # A TIFF is a block of Exif itself, and Pillow lets go of its own while it loads.
         exif = _exif(data) if source == "TIFF" else _exif(image.info.get("exif", b""))
-        return _Picture(image, turn, exif)
+        return _Picture(image, turn, exif, _note(data, source, image))
+
+
+def _note(data: bytes, source: SourceFormat, image: Image.Image) -> str | None:
+    if source == "TIFF":
+        return note_of(tiff_pages(data), "pages")
+    return note_of(jpeg_pictures(data, image)) if source == "JPEG" else None
 
 
 def _exif(block: bytes) -> Image.Exif:

@@ -56,6 +56,7 @@ def send_photo(connection: socket.socket, photo: Photo) -> None:
         "format": photo.format,
         "exif": len(photo.metadata.exif),
         "xmp": len(photo.metadata.xmp),
+        "note": photo.note,
     }
     _send_head(connection, head)
     for pixels in (photo.rgb, photo.alpha):
@@ -110,6 +111,7 @@ def _receive_photo(connection: socket.socket, head: dict[str, Any]) -> Photo:
             exif=_receive_bytes(connection, head["exif"]),
             xmp=_receive_bytes(connection, head["xmp"]),
         ),
+        note=head["note"],
     )
 
 

@@ -1,15 +1,12 @@
 """A decoded photo, the limits on its size, and the error for a rejected one."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.jobs.formats import ResultFormat
 from worker.pixels.metadata.blocks import Metadata
-
-#: Formats that results are written in.
-ResultFormat = Literal["JPEG", "PNG", "WEBP"]
 
 Pixels = NDArray[np.uint8]
 
@@ -60,13 +57,14 @@ class Photo:
 
     `rgb` is (H, W, 3) and `alpha`, where the photo has transparency, (H, W). `format` is what the
     result will be written in: the photo's own where that is possible, else JPEG for what phones
-    send, and PNG. `metadata` is what the result carries on.
+    send, and PNG. `metadata` is what the result carries on, `note` what its sender is told.
     """
 
     rgb: Pixels
     alpha: Pixels | None
     format: ResultFormat
     metadata: Metadata = field(default_factory=Metadata)
+    note: str | None = None
 
     @property
     def height(self) -> int:

@@ -15,7 +15,7 @@ from .jobs import (
     StyleShare,
     Training,
 )
-from .options import JobKind, MetadataChoice, Stroke, TrainingOptions
+from .options import FormatChoice, JobKind, MetadataChoice, Stroke, TrainingOptions
 from .styles import Corpus, Distances, StageDetail, StageSummary, Style, StyleLinks, StyleWithCard
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Corpus",
     "Counts",
     "Distances",
+    "FormatChoice",
     "Item",
     "ItemState",
     "Job",

@@ -24,7 +24,7 @@ import httpx2
 
 from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
 from .jobs import Item, ItemPage, Job, JobPage
-from .options import MetadataChoice, Stroke, TrainingOptions
+from .options import FormatChoice, MetadataChoice, Stroke, TrainingOptions
 from .photo_paths import safe_path
 from .styles import (
     Corpus,
@@ -92,6 +92,7 @@ class Client:
         blend: tuple[str, float] | None = None,
         stroke: Stroke = "native",
         metadata: MetadataChoice = "keep-safe",
+        format: FormatChoice = "auto",
         names: Sequence[str] | None = None,
         sent: Callable[[int], None] | None = None,
         left_out: Callable[[Path, OSError], None] | None = None,
@@ -103,7 +104,7 @@ class Client:
         read: then there is no job, unless `left_out` is there to be told; the others are sent.
         """
         options = {"strength": str(strength), "stroke": stroke, "metadata": metadata}
-        fields = {"kind": "stylize", "style": style, **options}
+        fields = {"kind": "stylize", "style": style, **options, **_unless_auto(format)}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
         named = zip(photos, names or [None] * len(photos), strict=True)
@@ -119,10 +120,12 @@ class Client:
         blend: tuple[str, float] | None = None,
         stroke: Stroke = "native",
         metadata: MetadataChoice = "keep-safe",
+        format: FormatChoice = "auto",
     ) -> Job:
         """Submit photos that lie in the service's bucket: {"keys": […]} or {"prefix": …}."""
         options = {"strength": strength, "stroke": stroke, "metadata": metadata}
         album: dict[str, Any] = {"kind": "stylize", "style": style, **options}
+        album |= _unless_auto(format)
         if blend is not None:
             album["blend"] = {"style": blend[0], "share": blend[1]}
         album["photos"] = dict(photos)
@@ -271,6 +274,11 @@ def _job_address(job_id: str) -> str:
     if job_id in ("", ".", "..") or "/" in job_id:
         raise ClientError(f"No job {job_id!r} is known here; check the id.", type="job-missing")
     return f"/v1/jobs/{_quoted(job_id)}"
+
+
+def _unless_auto(format: FormatChoice) -> dict[str, str]:
+    """Return the field of a format; services before 0.2.0 have none, and refuse what they lack."""
+    return {} if format == "auto" else {"format": format}
 
 
 def _quoted(name: str) -> str:

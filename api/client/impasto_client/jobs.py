@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .options import JobKind, MetadataChoice, Stroke
+from .options import FormatChoice, JobKind, MetadataChoice, Stroke
 
 
 class JobState(StrEnum):
@@ -123,6 +123,7 @@ class Job:
     blend: StyleShare | None = None
     stroke: Stroke = "native"
     metadata: MetadataChoice = "keep-safe"
+    format: FormatChoice = "auto"
     counts: Counts
     #: Photos done or failed, or iterations trained, as a part of all: 0..1.
     progress: float
@@ -177,6 +178,8 @@ class Item:
     result_name: str | None
     #: Its path among the other results, with the folders that its photo came in.
     result_path: str | None = None
+    #: What else there is to know of the photo.
+    note: str | None = None
     #: Why the photo failed.
     error: Reason | None
 

@@ -8,6 +8,9 @@ JobKind = Literal["stylize", "train"]
 Stroke = Literal["native", "proportional"]
 #: What a result carries of its photo's metadata.
 MetadataChoice = Literal["none", "keep-safe", "all"]
+#: What results are written in. auto: the photo's own where that is JPEG, PNG or WebP, JPEG for
+#: HEIC and AVIF, PNG for the others; own: as auto, and AVIF as AVIF; or one for all photos.
+FormatChoice = Literal["auto", "own", "jpeg", "png", "webp", "avif"]
 
 #: Networks whose features measure content and style.
 LossNetwork = Literal["vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]

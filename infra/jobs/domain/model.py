@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from infra.catalogue.style import StyleShare, WeightedNet
 from infra.jobs.domain.schedule import Schedule, Stages, check_stages
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName
+from infra.jobs.formats import FormatChoice
 from infra.jobs.metadata import MetadataChoice
 
 #: The work of a job. Also the name of the queue that its messages go to.
@@ -77,7 +78,7 @@ class TrainingConfig(Value):
     stages: Annotated[Stages, AfterValidator(check_stages)]
     #: Whether a stage may end before its iterations, once it has settled.
     adaptive: bool = False
-    #: Name of one of the tenant's corpora.
+    #: One of the tenant's corpora.
     corpus: str
     seed: int = Field(default=1, ge=0)
     #: Whether the deployment's shared base serves as stage 0, where there is one.
@@ -136,6 +137,7 @@ class JobDraft(Value):
     stroke: Stroke = "native"
     #: As version 0.1.0 had it, whose records do not say; the API's own default is `keep-safe`.
     metadata: MetadataChoice = "none"
+    format: FormatChoice = "auto"
     #: The nets that all this meant at submission, so that a republished style does not change a
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()
@@ -182,10 +184,7 @@ class JobSpec(JobDraft):
 
 
 class ArchiveMember(Value):
-    """The place of a photo in a ZIP file: `start` up to `stop` are its local header and its bytes.
-
-    Of those, `packed` bytes unpack to `size` bytes with the CRC-32 `crc`.
-    """
+    """A photo in a ZIP file: local header and bytes from `start` to `stop`, the CRC-32 unpacked."""
 
     start: int = Field(ge=0)
     stop: int = Field(ge=0)
@@ -223,11 +222,12 @@ class PhotoOutcome(Value):
     result_name: str | None = None
     width: int | None = None
     height: int | None = None
-    #: Size of the result in bytes.
+    #: Size of the result in bytes; seconds of work, 0 when the result was there already.
     bytes: int | None = None
-    #: Seconds of work; 0 when the result was there already.
     seconds: float | None = None
     cached: bool = False
+    #: What else its sender should know, in a sentence or two.
+    note: str | None = None
     error: Problem | None = None
 
 

@@ -14,8 +14,10 @@ pi_heif.options.DECODE_THREADS = 1
 _ORIENTATION = 0x0112
 
 
-def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int, bytes]:
+def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int, bytes, int]:
     """Read the primary picture at 8 bits a sample, the orientation left to apply, and Exif.
+
+    The last value is how many pictures the file holds, thumbnails and maps not counted.
 
     libheif turns as the container says. Exif's word counts where the container has none: files
     that have both mean one turn. Raises PhotoRejected and what libheif raises for what is broken.
@@ -25,7 +27,7 @@ def read_heif(data: bytes, limits: PixelLimits) -> tuple[Image.Image, int, bytes
     image = file.to_pillow()
     block = file.info.get("exif") or b""
     turned = bmff.primary(data).turned
-    return image, 1 if turned else _exif_orientation(block), block
+    return image, 1 if turned else _exif_orientation(block), block, len(file)
 
 
 def _exif_orientation(block: bytes) -> int:

@@ -200,3 +200,24 @@ def test_what_is_left_out_is_told_and_the_others_are_painted(
     assert len(files(tmp_path / "out")) == 4
     answer = json.loads(stylize(service, tmp_path / "out", album, "--json").stdout)
     assert [Path(item["photo"]).name for item in answer["left_out"]] == ["gone.jpg", "link"]
+
+
+@pytest.mark.parametrize("command", ["stylize", "watch"])
+def test_notes_of_photos_are_told_a_line_each(
+    service: str, album: Path, tmp_path: Path, world: World, command: str
+) -> None:
+    note = "The file holds 3 pages; the first is painted."
+
+    def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
+        outcome = World.paint(world, spec, photo)
+        return outcome.model_copy(update={"note": note} if photo.name == "b.png" else {})
+
+    world.paint = paint
+    result = stylize(service, tmp_path / "out", album, "--format", "avif")
+    if command == "watch":
+        (job,) = json.loads(run("jobs", "--json", "--url", service).stdout)
+        assert job["format"] == "avif"
+        result = run("watch", job["id"], "--url", service)
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.stderr.splitlines() if note in line]
+    assert line.endswith(f"b.png: {note}")

@@ -26,6 +26,7 @@ from tests.unit.api.requests import photos, problem, send, slug
         ({"strength": "2"}, "/strength"),
         ({"strength": "nan"}, "/strength"),
         ({"stroke": "bold"}, "/stroke"),
+        ({"format": "tiff"}, "/format"),
         ({"kind": "paint"}, "/kind"),
         ({"stile": "x"}, "/stile"),
         ({"style": ""}, "/style"),
