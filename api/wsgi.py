@@ -102,7 +102,7 @@ def _require_workers(registry: WorkerRegistry) -> None:
     if not registry.alive():
         raise Waiting("no worker has announced itself")
     if not registry.consuming():
-        raise Waiting("no worker takes work, although some waits: each connects anew, or ends")
+        raise Waiting("no worker listens for work: each connects to Redis anew, or ends")
 
 
 def check_settings(settings: Settings) -> None:

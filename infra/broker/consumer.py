@@ -5,6 +5,8 @@ from typing import Any, Protocol, cast
 
 from celery.worker import state  # pyright: ignore[reportMissingTypeStubs]
 
+from infra.broker.transport import Channel
+
 
 class Consumer(Protocol):
     """The part of Celery's consumer that is used here."""
@@ -33,6 +35,10 @@ class CeleryListener:
         """Return how many messages were taken since the start."""
         return state.all_total_count[0]
 
+    def answers(self) -> int:
+        """Return how often Redis has answered since the start when it was asked for messages."""
+        return Channel.answers
+
     def children(self) -> list[int]:
         """Return the process ids of those that work."""
         info: Mapping[str, Any] = self._consumer.pool.info
@@ -50,7 +56,7 @@ class CeleryListener:
 
 def _lose_connection() -> None:
     # What it does when a connection breaks is all that is wanted, so that is what it is told.
-    raise ConnectionResetError("the consumer takes nothing although messages wait")
+    raise ConnectionResetError("the consumer takes nothing")
 
 
 def _nothing() -> None:

@@ -178,7 +178,7 @@ def _deaf(worker: str) -> Finding:
         check="worker-deaf",
         about=worker,
         part="workers",
-        detail=f"{worker} lives, but takes no work although some waits for it.",
+        detail=f"{worker} lives, but does not listen for work.",
         advice="It connects to Redis anew, and ends within a minute if that does not help: see to "
         "it that something starts it again. If this stays, look at its log and restart it.",
     )

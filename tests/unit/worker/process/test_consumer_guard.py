@@ -21,6 +21,9 @@ class Listener:
         self.works = False
         self.count = 0
         self.said: list[str] = []
+        #: Whether Redis answers it when it asks for messages.
+        self.listens = False
+        self.answered = 0
         #: Whether a renewal mends it.
         self.mendable = False
 
@@ -30,11 +33,16 @@ class Listener:
     def taken(self) -> int:
         return self.count
 
+    def answers(self) -> int:
+        self.answered += self.listens
+        return self.answered
+
     def children(self) -> list[int]:
         return []
 
     def renew(self) -> None:
         self.said.append("renew")
+        self.listens |= self.mendable
         self.count += self.mendable
 
     def end(self, status: int) -> None:
@@ -72,8 +80,13 @@ def world() -> World:
     return World()
 
 
-def test_consumer_that_takes_nothing_is_renewed_within_seconds(world: World) -> None:
-    world.pass_by(RENEW_SECONDS)
+@pytest.mark.parametrize(("listens", "waiting"), [(False, 0), (False, 1), (True, 1)])
+def test_consumer_that_takes_nothing_is_renewed_within_seconds(
+    world: World, listens: bool, waiting: int
+) -> None:
+    """Nothing waits for it where another worker takes each message at once."""
+    world.listener.listens, world.waiting = listens, waiting
+    world.pass_by(RENEW_SECONDS - LOOK_SECONDS)
     assert world.listener.said == []
     assert not world.guard.deaf
     world.pass_by(2 * LOOK_SECONDS)
@@ -81,11 +94,29 @@ def test_consumer_that_takes_nothing_is_renewed_within_seconds(world: World) -> 
     assert world.guard.deaf
 
 
-def test_process_ends_for_its_supervisor_where_that_does_not_help(world: World) -> None:
-    """Within half a minute, so that another has a quarter of one to start."""
-    world.pass_by(RENEW_SECONDS + END_SECONDS + 2 * LOOK_SECONDS)
+@pytest.mark.parametrize(("listens", "waiting"), [(False, 0), (False, 1), (True, 1)])
+def test_process_ends_for_its_supervisor_where_that_does_not_help(
+    world: World, listens: bool, waiting: int
+) -> None:
+    """Within half a minute, be it in order or not, so that another has as much time to start."""
+    world.listener.listens, world.waiting = listens, waiting
+    world.pass_by(RENEW_SECONDS + END_SECONDS + LOOK_SECONDS)
     assert world.listener.said == ["renew", f"end {DEAF_STATUS}"]
-    assert RENEW_SECONDS + END_SECONDS < 20
+    assert RENEW_SECONDS + END_SECONDS + ORDERLY_SECONDS <= 30
+
+
+def test_end_waits_while_redis_is_away(world: World) -> None:
+    world.pass_by(RENEW_SECONDS)
+    world.away = True
+    world.pass_by(100)
+    assert world.listener.said == ["renew"]
+    assert world.guard.deaf
+    world.away = False
+    world.listener.listens = True
+    world.pass_by(LOOK_SECONDS)
+    world.waiting = 0
+    world.pass_by(LOOK_SECONDS)
+    assert not world.guard.deaf
 
 
 def test_process_that_does_not_end_in_order_ends_as_it_is(world: World) -> None:
@@ -95,7 +126,7 @@ def test_process_that_does_not_end_in_order_ends_as_it_is(world: World) -> None:
 
 def test_consumer_that_takes_again_after_its_renewal_is_well(world: World) -> None:
     world.listener.mendable = True
-    world.pass_by(RENEW_SECONDS + LOOK_SECONDS)
+    world.pass_by(RENEW_SECONDS)
     assert world.guard.deaf
     world.pass_by(LOOK_SECONDS)
     assert not world.guard.deaf
@@ -104,13 +135,16 @@ def test_consumer_that_takes_again_after_its_renewal_is_well(world: World) -> No
 
 def test_renewal_is_not_the_last_one(world: World) -> None:
     world.listener.mendable = True
-    world.pass_by(4 * (RENEW_SECONDS + 3 * LOOK_SECONDS))
+    for _ in range(4):
+        world.listener.listens = False
+        world.pass_by(RENEW_SECONDS + LOOK_SECONDS)
     assert world.listener.said == ["renew"] * 4
 
 
 @pytest.mark.parametrize("state", ["works", "no work", "away"])
 def test_worker_without_work_to_take_is_left_alone(world: World, state: str) -> None:
     world.listener.works = state == "works"
+    world.listener.listens = state == "no work"
     world.waiting = 0 if state == "no work" else 1
     world.away = state == "away"
     world.pass_by(100)
@@ -125,6 +159,16 @@ def test_worker_that_takes_short_tasks_between_looks_is_left_alone(world: World)
     assert world.listener.said == []
 
 
+def test_one_answer_in_some_seconds_is_enough(world: World) -> None:
+    """An idle consumer asks again only when its event loop comes to it."""
+    world.waiting = 0
+    for _ in range(30):
+        world.pass_by(RENEW_SECONDS - 2 * LOOK_SECONDS)
+        world.listener.answered += 1
+        world.pass_by(LOOK_SECONDS)
+    assert world.listener.said == []
+
+
 def test_worker_that_was_stopped_for_minutes_is_not_deaf(world: World) -> None:
     """It had no chance to take anything."""
     world.pass_by(2 * LOOK_SECONDS)
@@ -134,7 +178,8 @@ def test_worker_that_was_stopped_for_minutes_is_not_deaf(world: World) -> None:
 
 
 def test_deaf_worker_is_found_out_although_another_empties_the_queue(world: World) -> None:
-    """Messages wait for it again and again."""
+    """Messages wait for it again and again, and it asks for them and takes none."""
+    world.listener.listens = True
     for _ in range(int(RENEW_SECONDS)):
         world.waiting = 1
         world.pass_by(2 * LOOK_SECONDS)
@@ -145,6 +190,7 @@ def test_deaf_worker_is_found_out_although_another_empties_the_queue(world: Worl
 
 
 def test_queue_that_never_waits_at_two_looks_makes_nobody_deaf(world: World) -> None:
+    world.listener.listens = True
     for waiting in (1, 0) * 50:
         world.waiting = waiting
         world.pass_by(LOOK_SECONDS)
