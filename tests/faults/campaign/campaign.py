@@ -200,12 +200,13 @@ def slowest(stack: FaultStack, worker: str, bounces: Sequence[float]) -> float |
     return max(waits, default=0.0)
 
 
-def open_site(stack: FaultStack, folder: Path, client: Client) -> Site:
+def open_site(stack: FaultStack, folder: Path, client: Client, *, trainings: bool = True) -> Site:
     """Put a running stack under load; the styles must be published by now."""
     gallery = Gallery(stack.url, folder / "photos")
-    trainings = TrainingLoad(stack.url, folder, stack.bucket())
-    site = Site(stack=stack, gallery=gallery, trainings=trainings, client=client)
+    load = TrainingLoad(stack.url, folder, stack.bucket())
+    site = Site(stack=stack, gallery=gallery, trainings=load, client=client)
     gallery.start()
-    trainings.start()
+    if trainings:
+        load.start()
     wait_until(lambda: gallery.finished > 0, "the first photos", READY_SECONDS)
     return site

@@ -249,6 +249,9 @@ FAULTS: dict[str, Fault] = {
     "stop and start": restart,
 }
 
+#: Those between workers and Redis, which workers must survive by themselves.
+LINE_FAULTS = ("connection to Redis cut", "replies of Redis lost")
+
 
 def _refused(site: Site, why: str) -> None:
     """Send an album that must be turned away with a 503, or not be answered at all."""

@@ -21,6 +21,8 @@ def break_redis_line(site: Site, chance: random.Random) -> None:
     deadline = time.monotonic() + COMMAND_SECONDS
     while not line.whole and time.monotonic() < deadline:
         time.sleep(0.05)
+    if not line.whole:
+        site.wrong.append(f"no worker sent {COMMANDS} commands in {COMMAND_SECONDS:.0f} s")
     line.mend()
     site.bounces.append(time.time())
 

@@ -48,10 +48,14 @@ class TrainingLoad:
         self._thread.start()
 
     def end(self, seconds: float) -> None:
-        """Send no more, and watch until the last training has ended or `seconds` have passed."""
+        """Send no more, and watch until the last training has ended or `seconds` have passed.
+
+        Returns at once where none was sent.
+        """
         self._deadline = time.monotonic() + seconds
         self._ending.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # it was begun
+            self._thread.join()
 
     def wrong(self, bucket: S3Store) -> list[str]:
         """Return what is not as it must be: a training that did not succeed, or other nets."""
