@@ -52,7 +52,9 @@ class TrainingOptions(Request):
         json_schema_extra=example("CC0-1.0"),
     )
     loss_network: LossNetworkName = Field(
-        default="vgg19", description="Network whose features measure content and style."
+        default="vgg19_original",
+        description="Network whose features measure content and style. `vgg19_original` comes with "
+        "the trainer; the others' weights are torchvision's, which `vgg19` are too.",
     )
     profile: ProfileName = Field(
         default="light",

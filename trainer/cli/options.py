@@ -14,7 +14,7 @@ from infra.settings import load_settings
 from infra.stack.attach import attach
 from infra.storage.s3 import connect_s3
 from trainer.data.painting import SMALLEST_PAINTING
-from trainer.loss.network import TAPS, LossNetwork, load_loss_network
+from trainer.loss.network import ORIGINAL_VGG19, TAPS, LossNetwork, load_loss_network
 from trainer.loss.objective import Hyperparameters
 from trainer.loss.weights import WeightsSource, in_bucket, weights_source
 from trainer.training.context import CORPUS_SIDE
@@ -33,7 +33,7 @@ Weights = Annotated[
     Path | None,
     typer.Option(
         envvar="IMPASTO_LOSS_WEIGHTS",
-        help="Folder of loss-network weights, or s3:PREFIX; without it torchvision downloads them.",
+        help="Folder of weights of loss networks but the first, or s3:PREFIX; else torchvision's.",
     ),
 ]
 Side = Annotated[
@@ -71,7 +71,7 @@ class LearningOptions:
 
     photos: Photos
     out: Out
-    loss_network: Network = "vgg19"
+    loss_network: Network = ORIGINAL_VGG19
     loss_weights: Weights = None
     painting_side: Side = 384
     batch: Batch = 4

@@ -1,17 +1,22 @@
 """Loss networks: frozen image classifiers whose features measure content and style.
 
+`vgg19` and the others by torchvision's names are torchvision's own trainings; `vgg19_original` has
+the same layers and the weights of Simonyan and Zisserman (2014), which style transfer began with.
+
 Content and style layers follow Gatys, Ecker and Bethge (2016) for VGG (content relu4_2, style
 relu1_1 … relu5_1); for SqueezeNet they are the layers of like depth. Inputs are sRGB 0..1.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from infra.errors import ImpastoError
 from trainer.loss.caffe import IMAGENET_MEAN, IMAGENET_STD, in_torchvisions_convention
+from trainer.loss.original_vgg import read_original_vgg19
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
 
@@ -28,13 +33,18 @@ class Taps:
 _VGG_STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 _SQUEEZE_STYLE = ("conv1", "fire2", "fire4", "fire5", "fire6")
 
-#: Loss networks by torchvision's own names.
+_VGG19 = Taps(
+    {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29},
+    content="relu4_2",
+    style=_VGG_STYLE,
+)
+#: The loss network whose weights come with a package.
+ORIGINAL_VGG19: Final = "vgg19_original"
+
+#: Loss networks by name.
 TAPS: dict[str, Taps] = {
-    "vgg19": Taps(
-        {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29},
-        content="relu4_2",
-        style=_VGG_STYLE,
-    ),
+    ORIGINAL_VGG19: _VGG19,
+    "vgg19": _VGG19,
     "vgg16": Taps(
         {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 18, "relu4_2": 20, "relu5_1": 25},
         content="relu4_2",
@@ -107,10 +117,11 @@ class LossNetwork(nn.Module):
 
 
 def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
-    """Build a torchvision loss network and load its ImageNet weights, in float32.
+    """Build a loss network and load its ImageNet weights, in float32.
 
-    Raises UnknownLossNetwork for a name that is not in TAPS, WeightsMissing and WeightsRejected
-    as `weights` does; also the latter for weights of another network, or in another scale. Caffe's
+    The original VGG19 comes with the trainer's packages, the others from `weights`. Raises
+    UnknownLossNetwork for a name that is not in TAPS, WeightsMissing and WeightsRejected as
+    `weights` does; also the latter for weights of another network, or in another scale. Caffe's
     VGGs are converted.
     """
     if name not in TAPS:
@@ -118,7 +129,7 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
             f"There is no loss network {name!r}; the choices are {', '.join(TAPS)}."
         )
     features = _untrained_features(name)
-    state = weights.state_dict(name)
+    state = read_original_vgg19() if name == ORIGINAL_VGG19 else weights.state_dict(name)
     layers = _fitting(name, features, state)
     features.load_state_dict(in_torchvisions_convention(name, layers, state))
     return LossNetwork(name, features)
@@ -127,7 +138,7 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
 def _untrained_features(name: str) -> nn.Sequential:
     """Return torchvision's layers with memory but no values; its classifier gets neither."""
     with torch.device("meta"):
-        features = models.get_model(name, weights=None).features
+        features = models.get_model(name.removesuffix("_original"), weights=None).features
     assert isinstance(features, nn.Sequential)
     return features.to_empty(device="cpu")
 

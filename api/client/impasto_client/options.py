@@ -13,7 +13,7 @@ MetadataChoice = Literal["none", "keep-safe", "all"]
 FormatChoice = Literal["auto", "own", "jpeg", "png", "webp", "avif"]
 
 #: Networks whose features measure content and style.
-LossNetwork = Literal["vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]
+LossNetwork = Literal["vgg19_original", "vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]
 LOSS_NETWORKS: Final[tuple[str, ...]] = get_args(LossNetwork)
 #: Whole nets of standard and half width, and a few kilobytes over a shared backbone.
 Profile = Literal["standard", "light", "quick"]

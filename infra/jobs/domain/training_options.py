@@ -5,8 +5,8 @@ Pure, so that the API can refuse at once what the trainer could only refuse late
 
 from typing import Final, Literal, get_args
 
-#: Networks whose features measure content and style, by torchvision's own names.
-LossNetworkName = Literal["vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]
+#: Networks whose features measure content and style; all but the first by torchvision's names.
+LossNetworkName = Literal["vgg19_original", "vgg19", "vgg16", "squeezenet1_0", "squeezenet1_1"]
 LOSS_NETWORKS: Final[tuple[str, ...]] = get_args(LossNetworkName)
 
 #: Standard width, half width, or nothing but the instance-norm affine over a shared backbone.

@@ -81,7 +81,7 @@ def test_painting_and_a_name_are_enough(client: FlaskClient, world: World) -> No
     job = submit_training(client, kind=None, schedule=None).get_json()["id"]
     config = config_of(world, job)
     assert (config.title, config.licence, config.profile) == (NAME, "unknown", "light")
-    assert (config.loss_network, config.corpus, config.base) == ("vgg19", CORPUS, "auto")
+    assert (config.loss_network, config.corpus, config.base) == ("vgg19_original", CORPUS, "auto")
     assert len(config.stages) > 3
 
 

@@ -35,7 +35,7 @@ def squeeze_names(features: nn.Sequential) -> dict[int, str]:
 @pytest.mark.parametrize("name", TAPS)
 def test_taps_are_the_layers_that_their_names_say(name: str) -> None:
     with torch.device("meta"):
-        features = models.get_model(name, weights=None).features
+        features = models.get_model(name.removesuffix("_original"), weights=None).features
     assert isinstance(features, nn.Sequential)
     names = vgg_names(features) if name.startswith("vgg") else squeeze_names(features)
     for layer, index in TAPS[name].layers.items():
