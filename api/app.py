@@ -13,6 +13,7 @@ from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
 from api.views import (
     corpora,
+    formats,
     health,
     index,
     jobs,
@@ -29,6 +30,7 @@ VIEWS = (
     styles,
     style_files,
     corpora,
+    formats,
     health,
     metrics_views,
 )

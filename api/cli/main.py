@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from api.cli.album import parse_blend, send
+from api.cli.formats import formats
 from api.cli.options import (
     Adaptive,
     AsJson,
@@ -38,10 +39,10 @@ from api.cli.options import (
     Url,
     WatchIt,
 )
-from api.cli.photos import Limits, check_out, collect_photos
+from api.cli.photos import check_out, collect_photos
 from api.cli.plugins import PluginGroup
 from api.cli.result_folder import ResultFolder
-from api.cli.service import connect, fail
+from api.cli.service import ask_limits, connect, fail
 from api.cli.tables import print_json, show_jobs, show_styles
 from api.cli.training import note_ignored_settings, submit_training
 from api.cli.watch import see_album, see_training
@@ -61,6 +62,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(formats)
 
 
 @app.command()
@@ -108,7 +110,7 @@ def stylize(
     or could not be read or sent (the others are there), 2 when nothing could be done.
     """
     with connect(url) as client:
-        album = collect_photos(photos, limits=Limits.of(load_settings()), out=out)
+        album = collect_photos(photos, limits=ask_limits(client), out=out)
         check_out(out, album.photos)
         job, sent = send(
             client,

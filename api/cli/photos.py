@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.cli.service import UsageError
+from impasto_client import Limits
 from impasto_client.photo_kinds import BEGINNING_BYTES, is_archive, is_clutter, may_be_photo
-from infra.settings import Settings
 
 #: Lines about what is left out, and kinds of files in a line, before it is cut short.
 MAX_LINES, MAX_KINDS = 50, 6
@@ -52,19 +52,6 @@ class Album:
     others: list[Path] = field(default_factory=list[Path])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The largest files that the service takes, bytes."""
-
-    photo: int
-    archive: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """Return the limits that this machine's settings name for a service."""
-        return cls(photo=settings.max_photo_bytes, archive=settings.max_archive_bytes)
-
-
 def collect_photos(
     arguments: Sequence[Path],
     *,
@@ -76,7 +63,8 @@ def collect_photos(
 
     Files of a folder come in the order of their names; the folder `out` within it is passed over,
     as is what is hidden or clutter. With several folders each keeps its own name. No file comes
-    twice. Raises UsageError for an argument that is not there, and when nothing is left.
+    twice. Raises UsageError for an argument that is not there, when nothing is left, and for more
+    photos than an album may have.
     """
     if gone := next((path for path in arguments if not os.path.lexists(path)), None):
         raise UsageError(f"{gone} is not there.")
@@ -89,6 +77,11 @@ def collect_photos(
             finder.take(argument, argument.name)
     if not finder.album.photos:
         raise UsageError(_nothing(finder.album))
+    if (count := len(finder.album.photos)) > limits.album_photos:
+        raise UsageError(
+            f"There are {count} photos, and an album may have {limits.album_photos}; send them in "
+            "parts."
+        )
     return finder.album
 
 
@@ -157,11 +150,9 @@ class _Finder:
             self.album.others.append(path)
             return
         archive = is_archive(beginning)
-        limit = self._limits.archive if archive else self._limits.photo
+        limit = self._limits.archive_bytes if archive else self._limits.photo_bytes
         if found.st_size > limit:
-            self._leave_out(
-                path, f"has {_mebibytes(found.st_size)}, more than the {_mebibytes(limit)} allowed"
-            )
+            self._leave_out(path, _too_large(found.st_size, limit))
             return
         self.album.photos.append(Photo(path, name, found.st_size, found.st_mtime_ns, archive))
 
@@ -193,8 +184,16 @@ def _cannot(error: OSError) -> str:
     return f"cannot be read ({error.strerror or error})"
 
 
-def _mebibytes(size: int) -> str:
-    return f"{size / 2**20:.0f} MiB"
+def _too_large(size: int, limit: int) -> str:
+    has, allowed = shown_size(size), shown_size(limit)
+    if has == allowed:
+        has, allowed = f"{size:,} bytes", f"{limit:,} bytes"
+    return f"has {has}, more than the {allowed} allowed"
+
+
+def shown_size(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size:,} bytes" if size < 2**20 else f"{size / 2**20:,.0f} MiB"
 
 
 def _nothing(album: Album) -> str:

@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import NoReturn
 
-from impasto_client import Client, ClientError, ServiceUnreachable
+from impasto_client import Client, ClientError, Limits, ServiceUnreachable
 from infra.errors import ImpastoError
 from infra.settings import Settings, load_settings
 from infra.stack.state import running_stack
@@ -40,6 +41,25 @@ def connect(url: str | None) -> Generator[Client]:
         fail(f"{error}{hint}")
     except (ClientError, UsageError, ImpastoError, OSError) as error:
         fail(str(error))
+
+
+def ask_limits(client: Client) -> Limits:
+    """Return the limits that the service runs with.
+
+    One of before 0.2.0 does not tell them: then those of this machine's settings.
+    """
+    try:
+        return client.formats().limits
+    except ClientError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+    settings = load_settings()
+    return Limits(
+        photo_bytes=settings.max_photo_bytes,
+        photo_megapixels=settings.max_photo_megapixels,
+        archive_bytes=settings.max_archive_bytes,
+        album_photos=settings.max_album_photos,
+    )
 
 
 def fail(line: str) -> NoReturn:

@@ -123,6 +123,11 @@ def show_findings(found: "Sequence[Examined]") -> None:
     _print(("part", "finding", "what is wrong", "what to do"), rows, len(found))
 
 
+def show_table(headings: Iterable[str], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of texts under their headings."""
+    _print(headings, rows, len(rows))
+
+
 def _distances(stage: StageDetail) -> tuple[str, str, str]:
     seen = stage.held_out
     if seen is None:

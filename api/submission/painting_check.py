@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from infra.jobs.domain.training_options import LONGEST_PAINTING, SMALLEST_PAINTING
+from infra.jobs.formats import accepted_names
 
 #: Bytes of a file's beginning that are looked at: a JPEG's size comes behind its Exif data.
 HEADER_BYTES: Final = 1 << 18
@@ -33,7 +34,7 @@ def painting_fault(beginning: bytes, max_megapixels: float) -> str | None:
     `beginning` is the first HEADER_BYTES of its file.
     """
     if not _KINDS.match(beginning):
-        return "is no picture of a known kind; send JPEG, HEIC, AVIF, PNG, WebP, TIFF, BMP or GIF"
+        return f"is no picture of a known kind; send {accepted_names()}"
     size = picture_size(beginning)
     if size is None:
         return None

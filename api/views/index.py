@@ -18,6 +18,7 @@ def index() -> Response:
             "openapi": DOCUMENT,
             "styles": "/v1/styles",
             "corpora": "/v1/corpora",
+            "formats": "/v1/formats",
             "jobs": "/v1/jobs",
             "health": "/healthz",
             "readiness": "/readyz",

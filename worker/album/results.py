@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from infra import layout
-from infra.jobs.formats import ResultFormat
+from infra.jobs.formats import RESULT_MEDIA_TYPES, ResultFormat
 from infra.jobs.result_index import ResultIndexEntry
 from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
-from worker.pixels import MEDIA_TYPES, Photo
+from worker.pixels import Photo
 
 _SUFFIXES: dict[ResultFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}
 
@@ -50,7 +50,7 @@ class ResultStore:
             format=photo.format,
             note=photo.note,
         )
-        self.objects.put(entry.key, data, content_type=MEDIA_TYPES[photo.format])
+        self.objects.put(entry.key, data, content_type=RESULT_MEDIA_TYPES[photo.format])
         # The entry last: whoever finds it may rely on the result being whole.
         self._put_entry(digest, entry)
         return entry

@@ -8,14 +8,6 @@ from PIL import Image, PngImagePlugin
 
 from worker.pixels.photo import Photo, Pixels, ResultFormat
 
-#: Media type of each format of a result.
-MEDIA_TYPES: dict[ResultFormat, str] = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "AVIF": "image/avif",
-}
-
 #: File extensions that fit each format; the first replaces one that does not fit.
 EXTENSIONS: dict[ResultFormat, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),

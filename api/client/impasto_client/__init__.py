@@ -3,6 +3,7 @@
 from .client import Client
 from .connection import ClientError, ServiceUnreachable
 from .documents import to_json
+from .formats import Formats, Limits, PhotoFormat, RefusedFormat
 from .jobs import (
     Counts,
     Item,
@@ -25,15 +26,19 @@ __all__ = [
     "Counts",
     "Distances",
     "FormatChoice",
+    "Formats",
     "Item",
     "ItemState",
     "Job",
     "JobKind",
     "JobLinks",
     "JobState",
+    "Limits",
     "MetadataChoice",
+    "PhotoFormat",
     "PublishedStage",
     "Reason",
+    "RefusedFormat",
     "ServiceUnreachable",
     "StageDetail",
     "StageSummary",

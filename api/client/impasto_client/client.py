@@ -23,6 +23,7 @@ from urllib.parse import quote
 import httpx2
 
 from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
+from .formats import Formats
 from .jobs import Item, ItemPage, Job, JobPage
 from .options import FormatChoice, MetadataChoice, Stroke, TrainingOptions
 from .photo_paths import safe_path
@@ -82,6 +83,10 @@ class Client:
     def style(self, name: str) -> StyleWithCard:
         """Return one style and its card."""
         return self._service.get(f"/v1/styles/{_quoted(name)}", StyleWithCard)
+
+    def formats(self) -> Formats:
+        """Return what photos the service takes, and its limits."""
+        return self._service.get("/v1/formats", Formats)
 
     def submit(
         self,

@@ -3,6 +3,7 @@
 import re
 from typing import Literal
 
+from infra.jobs.formats import accepted_names
 from worker.pixels.formats.bmff import brands
 from worker.pixels.photo import PhotoRejected
 
@@ -12,7 +13,8 @@ SourceFormat = Literal["JPEG", "HEIF", "AVIF", "PNG", "WEBP", "TIFF", "BMP", "GI
 #: The name of a raw file in messages, whoever made the camera.
 CAMERA_RAW = "a camera's raw file"
 
-ACCEPTED = "JPEG, HEIC, AVIF, PNG, WebP, TIFF, BMP or GIF"
+#: What is accepted, for messages.
+ACCEPTED = accepted_names()
 
 _PREFIXES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"\xff\xd8\xff", "JPEG"),

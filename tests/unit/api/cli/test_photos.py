@@ -10,7 +10,7 @@ import pytest
 from api.cli.photos import Album, Limits, check_out, collect_photos
 from api.cli.service import UsageError
 
-LIMITS = Limits(photo=1000, archive=5000)
+LIMITS = Limits(photo_bytes=1000, photo_megapixels=50, archive_bytes=5000, album_photos=99)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

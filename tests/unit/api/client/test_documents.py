@@ -13,13 +13,25 @@ import pytest
 from pydantic import BaseModel
 
 from api.archives.zip_directory import ZIP_BEGINNINGS
+from api.schemas import formats as format_schemas
 from api.schemas import jobs as job_schemas
 from api.schemas import styles as style_schemas
 from api.schemas.training import TrainingOptions as TrainingSchema
-from impasto_client import Client, Job, Reason, TrainingOptions, jobs, options, styles, to_json
+from impasto_client import (
+    Client,
+    Job,
+    Reason,
+    TrainingOptions,
+    formats,
+    jobs,
+    options,
+    styles,
+    to_json,
+)
 from impasto_client.documents import parse
 from impasto_client.photo_kinds import ARCHIVE_BEGINNINGS
 from infra.jobs.domain import schedule, training_options
+from infra.jobs.formats import FormatChoice
 from tests.fakes.services import STYLE
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -32,6 +44,7 @@ DOCUMENTS = [
     (style_schemas.StyleWithCard, styles.StyleWithCard),
     (style_schemas.StageList, styles.StageList),
     (style_schemas.CorpusList, styles.CorpusList),
+    (format_schemas.Formats, formats.Formats),
 ]
 
 
@@ -77,6 +90,7 @@ def test_options_are_those_of_the_service() -> None:
     assert options.PROFILES == training_options.PROFILES
     assert tuple(schedule.SCHEDULES) == options.SCHEDULES
     assert ARCHIVE_BEGINNINGS == ZIP_BEGINNINGS
+    assert options.FormatChoice == FormatChoice
 
 
 def test_answers_are_written_as_they_came(service: str, tmp_path: Path) -> None:
