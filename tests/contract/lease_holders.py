@@ -53,7 +53,7 @@ class Holder(ABC):
 
     @property
     @abstractmethod
-    def told(self) -> list[tuple[str, int]]:
+    def notified(self) -> list[tuple[str, int]]:
         """Messages about this work."""
 
     @contextmanager
@@ -132,7 +132,7 @@ class ChunkHolder(Holder):
         self.at.work(self.claim)
 
     @property
-    def told(self) -> list[tuple[str, int]]:
+    def notified(self) -> list[tuple[str, int]]:
         return self.at.notifier.messages
 
 
@@ -170,7 +170,7 @@ class TrainingHolder(Holder):
         self.at.jobs.trainings.finish(self.claim)
 
     @property
-    def told(self) -> list[tuple[str, int]]:
+    def notified(self) -> list[tuple[str, int]]:
         return self.at.notifier.training_messages
 
 

@@ -85,7 +85,7 @@ def test_full_redis_is_503_with_retry_after_and_nothing_of_the_upload_stays(
     assert redis.keys("impasto:job*") == []
 
 
-def test_worker_that_only_breathes_is_told_from_one_that_consumes(deployment: Deployment) -> None:
+def test_worker_that_only_breathes_differs_from_one_that_consumes(deployment: Deployment) -> None:
     """By readyz, by metrics and by the doctor."""
     preparation = Preparation(lambda: None)
     preparation.run()

@@ -1,7 +1,7 @@
 """What every keeper of a lease must do: that of a chunk, and that of a training.
 
 Both over a job service in memory, so that a test sees what others see: who holds the work, whom it
-blames for a loss, and who is told of it.
+blames for a loss, and who is notified of it.
 """
 
 import threading
@@ -75,7 +75,7 @@ def test_outage_that_lasts_ends_the_work_although_the_lease_lives(holder: Holder
     with suppress(Halted, ServiceUnavailable), holder.keeper(lease=1e6) as keeper:
         keeper.persist(holder.away(OUTAGE_PATIENCE / 4))
     assert keeper.halted
-    assert (holder.work.lease, holder.work.strikes, holder.told) == (None, {}, [])
+    assert (holder.work.lease, holder.work.strikes, holder.notified) == (None, {}, [])
 
 
 def test_outage_that_outlives_the_lease_leaves_the_work_and_blames_nobody(holder: Holder) -> None:
@@ -118,7 +118,9 @@ def test_stop_leaves_work_its_grace_and_then_gives_it_back(holder: Holder) -> No
         with pytest.raises(Halted):
             keeper.check()
     assert holder.work.strikes == {}
-    assert holder.told == [(holder.job, 0)], "nothing is wrong with it: others may begin at once"
+    assert holder.notified == [(holder.job, 0)], (
+        "nothing is wrong with it: others may begin at once"
+    )
 
 
 def test_release_by_a_stop_is_repeated_while_the_work_goes_on(holder: Holder) -> None:
@@ -230,7 +232,7 @@ def test_release_that_redis_does_not_hear_is_repeated(holder: Holder) -> None:
             keeper.check()
         threading.Timer(0.05, lambda: setattr(holder.at.records, "down", False)).start()
     assert (holder.work.lease, holder.work.strikes) == (None, {})
-    assert holder.told == [(holder.job, 0)]
+    assert holder.notified == [(holder.job, 0)]
 
 
 def test_process_that_is_to_end_repeats_a_release_for_a_while(holder: Holder) -> None:
@@ -248,7 +250,7 @@ def test_end_of_the_process_gives_the_work_back(holder: Holder, end: type[BaseEx
     with pytest.raises(end), holder.keeper():
         raise end
     assert (holder.work.lease, holder.work.strikes) == (None, {})
-    assert holder.told == [(holder.job, 0)]
+    assert holder.notified == [(holder.job, 0)]
 
 
 def test_unexpected_error_leaves_the_work_to_its_lease(holder: Holder) -> None:

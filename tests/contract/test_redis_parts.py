@@ -96,7 +96,7 @@ def test_worker_is_present_until_it_leaves_or_falls_silent(client: RedisClient) 
     assert client.zrange("impasto:workers", 0, -1) == ["w2"]
 
 
-def test_worker_that_takes_no_work_is_told_from_one_that_does(client: RedisClient) -> None:
+def test_worker_that_takes_no_work_differs_from_one_that_does(client: RedisClient) -> None:
     clock = Clock()
     registry = WorkerRegistry(client=client, clock=clock)
     registry.announce("w1", 10)
@@ -265,6 +265,6 @@ def test_everything_says_soon_that_redis_is_away(nowhere: Settings) -> None:
     assert time.monotonic() - started < 15
 
 
-def test_no_address_is_told_with_what_to_do() -> None:
+def test_no_address_is_reported_with_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match="IMPASTO_REDIS_URL"):
         connect_redis(Settings(redis_url=None))

@@ -86,7 +86,7 @@ def shown_room(shown: list[str]) -> str:
 
 
 @pytest.mark.parametrize("document", [README, ROOT / "api" / "client" / "README.md"], ids=name)
-def test_the_formats_that_are_taken_are_told(document: Path) -> None:
+def test_the_formats_that_are_taken_are_reported(document: Path) -> None:
     assert ACCEPTED in document.read_text()
 
 

@@ -210,11 +210,11 @@ def judge_album(outcome: Outcome, client: Client, job: Job, killed: Killed, phot
         (job.counts.done, len(after)) == (photos, photos), f"{job.counts.done} of {photos} are done"
     )
     for index, item in killed.items.items():
-        same = index in after and told(after[index]) == told(item)
+        same = index in after and lasting(after[index]) == lasting(item)
         outcome.expect(same, f"photo {index} was done, and something else is told of it now")
 
 
-def told(item: Item) -> Item:
+def lasting(item: Item) -> Item:
     """Return all that a client is told of a photo, but for the service's address."""
     return replace(item, result=None)
 

@@ -61,7 +61,7 @@ def test_album_is_painted_to_the_last_photo_and_nothing_leaves_unencrypted(tmp_p
         assert PASSWORD not in logs
 
 
-def test_wrong_authority_is_told_by_readiness(tmp_path: Path) -> None:
+def test_wrong_authority_is_reported_by_readiness(tmp_path: Path) -> None:
     """In words that say what to do, and without a job that would wait for ever."""
     with redis_over_tls(tmp_path) as server:
         settings = server.settings(

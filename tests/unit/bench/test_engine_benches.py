@@ -60,7 +60,7 @@ def test_a_step_at_tiles_borders_is_seen_where_all_else_is_equal() -> None:
     assert difference_at_borders(apart, 32) == float("inf")
 
 
-def test_imports_are_told_by_package() -> None:
+def test_imports_are_reported_by_package() -> None:
     found = dict(heaviest_imports("json.tool", 99))
     assert {"json", "argparse"} <= set(found)
     assert not any("." in name for name in found)

@@ -65,7 +65,7 @@ def point(style: float, content: float) -> strength.Point:
     return strength.Point(0.0, "", Measured(content, style, 0.5, 0.4))
 
 
-def test_a_step_in_the_wrong_direction_is_told_with_its_size() -> None:
+def test_a_step_in_the_wrong_direction_is_reported_with_its_size() -> None:
     good = [point(0.6, 0.3), point(0.4, 0.4), point(0.2, 0.5)]
     assert "Style distance falls at every point" in strength.verdict(good)
     assert "Content distance rises at every point" in strength.verdict(good)

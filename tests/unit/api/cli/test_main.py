@@ -46,7 +46,7 @@ def test_folder_comes_back_as_paintings(service: str, album: Path, tmp_path: Pat
     assert "4×3" in result.stdout
 
 
-def test_failed_photo_is_told_with_its_reason(
+def test_failed_photo_is_reported_with_its_reason(
     service: str, album: Path, tmp_path: Path, world: World
 ) -> None:
     def paint(spec: JobSpec, photo: PhotoEntry) -> PhotoOutcome:
@@ -197,7 +197,7 @@ def test_doctor_looks_for_the_service_that_is_named(
 
 
 @pytest.mark.parametrize("command", ["up", "doctor"])
-def test_data_folder_that_is_a_file_is_told_in_one_line(
+def test_data_folder_that_is_a_file_is_reported_in_one_line(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "file"
@@ -231,7 +231,7 @@ def test_folder_that_may_not_be_written_is_refused(album: Path) -> None:
         check_out(album / "new" / "out")
 
 
-def test_results_that_cannot_be_written_are_told_with_their_job(
+def test_results_that_cannot_be_written_are_reported_with_their_job(
     service: str, album: Path, tmp_path: Path
 ) -> None:
     """Where a disk fills, or a folder goes: they can be fetched to another one."""
@@ -264,7 +264,7 @@ def test_time_left_is_written_for_people() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
 @pytest.mark.parametrize("form", ["table", "json"])
-def test_names_that_the_terminal_cannot_write_are_told_escaped(
+def test_names_that_the_terminal_cannot_write_are_reported_escaped(
     form: str, encoding: str, service: str, album: Path, tmp_path: Path
 ) -> None:
     """Names of files need not be UTF-8; the answer comes when all is painted."""

@@ -88,7 +88,7 @@ def test_photos_without_a_telling_name_are_known_by_their_content(tmp_path: Path
     assert [path.name for path in album.others] == ["empty", "film"]
 
 
-def test_links_to_folders_and_broken_links_are_told(tmp_path: Path) -> None:
+def test_links_to_folders_and_broken_links_are_reported(tmp_path: Path) -> None:
     make(tmp_path, "album/a.jpg", "elsewhere/b.jpg")
     (tmp_path / "album" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "album" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -103,7 +103,7 @@ def test_links_to_folders_and_broken_links_are_told(tmp_path: Path) -> None:
     assert names(collect(tmp_path / "album" / "link")) == ["b.jpg"]  # named, it is followed
 
 
-def test_folder_that_vanishes_or_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_folder_that_vanishes_or_may_not_be_read_is_reported(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg", "closed/b.jpg", "sub/c.jpg", "vanished/d.jpg")
 
     def listing(folder: Path) -> AbstractContextManager[Iterator["os.DirEntry[str]"]]:
@@ -122,7 +122,7 @@ def test_folder_that_vanishes_or_may_not_be_read_is_told(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-def test_files_and_folders_without_permission_are_told(tmp_path: Path) -> None:
+def test_files_and_folders_without_permission_are_reported(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg", "b.jpg", "sub/c.jpg")
     (tmp_path / "b.jpg").chmod(0)
     (tmp_path / "sub").chmod(0)
@@ -132,7 +132,7 @@ def test_files_and_folders_without_permission_are_told(tmp_path: Path) -> None:
     assert set(left_out(album)) == {"b.jpg", "sub"}
 
 
-def test_file_over_the_limit_is_told_and_the_others_are_sent(tmp_path: Path) -> None:
+def test_file_over_the_limit_is_reported_and_the_others_are_sent(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(bytes(1000))
     (tmp_path / "b.jpg").write_bytes(bytes(1001))
     (tmp_path / "c.zip").write_bytes(b"PK\x03\x04" + bytes(4000))

@@ -185,7 +185,7 @@ def test_photo_of_the_name_keeps_it(
     assert files(tmp_path / "out")["a.png"] == b"painted a.png"
 
 
-def test_what_is_left_out_is_told_and_the_others_are_painted(
+def test_what_is_left_out_is_reported_and_the_others_are_painted(
     service: str, album: Path, tmp_path: Path
 ) -> None:
     (album / "clip.mov").write_bytes(b"film")
@@ -203,7 +203,7 @@ def test_what_is_left_out_is_told_and_the_others_are_painted(
 
 
 @pytest.mark.parametrize("command", ["stylize", "watch"])
-def test_notes_of_photos_are_told_a_line_each(
+def test_notes_of_photos_are_reported_a_line_each(
     service: str, album: Path, tmp_path: Path, world: World, command: str
 ) -> None:
     note = "The file holds 3 pages; the first is painted."

@@ -139,7 +139,7 @@ def test_watch_knows_a_training_and_fetches_its_pictures(
     assert str(out / "losses.svg") in result.stdout
 
 
-def test_pictures_that_cannot_be_written_are_told_with_their_job(
+def test_pictures_that_cannot_be_written_are_reported_with_their_job(
     service: str, painting: Path, tmp_path: Path
 ) -> None:
     with Client(service) as client:

@@ -124,7 +124,7 @@ def test_problem_becomes_an_error_that_says_what_to_do(service: str) -> None:
     assert (caught.value.type, caught.value.status) == ("style-missing", 404)
 
 
-def test_nobody_at_the_address_is_told_apart() -> None:
+def test_nobody_at_the_address_has_an_error_of_its_own() -> None:
     with Client("http://127.0.0.1:9") as client, pytest.raises(ServiceUnreachable) as caught:
         client.styles()
     assert caught.value.status == 0

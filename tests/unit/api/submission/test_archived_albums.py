@@ -72,7 +72,7 @@ def test_archive_of_a_bomb_does_not_stop_the_photos_beside_it(
     assert [entry.fault is None for entry in entries] == [False, True]
 
 
-def test_films_and_sidecars_are_told_in_one_line(client: FlaskClient, world: World) -> None:
+def test_films_and_sidecars_are_reported_in_one_line(client: FlaskClient, world: World) -> None:
     live = {"IMG_1.HEIC": b"photo", "IMG_1.MOV": b"film", "IMG_1.HEIC.json": b"{}"}
     response = send(client, (zipped({**live, "Thumbs.db": b"x", "._a.jpg": b"x"}), "phone.zip"))
     job = response.get_json()

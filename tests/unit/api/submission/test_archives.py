@@ -78,7 +78,9 @@ def test_archive_is_known_by_its_bytes_and_not_by_its_name(
     assert album_of(world, response) == {"a.jpg": b"inside", "lying.zip": b"text"}
 
 
-def test_what_is_no_photo_is_passed_over_or_told_later(client: FlaskClient, world: World) -> None:
+def test_what_is_no_photo_is_passed_over_or_reported_later(
+    client: FlaskClient, world: World
+) -> None:
     """Folders and what file managers leave say nothing to anybody; a text may be a mistake."""
     files = {
         "./a.jpg": b"a",
@@ -139,13 +141,15 @@ def test_clutter_below_a_prefix_is_passed_over(client: FlaskClient, world: World
     assert (response.status_code, "inbox/#" in response.get_json()["detail"]) == (422, True)
 
 
-def test_archive_that_is_not_there_is_told_at_once(client: FlaskClient, world: World) -> None:
+def test_archive_that_is_not_there_is_reported_at_once(client: FlaskClient, world: World) -> None:
     response = send_source(client, keys=["inbox/a.zip"])
     assert response.status_code == 422
     assert "inbox/a.zip" in response.get_json()["detail"]
 
 
-def test_archive_that_is_not_handed_out_is_told_at_once(client: FlaskClient, world: World) -> None:
+def test_archive_that_is_not_handed_out_is_reported_at_once(
+    client: FlaskClient, world: World
+) -> None:
     world.objects.refused.add("inbox/a.zip")
     response = send_source(client, keys=["inbox/a.zip"])
     assert response.status_code == 422

@@ -217,7 +217,7 @@ def test_field_that_no_form_keeps_is_refused_before_the_next_is_read(
 
 
 @pytest.mark.parametrize("name", ["style", "strength"])
-def test_mistake_in_a_field_is_told_before_a_photo_is_read(world: World, name: str) -> None:
+def test_mistake_in_a_field_is_reported_before_a_photo_is_read(world: World, name: str) -> None:
     """Whoever sends gigabytes learns of a misspelt style at their beginning."""
 
     def parts() -> Iterator[TextPart | FilePart]:

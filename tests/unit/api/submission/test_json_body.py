@@ -105,7 +105,7 @@ def test_list_of_mistakes_is_bounded(client: FlaskClient) -> None:
     assert len(details["errors"]) == 50
 
 
-def test_of_many_keys_that_are_none_the_first_alone_is_told(client: FlaskClient) -> None:
+def test_of_many_keys_that_are_none_the_first_alone_is_reported(client: FlaskClient) -> None:
     """A mistake takes a hundred times the bytes that it has in the body."""
     details = problem(send_keys(client, {"keys": ["a.jpg", *[0] * 1000]}), 422)
     assert [error["pointer"] for error in details["errors"]] == ["/photos/keys/1"]

@@ -68,7 +68,7 @@ def test_what_has_no_size_in_front_is_let_through(kind: str) -> None:
         (saved(scene(1200, 1000), "PNG"), "at most 1 megapixels"),
     ],
 )
-def test_what_cannot_be_learned_from_is_told(data: bytes, words: str) -> None:
+def test_what_cannot_be_learned_from_is_reported(data: bytes, words: str) -> None:
     fault = painting_fault(data, 1.0)
     assert fault is not None
     assert words in fault

@@ -107,7 +107,7 @@ def test_wrong_blend_in_json_is_named(client: FlaskClient, blend: object, pointe
     assert [error["pointer"] for error in details["errors"]] == [pointer]
 
 
-def test_style_that_is_not_there_is_told(client: FlaskClient) -> None:
+def test_style_that_is_not_there_is_reported(client: FlaskClient) -> None:
     data = {"style": STYLE, "blend": "cubism:0.5", "photos": photos("a.jpg")}
     assert slug(client.post("/v1/jobs", data=data), 422) == "style-missing"
 

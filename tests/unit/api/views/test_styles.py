@@ -139,7 +139,7 @@ def test_stray_files_among_the_previews_are_passed_over(client: FlaskClient, wor
 
 
 @pytest.mark.parametrize("file", ["losses.svg", "card.json", "previews/0/9.jpg", "history.jsonl"])
-def test_file_that_is_not_there_is_told_from_a_style_that_is_not(
+def test_file_that_is_not_there_is_distinguished_from_a_style_that_is_not(
     client: FlaskClient, world: World, file: str
 ) -> None:
     if not file.startswith("previews"):

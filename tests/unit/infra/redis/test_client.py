@@ -23,13 +23,13 @@ from infra.settings import Settings
         "redis://:SECRET@127.0.0.1:9/0?socket_timeout=soon",
     ],
 )
-def test_address_that_is_none_is_told_without_its_password(address: str) -> None:
+def test_address_that_is_none_is_reported_without_its_password(address: str) -> None:
     """What a process ends with goes to its log."""
     with pytest.raises(InvalidSettings, match="IMPASTO_REDIS_URL") as caught:
         connect_redis(Settings(redis_url=SecretStr(address)))
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_no_address_is_told_with_what_to_do() -> None:
+def test_no_address_is_reported_with_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match="IMPASTO_REDIS_URL"):
         connect_redis(Settings(redis_url=None))

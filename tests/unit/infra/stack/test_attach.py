@@ -48,7 +48,7 @@ def test_no_stack_is_at_other_addresses(stack: EmbeddedStack, url: str) -> None:
 
 
 @pytest.mark.parametrize("attached", [attach, attach_all])
-def test_where_a_stack_was_looked_for_is_told(attached: object, tmp_path: Path) -> None:
+def test_where_a_stack_was_looked_for_is_reported(attached: object, tmp_path: Path) -> None:
     assert callable(attached)
     with pytest.raises(ServiceUnavailable, match=NOBODY):
         attached(Settings(data=tmp_path), NOBODY)

@@ -13,7 +13,7 @@ def test_the_samples_are_on_this_machine() -> None:
     assert [path.name for path in samples()] == list(SAMPLES)
 
 
-def test_photos_that_are_not_there_are_told_before_anything_starts(
+def test_photos_that_are_not_there_are_reported_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A typing error costs no waiting."""

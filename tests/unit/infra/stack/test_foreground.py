@@ -23,7 +23,7 @@ def test_embedded_stores_are_the_data_folder() -> None:
     assert "example" not in told
 
 
-def test_named_stores_are_told_instead_without_their_passwords() -> None:
+def test_named_stores_are_reported_instead_without_their_passwords() -> None:
     told = describe_stores(NAMED, {API: 1}, DATA)
     assert "redis  redis://cache.example:6380/2" in told
     assert "s3     https://s3.example.com:9000, bucket albums" in told

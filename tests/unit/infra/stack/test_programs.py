@@ -83,7 +83,7 @@ def test_a_server_that_the_settings_name_is_not_started(
         {"s3_region": "bad region"},
     ],
 )
-def test_a_server_that_cannot_be_one_is_told_before_anything_starts(
+def test_a_server_that_cannot_be_one_is_reported_before_anything_starts(
     server: dict[str, object], folder: DataFolder, credentials: Credentials
 ) -> None:
     """Else every program ends again and again, each with its reason in its log."""

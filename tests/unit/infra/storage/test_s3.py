@@ -231,7 +231,7 @@ def test_stream_that_breaks_off_is_service_unavailable() -> None:
         list(store(body(b"ha", 4)).stream("k"))
 
 
-def test_keys_that_were_not_deleted_are_told() -> None:
+def test_keys_that_were_not_deleted_are_reported() -> None:
     page = {"Contents": [{"Key": "p/a", "Size": 1}]}
     errors = {"Errors": [{"Key": "p/a", "Code": "AccessDenied"}]}
     with pytest.raises(ServiceUnavailable, match="AccessDenied"):
@@ -249,7 +249,7 @@ def test_bucket_that_somebody_else_made_meanwhile_is_there() -> None:
     store(refusal("404"), refusal("BucketAlreadyOwnedByYou"), {}).ensure_bucket()
 
 
-def test_bucket_that_may_not_be_looked_at_is_told() -> None:
+def test_bucket_that_may_not_be_looked_at_is_reported() -> None:
     with pytest.raises(ServiceUnavailable, match="403"):
         store(refusal("403")).ensure_bucket()
 

@@ -14,7 +14,7 @@ from infra.storage.s3 import connect_s3
 KEYS = {"s3_access_key": "AKIA", "s3_secret_key": "s"}
 
 
-def test_no_address_is_told_with_what_to_do() -> None:
+def test_no_address_is_reported_with_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match="IMPASTO_S3_ENDPOINT"):
         connect_s3(Settings(s3_endpoint=None))
 
@@ -28,7 +28,7 @@ def test_no_address_is_told_with_what_to_do() -> None:
         ({"s3_endpoint": "http://127.0.0.1:9", "s3_secret_key": None}, "IMPASTO_S3_SECRET_KEY"),
     ],
 )
-def test_settings_that_no_client_can_be_made_of_are_told(
+def test_settings_that_no_client_can_be_made_of_are_reported(
     settings: Mapping[str, str | None], fault: str
 ) -> None:
     with pytest.raises(InvalidSettings, match=fault) as caught:
@@ -36,7 +36,7 @@ def test_settings_that_no_client_can_be_made_of_are_told(
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_no_keys_anywhere_are_told_with_what_to_set(
+def test_no_keys_anywhere_are_reported_with_what_to_set(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """At once: by itself botocore says so at each request, and that looks like an outage."""

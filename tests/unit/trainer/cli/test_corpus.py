@@ -26,7 +26,7 @@ def test_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["[/x]", "[bold]"])
-def test_brackets_in_a_name_are_told_as_they_are(name: str) -> None:
+def test_brackets_in_a_name_are_reported_as_they_are(name: str) -> None:
     """A user's input is no markup."""
     assert repr(name) in refusal("add", name, ".")
 
@@ -39,7 +39,7 @@ def test_tenant_that_would_reach_beyond_its_prefix_is_refused(
     assert repr(tenant) in refusal(*command, "--tenant", tenant)
 
 
-def test_data_folder_that_is_a_file_is_told(
+def test_data_folder_that_is_a_file_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "file"
@@ -54,7 +54,7 @@ def test_service_that_is_named_is_looked_for(command: list[str]) -> None:
     assert f"No Impasto of yours runs on this machine at {url}" in refusal(*command, "--url", url)
 
 
-def test_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_that_nobody_has_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_S3_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("IMPASTO_S3_ACCESS_KEY", "AKIA")
     monkeypatch.setenv("IMPASTO_S3_SECRET_KEY", "s")

@@ -36,7 +36,7 @@ def arithmetic() -> Iterator[None]:
         (backbone.main, ["quick", "--backbone", BRACKETS, "--name", "n", "--out", "out"]),
     ],
 )
-def test_brackets_in_what_was_typed_are_told_as_they_are(
+def test_brackets_in_what_was_typed_are_reported_as_they_are(
     main: Callable[[], None],
     arguments: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -66,7 +66,7 @@ def test_brackets_in_what_was_typed_are_told_as_they_are(
         ("--width", "0"),
     ],
 )
-def test_numbers_that_nothing_can_be_trained_with_are_told_with_their_option(
+def test_numbers_that_nothing_can_be_trained_with_are_reported_with_their_option(
     option: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = ("--painting", "gone.jpg", "--photos", "gone", "--name", "n", "--out", "out")

@@ -185,7 +185,7 @@ def test_torchvisions_old_files_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_more_than_tensors_is_told_in_our_words(tmp_path: Path, zipped: bool) -> None:
+def test_more_than_tensors_is_reported_in_our_words(tmp_path: Path, zipped: bool) -> None:
     """PyTorch's would tell how to run the code in it."""
     torch.save({"a": tmp_path}, tmp_path / "vgg16.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(WeightsRejected, match="more than tensors") as caught:
@@ -203,7 +203,7 @@ def test_a_bucket_without_them_leaves_it_to_torchvision(
         source.state_dict("vgg16")
 
 
-def test_where_weights_in_the_bucket_would_lie_is_told(tmp_path: Path) -> None:
+def test_where_weights_in_the_bucket_would_lie_is_reported(tmp_path: Path) -> None:
     source = weights_source(Path("s3:weights"), MemoryStore(), tmp_path / "cache", download=False)
     with pytest.raises(WeightsMissing, match=r"under 'weights/', which IMPASTO_LOSS_WEIGHTS"):
         source.state_dict("vgg16")

@@ -154,7 +154,7 @@ def test_a_failed_training_frees_the_trainer(at: FakeDeployment, claim: ClaimedT
         at.jobs.trainings.report(claim)
 
 
-def test_first_measurement_is_told_without_waiting_for_a_heartbeat(
+def test_first_measurement_is_reported_without_waiting_for_a_heartbeat(
     at: FakeDeployment, claim: ClaimedTraining
 ) -> None:
     """Heartbeats are 1000 s apart here, and whoever watches wants a number within 5 s."""

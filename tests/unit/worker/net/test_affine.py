@@ -112,7 +112,7 @@ def test_an_affine_fits_only_its_own_shape() -> None:
         apply(TransformNet(NetConfig(3, 1)), affine())
 
 
-def test_kinds_of_files_are_told_apart() -> None:
+def test_kinds_of_files_are_distinguished() -> None:
     net = pack(backbone(), NetCard(CONFIG, "waves", 0, 1.0))
     assert is_affine(pack_affine(affine(), CARD))
     assert not is_affine(net)

@@ -66,7 +66,7 @@ def test_smaller_copies_of_a_page_are_none(depth: int) -> None:
     assert decode(data, LIMITS).note is None
 
 
-def test_second_picture_of_an_mpo_is_told() -> None:
+def test_second_picture_of_an_mpo_is_reported() -> None:
     photo = decode(mpo(), LIMITS)
     assert photo.note == "The file holds 2 pictures; the first is painted."
     assert photo.rgb.shape == (64, 96, 3)

@@ -84,7 +84,9 @@ def run(script: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(("how", "one"), [("shared", True), ("apart", False)])
-def test_threads_share_a_heap_once_they_are_told_to(tmp_path: Path, how: str, one: bool) -> None:
+def test_threads_share_a_heap_once_they_are_reported_to(
+    tmp_path: Path, how: str, one: bool
+) -> None:
     told = tmp_path / "heaps.xml"
     run(HEAPS, how, str(told))
     assert (told.read_text().count("<heap nr=") == 1) is one

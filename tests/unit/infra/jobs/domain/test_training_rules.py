@@ -106,7 +106,7 @@ def test_progress_never_runs_backwards(held: JobRecord) -> None:
     assert held.training == at(150)
 
 
-def test_what_is_measured_in_a_repetition_is_told(held: JobRecord) -> None:
+def test_what_is_measured_in_a_repetition_is_reported(held: JobRecord) -> None:
     """Its losses and pace are those of now, although its place was passed long ago."""
     token = held.last_token
     for progress in (at(150, content=0.9, style=0.2), at(60, content=0.4, images_per_second=3.0)):
@@ -191,7 +191,7 @@ def test_many_lost_trainers_without_progress_end_the_training(offered: JobRecord
     assert record.failed == 3
 
 
-def test_lost_lease_of_a_training_that_is_given_up_is_told(offered: JobRecord) -> None:
+def test_lost_lease_of_a_training_that_is_given_up_is_reported(offered: JobRecord) -> None:
     record = crash(offered, training_rules.STRIKES - 1)
     held, _ = training_rules.claim(record, "t", NOW, TTL)
     swept, due = training_rules.sweep(held, NOW + TTL, PATIENCE)
