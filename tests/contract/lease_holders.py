@@ -61,7 +61,7 @@ class Holder(ABC):
         self, *, heartbeat: float = 3600, lease: float = LEASE, grace: float = GRACE
     ) -> Iterator[LeaseKeeper]:
         """A keeper at work; messages from before are forgotten."""
-        self.told.clear()
+        self.notified.clear()
         timing = LeaseTiming(
             lease_seconds=lease,
             heartbeat_seconds=heartbeat,
