@@ -4,8 +4,6 @@ ZIP files, prefixes in the bucket and folders to learn from all go by it. The cl
 nothing of ours, has the same names in `impasto_client.photo_kinds`; a test holds the two alike.
 """
 
-import re
-from pathlib import PurePosixPath
 from typing import Final
 
 #: Names of files and folders, in lower case, that file managers, NAS boxes and old systems leave.
@@ -27,17 +25,16 @@ NO_PHOTOS: Final = frozenset(
     }
 )
 
-_SEPARATOR: Final = re.compile("/+")
-
 
 def is_clutter(path: str) -> bool:
     """Whether a part of a path, with `/` between them, is hidden or such a name in any case."""
-    return any(_is_passed_over(part) for part in _SEPARATOR.split(path))
+    return any(map(_is_passed_over, path.split("/")))
 
 
 def cannot_be_photo(path: str) -> bool:
     """Whether a path is clutter, or its suffix that of no picture; only its content tells more."""
-    return is_clutter(path) or PurePosixPath(path).suffix.lower() in NO_PHOTOS
+    stem, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return is_clutter(path) or (stem != "" and (dot + suffix).lower() in NO_PHOTOS)
 
 
 def _is_passed_over(part: str) -> bool:

@@ -8,7 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from api.archives.zip_directory import ArchiveDamaged, ZipEntry, read_directory
+from api.archives.zip_directory import (
+    ArchiveDamaged,
+    ZipDirectory,
+    ZipEntry,
+    read_directory,
+)
 from infra.clutter import cannot_be_photo
 from infra.errors import AlbumTooLarge, InvalidRequest
 from infra.jobs.domain.model import ArchiveMember, Problem
@@ -31,6 +36,10 @@ _DEFLATED: Final = 8
 _ENCRYPTED: Final = 0x2041
 
 
+class ArchiveTooLarge(AlbumTooLarge):
+    """A ZIP file has more bytes than one may have."""
+
+
 class ArchiveRefused(InvalidRequest):
     """A ZIP file, or an entry of it, is made to deceive, or as no archive of photos is."""
 
@@ -49,10 +58,14 @@ class ArchivedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContent:
-    """What an archive holds: files that may be photos, and the paths of those that cannot be."""
+    """What an archive holds: files that may be photos, and the paths of those that cannot be.
+
+    Of the latter the first ones; `other_count` says how many there are.
+    """
 
     photos: list[ArchivedPhoto]
     others: list[str]
+    other_count: int
 
 
 def read_archive(
@@ -63,26 +76,35 @@ def read_archive(
     Folders are passed over. What cannot be fetched fails alone, and what is no photo will, with a
     reason of its own. A ZIP file within is not opened.
 
-    Raises ArchiveDamaged, ArchiveRefused, AlbumTooLarge; InvalidRequest where nothing is at `key`
-    or the bucket does not hand it out.
+    Raises ArchiveDamaged, ArchiveRefused, ArchiveTooLarge; AlbumTooLarge for more photos than an
+    album may have; InvalidRequest where nothing is at `key` or the bucket does not hand it out.
     """
     try:
-        entries = _entries(objects, key, settings)
+        directory = _directory(objects, key, settings)
     except (ArchiveDamaged, ArchiveRefused, AlbumTooLarge) as error:
         raise type(error)(f"{name}: {error.detail}") from error
     except ObjectMissing as error:
         raise InvalidRequest(f"There is no ZIP file {key!r} in the bucket; upload it.") from error
     except ObjectRefused as error:
         raise InvalidRequest(error.detail) from error
-    content = ArchiveContent([], [])
-    for entry in entries:
+    photos: list[ArchivedPhoto] = []
+    others = list(directory.others)
+    for entry in directory.entries:
         # A backslash that is part of a name would be between folders to whoever splits a path.
         path = entry.name.replace("\\", "_")
+        if path.endswith("/"):
+            continue
         if cannot_be_photo(path):
-            content.others.extend([] if path.endswith("/") else [path])
-        elif not path.endswith("/"):
-            content.photos.append(_photo(entry, path, name, settings.max_photo_bytes))
-    return content
+            others.append(path)
+        else:
+            photos.append(_photo(entry, path, name, settings.max_photo_bytes))
+    if len(photos) > settings.max_album_photos:
+        raise AlbumTooLarge(
+            f"{name}: The ZIP file has {len(photos)} photos; an album may have "
+            f"{settings.max_album_photos}, so send more than one job."
+        )
+    late = len(others) - len(directory.others)
+    return ArchiveContent(photos, others, directory.other_count + late)
 
 
 def _photo(entry: ZipEntry, path: str, archive: str, max_bytes: int) -> ArchivedPhoto:
@@ -98,21 +120,33 @@ def _photo(entry: ZipEntry, path: str, archive: str, max_bytes: int) -> Archived
     return ArchivedPhoto(path, _member(entry))
 
 
-def _entries(objects: ObjectStore, key: str, settings: Settings) -> list[ZipEntry]:
+def _directory(objects: ObjectStore, key: str, settings: Settings) -> ZipDirectory:
     size = objects.head(key).size
     if size > settings.max_archive_bytes:
-        raise AlbumTooLarge(
+        raise ArchiveTooLarge(
             f"The ZIP file has more than {settings.max_archive_bytes} bytes, the most that this "
             "service takes. Send several."
         )
-    entries = read_directory(
+    directory = read_directory(
         lambda start, stop: objects.get_range(key, start, stop),
         size,
         max_entries=settings.max_album_photos,
+        is_other=_is_other,
     )
-    for entry in entries:
+    for entry in directory.entries:
         _check(entry)
-    return entries
+    return directory
+
+
+def _is_other(raw: bytes) -> bool:
+    """Whether a name, in whatever code page, is a folder's or that of no photo.
+
+    What tells it is ASCII in all of them. What may lead out of the archive is left for `_check`,
+    and so are Windows's backslashes, which may also be halves of characters.
+    """
+    path = raw.decode("latin-1")
+    parts = path.replace("\\", "/").split("/")
+    return ".." not in parts and parts[0] != "" and (path.endswith("/") or cannot_be_photo(path))
 
 
 def _check(entry: ZipEntry) -> None:

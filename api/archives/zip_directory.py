@@ -22,10 +22,15 @@ ZIP_BEGINNINGS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 #: Bytes of a directory that are read at most.
 MAX_DIRECTORY_BYTES: Final = 32 * 1024 * 1024
 
+#: Entries that are passed over of which the names are kept.
+MAX_OTHERS: Final = 1000
+
 #: Reads a file from one position up to another.
 ReadRange = Callable[[int, int], bytes]
 
 _ENTRY = struct.Struct("<4s2B5H3L5H2L")
+#: Lengths of an entry's name, extra fields and comment, and where they stand in it.
+_LENGTHS, _LENGTHS_AT = struct.Struct("<3H"), 28
 _LOCAL_HEADER_BYTES: Final = 30
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
@@ -64,24 +69,68 @@ class ZipEntry:
     mode: int
 
 
-def read_directory(read: ReadRange, size: int, *, max_entries: int) -> list[ZipEntry]:
-    """Return the entries of a ZIP file of `size` bytes, in the order of the directory.
+@dataclass(frozen=True, slots=True)
+class ZipDirectory:
+    """What is in an archive: its entries in their order, and what was passed over of them."""
 
-    Raises AlbumTooLarge, and ArchiveDamaged also where two entries share bytes.
+    entries: list[ZipEntry]
+    #: Names of the first MAX_OTHERS files that were passed over, and how many there are.
+    others: list[str]
+    other_count: int
+
+
+def read_directory(
+    read: ReadRange,
+    size: int,
+    *,
+    max_entries: int,
+    is_other: Callable[[bytes], bool] = lambda name: False,
+) -> ZipDirectory:
+    """Return the directory of a ZIP file of `size` bytes.
+
+    Entries that are another thing by their names, still as bytes, are passed over and count for
+    nothing; folders among them are not told either. Raises AlbumTooLarge, and ArchiveDamaged also
+    where two entries share bytes.
     """
+    found: list[tuple[RawName, ZipEntry]] = []
+    others: list[RawName] = []
+    other_count = 0
+    starts: list[int] = []
     try:
         count, start, length = _find_directory(read, size)
-        if count > max_entries or length > MAX_DIRECTORY_BYTES:
-            raise AlbumTooLarge(
-                f"The ZIP file has {count} entries; an album may have {max_entries} photos, "
-                "so send more than one job."
-            )
-        found = list(_entries(read(start, start + length), count))
+        if length > MAX_DIRECTORY_BYTES:
+            raise AlbumTooLarge(f"The ZIP file has {count} entries, too many; send several.")
+        directory = read(start, start + length)
+        if count > max_entries:
+            _check_count(directory, count, max_entries, is_other)
+        for raw, entry in _entries(directory, count):
+            starts.append(entry.start)
+            if not is_other(raw.name):
+                found.append((raw, entry))
+            elif not raw.name.endswith(b"/"):
+                other_count += 1
+                others.extend([raw] if other_count <= MAX_OTHERS else [])
     except struct.error as error:
         raise ArchiveDamaged("The ZIP file breaks off. Send it again.") from error
-    names = decode_names([raw for raw, _ in found])
-    entries = [replace(entry, name=name) for (_, entry), name in zip(found, names, strict=True)]
-    return _bounded(entries, start)
+    names = decode_names([*(raw for raw, _ in found), *others])
+    entries = [replace(entry, name=name) for (_, entry), name in zip(found, names, strict=False)]
+    return ZipDirectory(_bounded(entries, starts, start), names[len(found) :], other_count)
+
+
+def _check_count(
+    directory: bytes, count: int, most: int, is_other: Callable[[bytes], bool]
+) -> None:
+    """Raise AlbumTooLarge before anything is made of more entries than an album may have photos."""
+    at = found = 0
+    for _ in range(count):
+        name, extra, comment = _LENGTHS.unpack_from(directory, at + _LENGTHS_AT)
+        at += _ENTRY.size
+        found += not is_other(directory[at : at + name])
+        at += name + extra + comment
+    if found > most:
+        raise AlbumTooLarge(
+            f"The ZIP file has {found} photos; an album may have {most}, so send more than one job."
+        )
 
 
 def _find_directory(read: ReadRange, size: int) -> tuple[int, int, int]:
@@ -173,11 +222,14 @@ def _widened(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]
     return size, packed, start
 
 
-def _bounded(entries: list[ZipEntry], directory: int) -> list[ZipEntry]:
-    """Widen each entry by its local header's extra field, whose length only the header has."""
-    starts = sorted({entry.start for entry in entries} | {directory})
+def _bounded(entries: list[ZipEntry], places: list[int], directory: int) -> list[ZipEntry]:
+    """Widen each entry by its local header's extra field, whose length only the header has.
+
+    `places` are where all entries start, those that were passed over too.
+    """
+    starts = sorted({*places, directory})
     following = dict(pairwise(starts))
-    if len(starts) <= len(entries):
+    if len(starts) <= len(places):
         raise ArchiveDamaged("Two entries of the ZIP file are in the same place.")
     bounded: list[ZipEntry] = []
     for entry in entries:

@@ -1,13 +1,15 @@
 """Albums as form data: each photo goes to S3 before the next one is read."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from os import SEEK_END
 
+from api.archives.archived_photos import TOO_MANY_BYTES
 from api.schemas.jobs import AlbumOptions
 from api.services import Services
 from api.submission.album import check_room, make_draft, parse_options
 from api.submission.form import Fields, Form
-from api.submission.multipart import FilePart
+from api.submission.multipart import FilePart, too_large
 from api.submission.naming import safe_path
 from api.submission.photo_locations import (
     PassedOver,
@@ -18,8 +20,8 @@ from api.submission.photo_locations import (
 )
 from impasto_client.photo_names import safe_name
 from infra import layout
-from infra.errors import InvalidRequest
-from infra.jobs.domain.model import JobDraft
+from infra.errors import AlbumTooLarge, InvalidRequest
+from infra.jobs.domain.model import JobDraft, Problem
 from infra.jobs.views import JobView
 
 #: Name of the form field that carries a photo.
@@ -48,18 +50,18 @@ class AlbumForm(Form):
     def store(self, part: FilePart) -> None:
         """Store a photo, or an archive, under the number that the next photo has in the album.
 
-        An archive stays as it is, a damaged one too. Raises what else its directory raises.
+        An archive stays as it is, a damaged one too. A file that is too large fails alone. Raises
+        what else a directory raises.
         """
         if part.name != PHOTOS:
             raise self.refuse_file(part)
         if part.archive:
-            for location in self._archived(self._put(part), part.filename):
+            for location in self._archived(part):
                 self._check_room()
                 self._photos.append(location)
         else:
             self._check_room()
-            key = self._put(part)
-            self._photos.append(PhotoLocation(part.filename, key, source=part.filename))
+            self._photos.append(self._photo(part))
 
     def finish(self, fields: Fields) -> Callable[[], JobView]:
         """Raise InvalidRequest for an album without photos, and what `check` raises.
@@ -80,22 +82,37 @@ class AlbumForm(Form):
         options = parse_options(fields)
         return make_draft(options, self.job, services=self.services, tenant=self.tenant)
 
-    def _archived(self, key: str, filename: str) -> Iterator[PhotoLocation]:
+    def _photo(self, part: FilePart) -> PhotoLocation:
+        location = self._location(part)
+        if part.too_large:
+            return _failing(
+                location, too_large(part.filename, self.services.settings.max_photo_bytes)
+            )
+        self._bytes += part.file.seek(0, SEEK_END)
+        part.file.seek(0)
+        self.services.objects.put(location.key, part.file)
+        return location
+
+    def _archived(self, part: FilePart) -> Iterator[PhotoLocation]:
         objects, settings = self.services.objects, self.services.settings
-        archive = PhotoLocation(filename, key, source=filename)
-        name = safe_path(filename)
+        archive = self._location(part)
+        try:
+            objects.put(archive.key, part.file)
+        except AlbumTooLarge as error:  # it passes by once, and is measured meanwhile
+            return iter([_failing(archive, error.detail)])
+        self._bytes += objects.head(archive.key).size
+        name = safe_path(part.filename)
         return archive_locations(objects, archive, settings, self._passed_over, name=name)
 
-    def _put(self, part: FilePart) -> str:
+    def _location(self, part: FilePart) -> PhotoLocation:
         name = safe_name(part.filename)
         key = layout.upload(self.tenant, self.job, len(self._photos), name)
-        if not part.archive:
-            self._bytes += part.file.seek(0, SEEK_END)
-            part.file.seek(0)
-        self.services.objects.put(key, part.file)
-        if part.archive:  # it passes by once, and its size is known when it lies in the bucket
-            self._bytes += self.services.objects.head(key).size
-        return key
+        return PhotoLocation(part.filename, key, source=part.filename)
 
     def _check_room(self) -> None:
         check_room(len(self._photos) + 1, self.services.settings.max_album_photos)
+
+
+def _failing(location: PhotoLocation, detail: str) -> PhotoLocation:
+    """Return the location of a file that was too large to be kept: its item fails alone."""
+    return replace(location, fault=Problem(type=TOO_MANY_BYTES, detail=detail))

@@ -104,7 +104,7 @@ def _owners(name: str) -> list[str]:
 
 def _has_file(part: FilePart) -> bool:
     """Whether there is a file: a form may be sent without choosing one."""
-    if part.archive or part.filename:
+    if part.archive or part.filename or part.too_large:
         return True
     found = bool(part.file.read(1))
     part.file.seek(0)

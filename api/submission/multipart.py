@@ -51,13 +51,15 @@ class TextPart:
 class FilePart:
     """A file; `file` stands at its start and lives until the next part is asked for.
 
-    That of an `archive` comes straight from the body: it can be read forward, and once.
+    That of an `archive` comes straight from the body: it can be read forward, and once. One that is
+    `too_large` has passed by, and its file is empty.
     """
 
     name: str
     filename: str
     file: BinaryIO
     archive: bool = False
+    too_large: bool = False
 
 
 def read_parts(
@@ -70,10 +72,10 @@ def read_parts(
 ) -> Iterator[TextPart | FilePart]:
     """Yield the parts of a body in the order they come; ZIP files as such in fields of `archives`.
 
-    Raises MalformedRequest where the body breaks the format or breaks off, AlbumTooLarge (naming
-    the file) when a file has more than `max_file_bytes` or an archive more than
-    `max_archive_bytes`; for an archive, while it is read. Raises ServiceUnavailable where the disk
-    has no room for a photo.
+    A file of more than `max_file_bytes` is marked; reading an archive of more than
+    `max_archive_bytes` raises AlbumTooLarge, which names it, and the next part can be read still.
+    Raises MalformedRequest where the body breaks the format or breaks off, and ServiceUnavailable
+    where the disk has no room for a photo.
     """
     body = _Body(stream, boundary)
     for _ in body.content():  # a preamble means nothing
@@ -91,13 +93,29 @@ def read_parts(
         if name in archives and beginning.startswith(ZIP_BEGINNINGS):
             limited = _limited(filename, content, max_archive_bytes)
             yield FilePart(name, filename, cast("BinaryIO", _Forward(limited)), archive=True)
-            for _ in limited:  # what its reader left
+            for _ in content:  # what its reader left
                 pass
             continue
         with _telling_full_disk(), SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
-            file.writelines(_limited(filename, content, max_file_bytes))
+            fits = _spool(content, file, max_file_bytes)
+            yield FilePart(name, filename, cast("BinaryIO", file), too_large=not fits)
+
+
+def _spool(content: Iterator[bytes], file: SpooledTemporaryFile[bytes], max_bytes: int) -> bool:
+    """Keep a file, or let it pass by where it has more bytes; return which, the file at its start.
+
+    What passes by is neither in memory nor on the disk.
+    """
+    size = 0
+    for piece in content:
+        size += len(piece)
+        if size <= max_bytes:
+            file.write(piece)
+        elif file.tell():
             file.seek(0)
-            yield FilePart(name, filename, cast("BinaryIO", file))
+            file.truncate()
+    file.seek(0)
+    return size <= max_bytes
 
 
 @contextmanager
@@ -194,6 +212,14 @@ def shown(name: str) -> str:
     return repr(name[:100])
 
 
+def too_large(name: str, max_bytes: int) -> str:
+    """Return what to tell of a file with more bytes than allowed."""
+    return (
+        f"The file {shown(name)} has more than {max_bytes} bytes, the most that this service "
+        "takes. Leave it out, or send it smaller."
+    )
+
+
 def _text(name: str, content: Iterator[bytes]) -> str:
     value = bytearray()
     for piece in content:
@@ -211,10 +237,7 @@ def _limited(name: str, content: Iterator[bytes], max_bytes: int) -> Iterator[by
     for piece in content:
         size += len(piece)
         if size > max_bytes:
-            raise AlbumTooLarge(
-                f"The file {shown(name)} has more than {max_bytes} bytes, "
-                "the most that this service takes. Leave it out, or send it smaller."
-            )
+            raise AlbumTooLarge(too_large(name, max_bytes))
         yield piece
 
 

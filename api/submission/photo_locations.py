@@ -1,14 +1,20 @@
 """Locations of an album's photos: objects of their own, or members of ZIP files.
 
-A damaged ZIP file is an item of the album that fails alone, as a damaged photo is, and so is what
-cannot be fetched out of a whole one; an album of nothing else is refused.
+A ZIP file that is damaged, deceives or is too large is an item of the album that fails alone, as a
+damaged photo is, and so is what cannot be fetched out of a good one; an album of nothing else is
+refused.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from api.archives.archived_photos import TOO_MANY_BYTES, ArchiveRefused, read_archive
+from api.archives.archived_photos import (
+    TOO_MANY_BYTES,
+    ArchiveRefused,
+    ArchiveTooLarge,
+    read_archive,
+)
 from api.archives.zip_directory import ArchiveDamaged
 from api.submission.naming import plan_names, safe_path
 from infra.errors import AlbumTooLarge, InvalidRequest
@@ -48,9 +54,9 @@ class PassedOver:
     count: int = 0
     named: list[str] = field(default_factory=list[str])
 
-    def add(self, source: str) -> None:
-        """Note one of them."""
-        self.count += 1
+    def add(self, source: str, count: int = 1) -> None:
+        """Note one of them, or so many by the name of one."""
+        self.count += count
         if len(self.named) < _NAMED:
             self.named.append(source[-100:])
 
@@ -71,18 +77,24 @@ def archive_locations(
     *,
     name: str,
 ) -> Iterator[PhotoLocation]:
-    """Yield the photos of a ZIP file, in a folder of its name, or the file where it is damaged.
+    """Yield the photos of a ZIP file, in a folder of its name, or the file itself with its fault.
 
-    Errors say its `name`. Raises what reading an archive raises, but not ArchiveDamaged.
+    Errors say its `name`. Raises InvalidRequest and AlbumTooLarge as reading an archive does.
     """
     try:
         content = read_archive(objects, archive.key, settings, name=name)
-    except ArchiveDamaged as error:
+    except (ArchiveDamaged, ArchiveRefused) as error:
         yield replace(archive, fault=Problem(type=error.type, detail=error.detail))
         return
+    except ArchiveTooLarge as error:
+        yield replace(archive, fault=Problem(type=TOO_MANY_BYTES, detail=error.detail))
+        return
     folder = archive.path[:-4] if archive.path.lower().endswith(".zip") else archive.path
-    for path in content.others:
+    for path in content.others[:-1]:
         passed_over.add(f"{archive.source}/{path}")
+    for path in content.others[-1:]:
+        unnamed = content.other_count - len(content.others)
+        passed_over.add(f"{archive.source}/{path}", 1 + unnamed)
     for photo in content.photos:
         yield PhotoLocation(
             path=f"{folder}/{photo.path}",

@@ -7,11 +7,12 @@ from hashlib import sha256
 from api.schemas.training import MAX_PREVIEWS, TrainingOptions
 from api.services import Services
 from api.submission.form import Fields, Form, field_error
-from api.submission.multipart import READ_BYTES, FilePart, shown
+from api.submission.multipart import READ_BYTES, FilePart, shown, too_large
 from api.submission.painting_check import HEADER_BYTES, painting_fault
 from api.submission.training import make_training_draft, parse_training_options
 from impasto_client.photo_names import UniqueNames, safe_name, split_suffix
 from infra import layout
+from infra.errors import AlbumTooLarge
 from infra.jobs.domain.model import Painting
 from infra.jobs.views import JobView
 
@@ -38,9 +39,11 @@ class TrainingForm(Form):
             self.services.styles.check_free(parse_training_options(fields).style)
 
     def store(self, part: FilePart) -> None:
-        """Store the painting, or a photo for the previews."""
+        """Store the painting, or a photo for the previews; raises AlbumTooLarge besides."""
         if part.name not in self.files:
             raise self.refuse_file(part)
+        if part.too_large:
+            raise AlbumTooLarge(too_large(part.filename, self.services.settings.max_photo_bytes))
         if not part.file.read(1):
             raise field_error(part.name, f"the file {shown(part.filename)} is empty")
         part.file.seek(0)

@@ -28,12 +28,12 @@ views = Views("jobs", "Albums being painted, styles being learnt.", prefix="/v1/
             "and the album has no photos besides."
         ),
         409: problem("`style-exists`: a new style needs a name that no other has."),
-        413: problem("`album-too-large`: more photos, or larger ones, than allowed."),
+        413: problem("`album-too-large`: more photos than allowed, or none that is not too large."),
         415: problem("`unsupported-media-type`: neither form data nor JSON."),
         422: problem(
-            "`invalid-request`: `errors` says where. `archive-refused`: a ZIP file holds paths "
-            "that lead out of it; or all that was sent are links, encrypted files, or files that "
-            "unpack to far too much, each of which fails alone otherwise."
+            "`invalid-request`: `errors` says where. `archive-refused`: all that was sent are ZIP "
+            "files with paths that lead out of them, links, encrypted files, or files that unpack "
+            "to far too much, each of which fails alone otherwise."
         ),
         **QUEUE_FULL,
         503: problem(

@@ -18,11 +18,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
-from urllib.parse import quote
 
 import httpx2
 
-from .connection import MAX_PAUSE, MIN_PAUSE, ClientError, Connection, own_address
+from .connection import (
+    MAX_PAUSE,
+    MIN_PAUSE,
+    ClientError,
+    Connection,
+    job_address,
+    own_address,
+    quoted,
+)
 from .formats import Formats
 from .jobs import Item, ItemPage, Job, JobPage
 from .options import FormatChoice, MetadataChoice, Stroke, TrainingOptions
@@ -36,7 +43,7 @@ from .styles import (
     StyleList,
     StyleWithCard,
 )
-from .upload_body import UploadBody, UploadFile
+from .upload_body import FileBrokeOff, Upload, UploadFile
 
 #: Seconds between two looks at a job: a part of the time watched so far, within bounds.
 PAUSE_SHARE = 0.05
@@ -82,7 +89,7 @@ class Client:
 
     def style(self, name: str) -> StyleWithCard:
         """Return one style and its card."""
-        return self._service.get(f"/v1/styles/{_quoted(name)}", StyleWithCard)
+        return self._service.get(f"/v1/styles/{quoted(name)}", StyleWithCard)
 
     def formats(self) -> Formats:
         """Return what photos the service takes, and its limits."""
@@ -106,14 +113,15 @@ class Client:
 
         `blend` is another style to mix in, and its share of the mixture (0..1). `names` are the
         photos' paths in the album, with `/`. Raises ClientError, and OSError when a photo cannot be
-        read: then there is no job, unless `left_out` is there to be told; the others are sent.
+        read: then there is no job, unless `left_out` is there to be told; the others are sent, all
+        again (and `sent` less than 0) where one broke off.
         """
         options = {"strength": str(strength), "stroke": stroke, "metadata": metadata}
         fields = {"kind": "stylize", "style": style, **options, **_unless_auto(format)}
         if blend is not None:
             fields["blend"] = f"{blend[0]}:{blend[1]}"
         named = zip(photos, names or [None] * len(photos), strict=True)
-        files = [UploadFile("photos", Path(photo), name) for photo, name in named]
+        files = [UploadFile("photos", _path(photo), name) for photo, name in named]
         return self._send(fields, files, sent, left_out)
 
     def submit_stored(
@@ -172,7 +180,7 @@ class Client:
 
     def stages(self, style: str) -> list[StageDetail]:
         """Return the stages of a style that can be used, from the base to the strongest."""
-        return self._service.get(f"/v1/styles/{_quoted(style)}/stages", StageList).stages
+        return self._service.get(f"/v1/styles/{quoted(style)}/stages", StageList).stages
 
     def corpora(self) -> list[Corpus]:
         """Return the corpora that styles can be trained on."""
@@ -184,15 +192,15 @@ class Client:
 
     def job(self, job_id: str) -> Job:
         """Return a job as it is now."""
-        return self._service.get(_job_address(job_id), Job)
+        return self._service.get(job_address(job_id), Job)
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job."""
-        return self._service.request("POST", f"{_job_address(job_id)}/cancel", Job)
+        return self._service.request("POST", f"{job_address(job_id)}/cancel", Job)
 
     def retry(self, job_id: str) -> Job:
         """Submit the failed photos of an album again; returns the new job."""
-        return self._service.request("POST", f"{_job_address(job_id)}/retry", Job)
+        return self._service.request("POST", f"{job_address(job_id)}/retry", Job)
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """Yield the job repeatedly until it has ended; the last one is terminal.
@@ -210,7 +218,7 @@ class Client:
 
     def items(self, job_id: str, *, start: int = 0) -> Iterator[Item]:
         """Yield the photos of a job from `start` on, page by page."""
-        address: str | None = f"{_job_address(job_id)}/items?offset={start}&limit={PAGE}"
+        address: str | None = f"{job_address(job_id)}/items?offset={start}&limit={PAGE}"
         while address:
             page = self.patiently(lambda at=address: self._service.get(at, ItemPage))
             yield from page.items
@@ -218,7 +226,7 @@ class Client:
 
     def page(self, job_id: str, *, start: int, limit: int = PAGE) -> list[Item]:
         """Return at most `limit` photos of a job, from `start` on."""
-        address = f"{_job_address(job_id)}/items?offset={start}&limit={limit}"
+        address = f"{job_address(job_id)}/items?offset={start}&limit={limit}"
         return self.patiently(lambda: self._service.get(address, ItemPage)).items
 
     def download(
@@ -263,32 +271,27 @@ class Client:
         sent: Callable[[int], None] | None,
         left_out: Callable[[Path, OSError], None] | None = None,
     ) -> Job:
+        """Send files, and all again without each one that breaks off in its middle."""
         try:
-            body = UploadBody(fields, files, sent=sent, left_out=left_out)
+            upload = Upload(fields, files, sent=sent, left_out=left_out)
         except UnicodeEncodeError as error:
             raise ClientError(f"{error.object!r} cannot be sent: it is no text.") from error
-        headers = {"Content-Type": body.content_type}
-        return self._service.request("POST", "/v1/jobs", Job, content=iter(body), headers=headers)
+        while True:
+            body = upload.body()
+            how: dict[str, Any] = {"headers": {"Content-Type": body.content_type}}
+            try:
+                return self._service.request("POST", "/v1/jobs", Job, content=iter(body), **how)
+            except FileBrokeOff as broken:
+                upload.begin_again(broken)
 
 
-def _job_address(job_id: str) -> str:
-    """Return the address of a job; raises ClientError for an id that no server accepts.
-
-    Servers read a quoted slash as a slash, and nothing, or dots, lead to other addresses.
-    """
-    if job_id in ("", ".", "..") or "/" in job_id:
-        raise ClientError(f"No job {job_id!r} is known here; check the id.", type="job-missing")
-    return f"/v1/jobs/{_quoted(job_id)}"
+def _path(file: Path | str) -> Path:
+    return file if isinstance(file, Path) else Path(file)
 
 
 def _unless_auto(format: FormatChoice) -> dict[str, str]:
     """Return the field of a format; services before 0.2.0 have none, and refuse what they lack."""
     return {} if format == "auto" else {"format": format}
-
-
-def _quoted(name: str) -> str:
-    """Write a name as one part of an address; names from a command line need not be UTF-8."""
-    return quote(name, safe="", errors="surrogateescape")
 
 
 def _field(value: object) -> str:

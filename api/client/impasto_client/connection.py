@@ -9,6 +9,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote
 
 import httpx2
 
@@ -181,6 +182,21 @@ def own_address(address: str) -> str:
     if not address.startswith("/") or address.startswith("//"):
         raise ClientError(f"The service named an address that is not its own: {address}")
     return address
+
+
+def job_address(job_id: str) -> str:
+    """Return the address of a job; raises ClientError for an id that no server accepts.
+
+    Servers read a quoted slash as a slash, and nothing, or dots, lead to other addresses.
+    """
+    if job_id in ("", ".", "..") or "/" in job_id:
+        raise ClientError(f"No job {job_id!r} is known here; check the id.", type="job-missing")
+    return f"/v1/jobs/{quoted(job_id)}"
+
+
+def quoted(name: str) -> str:
+    """Write a name as one part of an address; names from a command line need not be UTF-8."""
+    return quote(name, safe="", errors="surrogateescape")
 
 
 def _check(response: httpx2.Response) -> None:

@@ -22,8 +22,20 @@ class UploadFile(NamedTuple):
     name: str | None = None
 
 
-class UploadBody:
-    """Iterates over the body's bytes; one file is open at a time."""
+class FileBrokeOff(Exception):
+    """A file could not be read to its end when a part of it was sent already.
+
+    A body cannot take a part back: it is sent anew, without the file.
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"{path}: {error}")
+        self.path = path
+        self.error = error
+
+
+class Upload:
+    """Fields and files that are sent, again where a file breaks off."""
 
     def __init__(
         self,
@@ -35,10 +47,54 @@ class UploadBody:
     ) -> None:
         """Read nothing yet; `sent` is called with the bytes just sent.
 
-        With `left_out`, a file that cannot be read is told to it, and the others are sent. Raises
-        UnicodeEncodeError for a field that UTF-8 cannot write.
+        With `left_out`, a file that cannot be read is told to it once, and the others are sent.
+        Raises UnicodeEncodeError for a field that UTF-8 cannot write.
         """
         self._fields = {name: value.encode() for name, value in fields.items()}
+        self._files = files
+        self._told = sent
+        self._left_out = left_out
+        self._gone: set[Path] = set()
+        self._bytes = 0
+
+    def body(self) -> "UploadBody":
+        """Return the body to send now, of all files but those that could not be read before."""
+        left = [file for file in self._files if file.path not in self._gone]
+        leave_out = None if self._left_out is None else self._leave_out
+        return UploadBody(self._fields, left, sent=self._count, left_out=leave_out)
+
+    def begin_again(self, broken: FileBrokeOff) -> None:
+        """Leave a file out that broke off, and count from 0."""
+        self._leave_out(broken.path, broken.error)
+        self._count(-self._bytes)
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._told is not None:
+            self._told(size)
+
+    def _leave_out(self, path: Path, error: OSError) -> None:
+        self._gone.add(path)
+        if self._left_out is not None:
+            self._left_out(path, error)
+
+
+class UploadBody:
+    """Iterates over the body's bytes; one file is open at a time."""
+
+    def __init__(
+        self,
+        fields: Mapping[str, bytes],
+        files: Sequence[UploadFile],
+        *,
+        sent: Callable[[int], None] | None = None,
+        left_out: Callable[[Path, OSError], None] | None = None,
+    ) -> None:
+        """Read nothing yet; `sent` is called with the bytes just sent.
+
+        With `left_out`, a file that cannot be read is told to it, and the others are sent.
+        """
+        self._fields = fields
         self._files = files
         self._sent = sent
         self._left_out = left_out
@@ -50,7 +106,10 @@ class UploadBody:
         return f"multipart/form-data; boundary={self._boundary}"
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body; raises OSError when a file cannot be read."""
+        """Yield the body; raises OSError for a file that cannot be read.
+
+        With `left_out` that is FileBrokeOff, and only for one of which a part was sent.
+        """
         for name, value in self._fields.items():
             yield self._head(f'name="{_escape(name)}"') + value + b"\r\n"
         for file in self._files:
@@ -71,7 +130,7 @@ class UploadBody:
                 return
             name = _escape(file.name or file.path.name)
             yield self._head(f'name="{_escape(file.field)}"; filename="{name}"')
-            yield from self._content(ahead, opened)
+            yield from self._content(file.path, ahead, opened)
             yield b"\r\n"
 
     def _leave_out(self, path: Path, error: OSError) -> None:
@@ -83,18 +142,22 @@ class UploadBody:
         head = f"--{self._boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n"
         return head.encode(errors="replace")  # names of files need not be UTF-8
 
-    def _content(self, ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
-        for piece in _pieces(ahead, rest):
+    def _content(self, path: Path, ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
+        for piece in self._pieces(path, ahead, rest):
             yield piece
             if self._sent is not None:
                 self._sent(len(piece))
 
-
-def _pieces(ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
-    for start in range(0, len(ahead), READ_BYTES):
-        yield ahead[start : start + READ_BYTES]
-    while piece := rest.read(READ_BYTES):
-        yield piece
+    def _pieces(self, path: Path, ahead: bytes, rest: BinaryIO) -> Iterator[bytes]:
+        for start in range(0, len(ahead), READ_BYTES):
+            yield ahead[start : start + READ_BYTES]
+        try:
+            while piece := rest.read(READ_BYTES):
+                yield piece
+        except OSError as error:
+            if self._left_out is None:
+                raise
+            raise FileBrokeOff(path, error) from error
 
 
 def _escape(name: str) -> str:

@@ -1,6 +1,9 @@
 """Files that the client sends and fetches: none is lost, and none takes another one's place."""
 
+import errno
+from io import RawIOBase
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from impasto_client import Client
 from impasto_client.new_files import move_into_place, partial_file
 from impasto_client.photo_paths import safe_path
-from impasto_client.upload_body import UploadBody, UploadFile
+from impasto_client.upload_body import Upload, UploadFile
 from tests.fakes.services import STYLE
 from tests.unit.api.client.test_client import client_of, item
 
@@ -84,8 +87,8 @@ def test_files_that_cannot_be_read_stop_no_others(tmp_path: Path) -> None:
     folder.mkdir()
     told: dict[Path, type[OSError]] = {}
     files = [UploadFile("photos", path) for path in (gone, folder, good)]
-    body = UploadBody({}, files, left_out=lambda path, error: told.update({path: type(error)}))
-    sent = b"".join(body)
+    upload = Upload({}, files, left_out=lambda path, error: told.update({path: type(error)}))
+    sent = b"".join(upload.body())
     assert told == {gone: FileNotFoundError, folder: IsADirectoryError}
     assert sent.count(b"filename=") == 1
     assert b"\r\n\r\ngood\r\n--" in sent
@@ -99,3 +102,48 @@ def test_photo_that_goes_before_it_is_sent_stops_no_others(service: str, tmp_pat
         job = client.submit(photos, style=STYLE, left_out=lambda path, _: told.append(path))
         assert [photo.name for photo in client.items(job.id)] == ["a.jpg"]
     assert told == [tmp_path / "gone.jpg"]
+
+
+class BreaksOff(type(Path())):
+    """A file on a disk that is damaged behind its first 17 MiB, or a share that goes away."""
+
+    def open(self, *_: Any, **__: Any) -> Any:  # noqa: ANN401  (many overloads)
+        return Damaged(17 * 2**20)
+
+
+class Damaged(RawIOBase):
+    def __init__(self, readable: int) -> None:
+        self._left = readable
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._left:
+            raise OSError(errno.EIO, "Input/output error")
+        piece = bytes(min(self._left, size))
+        self._left -= len(piece)
+        return piece
+
+
+def test_photo_that_breaks_off_while_it_is_sent_stops_no_others(
+    service: str, tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    broken = BreaksOff(tmp_path / "broken.jpg")
+    told: list[tuple[Path, int | None]] = []
+    sent: list[int] = []
+    photos = [tmp_path / "gone.jpg", tmp_path / "a.jpg", broken, tmp_path / "c.jpg"]
+    with Client(service) as client:
+        job = client.submit(
+            photos,
+            style=STYLE,
+            sent=sent.append,
+            left_out=lambda path, error: told.append((path, error.errno)),
+        )
+        assert [photo.name for photo in client.items(job.id)] == ["a.jpg", "c.jpg"]
+        assert told == [(photos[0], errno.ENOENT), (broken, errno.EIO)]
+        assert sum(sent) == len(b"a.jpgc.jpg")
+        with pytest.raises(OSError, match="Input/output"):
+            client.submit(photos[1:], style=STYLE)

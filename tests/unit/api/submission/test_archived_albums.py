@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 
+from api.app import create_app
 from infra.jobs.domain.model import PhotoEntry
 from infra.jobs.manifest import Manifest
+from infra.settings import Settings
 from tests.fakes.services import World
 from tests.photos import encoded, scene
 from tests.unit.api.submission.test_archives import fetched, send, send_source
@@ -151,3 +153,42 @@ def test_names_as_archivers_write_them_become_items(client: FlaskClient, world: 
     entries = entries_of(world, response.get_json()["id"])
     assert [entry.name for entry in entries] == ["ソ.jpg", "写真.jpg", "été.jpg", "東京.jpg"]
     assert [fetched(world, entry) for entry in entries] == [kana, photo, PHOTO, PHOTO]
+
+
+def test_clutter_of_an_archive_counts_for_nothing() -> None:
+    """The limit is on photos: a takeout has a sidecar for each, a NAS box five thumbnails."""
+    small = World(settings=Settings(max_album_photos=3))
+    photos = {f"{number}.jpg": PHOTO for number in range(3)}
+    clutter = {f"@eaDir/{n}.jpg/SYNO_{m}.jpg": b"x" for n in range(900) for m in range(3)}
+    folders = {f"{number}/": b"" for number in range(100)}
+    client = create_app(small.services()).test_client()
+    response = send(client, (zipped({**clutter, **folders, **photos}), "nas.zip"))
+    assert response.status_code == 202, response.text
+    assert [entry.name for entry in entries_of(small, response.get_json()["id"])] == list(photos)
+    note = response.get_json()["note"]
+    assert note.startswith("Passed over: 2700 files that are no photo, nas.zip/@eaDir/0.jpg/SYNO_0")
+    assert note.endswith("and 2695 more.")
+
+
+@pytest.mark.parametrize("kind", ["photo", "archive", "deceiving"])
+def test_file_that_is_too_large_fails_alone(kind: str) -> None:
+    """Whoever sends with curl learns of it from the item; the others are painted."""
+    world = World(settings=Settings(max_photo_bytes=9_000, max_archive_bytes=20_000))
+    client = create_app(world.services()).test_client()
+    large = zipped({"a.bin": bytes(30_000)}, zipfile.ZIP_STORED)
+    data, reason = {
+        "photo": (bytes(9_001), "photo-too-many-bytes"),
+        "archive": (large, "photo-too-many-bytes"),
+        "deceiving": (archive(Entry(name=b"../a.jpg")), "archive-refused"),
+    }[kind]
+    response = send(client, (PHOTO, "a.jpg"), (data, "b/large.mp4"), (PHOTO, "c.jpg"))
+    assert response.status_code == 202, response.text
+    first, failing, last = entries_of(world, response.get_json()["id"])
+    assert failing.fault is not None
+    assert failing.fault.type == reason
+    assert "large.mp4" in failing.fault.detail
+    assert failing.source == "b/large.mp4"
+    assert [entry.fault for entry in (first, last)] == [None, None]
+    assert [fetched(world, entry) for entry in (first, last)] == [PHOTO, PHOTO]
+    alone = send(client, (data, "large.mp4"))
+    assert alone.status_code == (422 if kind == "deceiving" else 413)

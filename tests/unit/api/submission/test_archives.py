@@ -241,14 +241,14 @@ def test_limits_on_archives_are_those_of_the_settings() -> None:
 
 def test_directory_of_an_archive_in_64_bits_is_read() -> None:
     data = crowded(70_000)
-    entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100_000)
+    entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100_000).entries
     assert len(entries) == 70_000
     assert entries[-1].name == "a"
 
 
 def test_as_many_entries_as_16_bits_can_count_are_read_without_64() -> None:
     data = zipped(dict.fromkeys(map(str, range(65_535)), b""), zipfile.ZIP_STORED)
-    entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100_000)
+    entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100_000).entries
     assert [entry.name for entry in entries[::65_534]] == ["0", "65534"]
 
 
@@ -259,7 +259,7 @@ def test_noise_in_an_archive_ends_in_a_directory_or_a_known_error(
     good = zipped({"a.jpg": b"first", "b/c.jpg": b"second" * 99, "d": b""})
     data = good[:at] + noise + good[at + len(noise) : len(good) - cut]
     try:
-        entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100)
+        entries = read_directory(lambda a, b: data[a:b], len(data), max_entries=100).entries
     except (ArchiveDamaged, AlbumTooLarge):
         return
     assert all(0 <= entry.start < entry.stop <= len(data) for entry in entries)

@@ -59,7 +59,9 @@ def test_unicode_path_counts_first_where_it_is_of_this_name() -> None:
         (struct.pack("<HH", 0x7075, 7) + b"\1\0", "ソ.jpg"),
     ):
         data = archive(Entry(name=raw, extra=extra))
-        entries = read_directory(lambda a, b, data=data: data[a:b], len(data), max_entries=9)
+        entries = read_directory(
+            lambda a, b, data=data: data[a:b], len(data), max_entries=9
+        ).entries
         assert [entry.name for entry in entries] == [name]
 
 

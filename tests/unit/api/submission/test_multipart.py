@@ -88,9 +88,36 @@ def test_no_photo_stays_open_after_its_turn() -> None:
     assert first.file.closed
 
 
-def test_too_long_photo_is_named() -> None:
-    with pytest.raises(AlbumTooLarge, match=r"huge\.jpg"):
-        list(parse(body(("photos", "huge.jpg", b"x" * 101)), max_file_bytes=100))
+@pytest.mark.parametrize("size", [101, 600_000, SPOOL_BYTES + 1_000_000])
+@pytest.mark.parametrize("limit", [100, SPOOL_BYTES + 900_000])
+def test_too_long_photo_passes_by_and_the_next_is_whole(size: int, limit: int) -> None:
+    data = body(("photos", "huge.jpg", b"x" * size), ("photos", "b.jpg", b"next"))
+    parts = read_parts(Trickle(data, 70_001), BOUNDARY, max_file_bytes=limit)
+    huge, held = next(parts), b""
+    assert isinstance(huge, FilePart)
+    held = huge.file.read()
+    assert huge.too_large == (size > limit)
+    assert held == (b"" if size > limit else b"x" * size)
+    following = next(parts)
+    assert isinstance(following, FilePart)
+    assert (following.file.read(), following.too_large) == (b"next", False)
+
+
+def test_too_long_archive_is_named_and_the_next_part_is_whole() -> None:
+    data = body(("photos", "huge.zip", b"PK\3\4" + b"x" * 900_000), ("photos", "b.jpg", b"next"))
+    parts = read_parts(
+        *(Trickle(data, 70_001), BOUNDARY),
+        max_file_bytes=9,
+        archives=("photos",),
+        max_archive_bytes=300_000,
+    )
+    huge = next(parts)
+    assert isinstance(huge, FilePart)
+    with pytest.raises(AlbumTooLarge, match=r"huge\.zip"):
+        huge.file.read()
+    following = next(parts)
+    assert isinstance(following, FilePart)
+    assert following.file.read() == b"next"
 
 
 @pytest.mark.parametrize(
