@@ -9,6 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 
 from api import metrics, problems
 from api.health import HealthCheck
+from api.path_prefix import PathPrefix
 from api.problems import ProblemDetails, invalid_fields
 from api.services import EXTENSION, Services
 from api.views import (
@@ -61,6 +62,7 @@ def create_app(services: Services) -> OpenAPI:
     schemas = {name: Schema(**schema) for name, schema in body_schemas().items()}
     cast("dict[str, Schema]", cast("Any", app).components_schemas).update(schemas)
     app.register_blueprint(index.blueprint)
+    app.wsgi_app = PathPrefix(app.wsgi_app, services.settings.path_prefix)
     problems.install(app)
     _install_headers(app)
     return app

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -81,6 +82,17 @@ def at_home(path: Path) -> Path:
         raise PydanticCustomError("home", "No such home folder") from error
 
 
+def read_path_prefix(text: str) -> str:
+    """Return a path such as `/impasto`, without a slash at its end; empty where there is none.
+
+    Raises ValueError for anything else.
+    """
+    prefix = text.rstrip("/")
+    if not re.fullmatch(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)*", prefix):
+        raise PydanticCustomError("path_prefix", "Input should be a path such as /impasto")
+    return prefix
+
+
 #: A place on this machine's disk.
 DiskPath = Annotated[Path, AfterValidator(at_home)]
 #: Tenant to key. pydantic-settings would read the JSON itself, and end with an error of its own.
@@ -127,6 +139,9 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port of the API; 0 picks one.")
+    #: Path below which a proxy in front offers the API; addresses in answers begin with it. Unset:
+    #: what the proxy says in X-Forwarded-Prefix.
+    path_prefix: Annotated[str, AfterValidator(read_path_prefix)] = ""
     api_keys: ApiKeys = Field(
         default_factory=dict,
         description='Tenant to key, as JSON: {"alice": "…"}. Needed for any host but loopback.',

@@ -111,7 +111,8 @@ def _answer_training(
     if stages:
         show_stages(stages)
         sys.stdout.write(f"\nTry it:  {try_it(job.style)}\n")
-        sys.stdout.write(f"See it:  {client.url}{job.links.contact_sheet}\n")
+        sheet = client.location(job.links.contact_sheet or job.links.style)
+        sys.stdout.write(f"See it:  {sheet}\n")
     for path in files:
         sys.stdout.write(f"{path}\n")
     if job.error is not None:

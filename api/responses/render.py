@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel
 
-from api.responses.addresses import STYLE_FILES, style_address
+from api.responses.addresses import STYLE_FILES, job_address, style_address
 from api.schemas import jobs as schemas
 from api.schemas.base import timestamp
 from api.schemas.training import PublishedStage, Training
@@ -59,11 +59,6 @@ def item(job_id: str, view: ItemView) -> schemas.Item:
         result_path=view.result_path,
         **_outcome(view),
     )
-
-
-def job_address(job_id: str) -> str:
-    """Return the address of a job."""
-    return f"/v1/jobs/{job_id}"
 
 
 def _training(view: JobView) -> Training | None:

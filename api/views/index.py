@@ -4,6 +4,8 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from api.responses.addresses import address
+
 DOCUMENT = "/openapi/openapi.json"
 
 blueprint = Blueprint("index", __name__)
@@ -15,20 +17,21 @@ def index() -> Response:
     return jsonify(
         name="Impasto",
         links={
-            "openapi": DOCUMENT,
-            "styles": "/v1/styles",
-            "corpora": "/v1/corpora",
-            "formats": "/v1/formats",
-            "jobs": "/v1/jobs",
-            "health": "/healthz",
-            "readiness": "/readyz",
-            "metrics": "/metrics",
+            "openapi": address(DOCUMENT),
+            "styles": address("/v1/styles"),
+            "corpora": address("/v1/corpora"),
+            "formats": address("/v1/formats"),
+            "jobs": address("/v1/jobs"),
+            "health": address("/healthz"),
+            "readiness": address("/readyz"),
+            "metrics": address("/metrics"),
         },
     )
 
 
 @blueprint.get(DOCUMENT)
 def openapi() -> Response:
-    """Describe the API (OpenAPI 3.1)."""
+    """Describe the API (OpenAPI 3.1); behind a proxy's prefix, its server is that."""
     document = cast("dict[str, Any]", cast("Any", current_app).api_doc)
-    return jsonify(document)
+    prefix = address("")
+    return jsonify(document | {"servers": [{"url": prefix}]} if prefix else document)

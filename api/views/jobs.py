@@ -4,6 +4,7 @@ from flask import Response, request
 
 from api.problems import MalformedRequest, UnsupportedMediaType
 from api.responses import render
+from api.responses.addresses import address, job_address
 from api.responses.render import json_response
 from api.schemas.job_addresses import ItemQuery, JobPath, JobQuery
 from api.schemas.jobs import ItemPage, Job, JobPage
@@ -52,7 +53,7 @@ def submit_job() -> Response:
     `Location` says where to watch it.
     """
     view = _submit()
-    return json_response(render.job(view), 202, Location=render.job_address(view.id))
+    return json_response(render.job(view), 202, Location=job_address(view.id))
 
 
 @views.get("", "listJobs", {200: JobPage})
@@ -60,7 +61,7 @@ def list_jobs(query: JobQuery) -> Response:
     """List jobs, newest first."""
     found = services().jobs.queries.recent(tenant(), limit=query.limit, after=query.after or "")
     more = len(found) == query.limit
-    following = f"/v1/jobs?limit={query.limit}&after={found[-1].id}" if more else None
+    following = address(f"/v1/jobs?limit={query.limit}&after={found[-1].id}") if more else None
     return json_response(JobPage(jobs=[render.job(view) for view in found], next=following))
 
 
@@ -76,8 +77,7 @@ def list_items(path: JobPath, query: ItemQuery) -> Response:
     job = services().jobs.queries.get(path.job_id, tenant())
     found = services().jobs.queries.items(job.id, tenant(), query.offset, query.limit)
     end = query.offset + len(found)
-    address = render.job_address(job.id)
-    following = f"{address}/items?offset={end}&limit={query.limit}"
+    following = f"{job_address(job.id)}/items?offset={end}&limit={query.limit}"
     page = ItemPage(
         items=[render.item(job.id, view) for view in found],
         offset=query.offset,
@@ -109,7 +109,7 @@ def retry_job(path: JobPath) -> Response:
     The job that has ended stays as it is; `Location` says where to watch the new one.
     """
     view = services().jobs.submission.retry(path.job_id, tenant())
-    return json_response(render.job(view), 202, Location=render.job_address(view.id))
+    return json_response(render.job(view), 202, Location=job_address(view.id))
 
 
 def _submit() -> JobView:

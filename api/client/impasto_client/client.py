@@ -27,7 +27,6 @@ from .connection import (
     ClientError,
     Connection,
     job_address,
-    own_address,
     quoted,
 )
 from .formats import Formats
@@ -43,7 +42,7 @@ from .styles import (
     StyleList,
     StyleWithCard,
 )
-from .upload_body import FileBrokeOff, Upload, UploadFile
+from .upload_body import FileBrokeOff, Upload, UploadFile, written
 
 #: Seconds between two looks at a job: a part of the time watched so far, within bounds.
 PAUSE_SHARE = 0.05
@@ -158,7 +157,7 @@ class Client:
         `previews` are photos that each stage is shown on; `sent` is called with the bytes of files
         just sent. Raises ClientError, and OSError when a file cannot be read: then there is no job.
         """
-        fields = {name: _field(value) for name, value in options.items() if value is not None}
+        fields = {name: written(value) for name, value in options.items() if value is not None}
         files = [UploadFile("painting", Path(painting))]
         files += [UploadFile("previews", Path(photo)) for photo in previews]
         return self._send({"kind": "train", "style": style, **fields}, files, sent)
@@ -222,7 +221,7 @@ class Client:
         while address:
             page = self.patiently(lambda at=address: self._service.get(at, ItemPage))
             yield from page.items
-            address = page.next and own_address(page.next)
+            address = page.next and self._service.own_address(page.next)
 
     def page(self, job_id: str, *, start: int, limit: int = PAGE) -> list[Item]:
         """Return at most `limit` photos of a job, from `start` on."""
@@ -256,6 +255,10 @@ class Client:
         Raises ServiceUnreachable after that.
         """
         return self._service.patiently(call)
+
+    def location(self, address: str) -> str:
+        """Return the whole address of one that the service named, for people to open."""
+        return self.url + self._service.own_address(address)
 
     def save(self, address: str, path: Path, *, overwrite: bool = False) -> Path:
         """Fetch one of the service's addresses into a file, and return its path.
@@ -292,8 +295,3 @@ def _path(file: Path | str) -> Path:
 def _unless_auto(format: FormatChoice) -> dict[str, str]:
     """Return the field of a format; services before 0.2.0 have none, and refuse what they lack."""
     return {} if format == "auto" else {"format": format}
-
-
-def _field(value: object) -> str:
-    """Write a form field as the service reads it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

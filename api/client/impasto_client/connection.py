@@ -126,12 +126,23 @@ class Connection:
         Returns its path: another one than asked for where a different file is there already and
         `overwrite` is not set. The file's time becomes `modified_ns` (since the epoch).
         """
-        own = own_address(address)
+        own = self.own_address(address)
         with partial_file(path) as partial:
             self.patiently(lambda: self._fetch(own, partial))
             if modified_ns is not None:
                 os.utime(partial, ns=(modified_ns, modified_ns))
             return move_into_place(partial, path, overwrite=overwrite)
+
+    def own_address(self, address: str) -> str:
+        """Return an address that the service named, without the path that its own ends with.
+
+        Raises ClientError for another server's. Behind a proxy a service may or may not know the
+        path below which it is offered.
+        """
+        if not address.startswith("/") or address.startswith("//"):
+            raise ClientError(f"The service named an address that is not its own: {address}")
+        below = address.removeprefix(httpx2.URL(self.url).path.rstrip("/"))
+        return below if below.startswith("/v1/") else address
 
     def _fetch(self, address: str, partial: Path) -> None:
         with self._translated(), self._http.stream("GET", address) as response:
@@ -175,13 +186,6 @@ def _sendable(key: str) -> str:
     if not (key.isascii() and key.isprintable()):
         raise ClientError("The API key (IMPASTO_API_KEY) must be printable ASCII, on one line.")
     return key
-
-
-def own_address(address: str) -> str:
-    """Return an address of this service; raises ClientError for another server's."""
-    if not address.startswith("/") or address.startswith("//"):
-        raise ClientError(f"The service named an address that is not its own: {address}")
-    return address
 
 
 def job_address(job_id: str) -> str:

@@ -162,3 +162,8 @@ class UploadBody:
 
 def _escape(name: str) -> str:
     return re.sub(r'["\r\n]', lambda found: _ESCAPED[found[0]], name)
+
+
+def written(value: object) -> str:
+    """Write the value of a form field as the service reads it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
