@@ -12,6 +12,11 @@ class Consumer(Protocol):
     """The part of Celery's consumer that is used here."""
 
     @property
+    def connection(self) -> object | None:
+        """Its connection; another one after each loss, and None while there is none."""
+        ...
+
+    @property
     def pool(self) -> Any:  # noqa: ANN401 - Celery's
         """Its children; `info["processes"]` are their ids."""
         ...
@@ -45,18 +50,24 @@ class CeleryListener:
         return list(info["processes"])
 
     def renew(self) -> None:
-        """Let Celery connect anew, with a consumer that knows nothing of the old connection."""
-        self._consumer.call_soon(_lose_connection)
+        """Let Celery connect anew, with a consumer that knows nothing of the old connection.
+
+        Nothing happens where it does so by itself by then.
+        """
+        connection = self._consumer.connection
+
+        def lose() -> None:
+            # What Celery does when a connection breaks is all that is wanted.
+            if self._consumer.connection is connection:
+                raise ConnectionResetError("the consumer takes nothing")
+
+        if connection is not None:
+            self._consumer.call_soon(lose)
 
     def end(self, status: int) -> None:
         """Let the main process end in order, with an exit status."""
         state.should_stop = status
         self._consumer.call_soon(_nothing)  # wakes the event loop
-
-
-def _lose_connection() -> None:
-    # What it does when a connection breaks is all that is wanted, so that is what it is told.
-    raise ConnectionResetError("the consumer takes nothing")
 
 
 def _nothing() -> None:

@@ -86,6 +86,8 @@ def celery_app(settings: Settings) -> Celery:
         worker_concurrency=1,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
+        # One connection less that may break: nobody talks to workers but by messages of work.
+        worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
     )

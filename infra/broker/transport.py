@@ -12,16 +12,20 @@ count the message as being worked for ever, and so ask for no other one.
 """
 
 from queue import Empty
+from time import monotonic
 from typing import Any, Final, Literal, cast
 
 import structlog
 from kombu.transport import redis, virtual  # pyright: ignore[reportMissingTypeStubs]
+from redis import RedisError
 
 from infra.redis.address import BROKER_CONNECTIONS, RedisAddress
 from infra.redis.client import connection_class
 
 #: The name by which an app is told to use it.
 TRANSPORT: Final = "infra.broker.transport:Transport"
+#: Seconds that an answer may be late before nobody waits for it at the end of a channel.
+LATE_SECONDS: Final = 2.0
 #: The transport option that says which server it is, and how to connect to it.
 SERVER: Final = "impasto_server"
 
@@ -77,6 +81,19 @@ class Channel(redis.Channel):
             "connection_class": kombus["connection_class"],
             "max_connections": most,
         }
+
+    def close(self) -> None:
+        """Close, but wait for no answer that is late: its connection is dead."""
+        kombus = cast("Any", self)
+        asked, latest = kombus._in_poll, kombus.brpop_timeout + LATE_SECONDS
+        if asked and monotonic() - kombus._brpop_sent_at > latest:
+            try:
+                late = not asked.can_read(timeout=0)
+            except RedisError:
+                late = True
+            if late:
+                asked.disconnect()
+        super().close()  # pyright: ignore[reportUnknownMemberType]
 
     def _brpop_read(self, **options: Any) -> Literal[True]:  # noqa: ANN401 - kombu's own signature
         try:

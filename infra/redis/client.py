@@ -10,7 +10,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from infra.errors import ServiceUnavailable
-from infra.redis.address import RedisAddress, redis_address
+from infra.redis.address import SHORTEST_ANSWER, RedisAddress, redis_address
 from infra.settings import Settings
 
 #: Tries after the first, with waits of about 0.1 s to 1 s: a restart takes that long.
@@ -59,18 +59,20 @@ class RedisClient(Protocol):
     def close(self) -> None: ...
 
 
-def connect_redis(settings: Settings) -> RedisClient:
+def connect_redis(settings: Settings, *, patient: bool = True) -> RedisClient:
     """Return a client of the Redis that the settings name; nothing is sent yet.
 
-    It speaks text, may be shared by threads, and connects again by itself. Raises
+    It speaks text, may be shared by threads, and connects again by itself; one that is not
+    `patient` tries nothing twice, and waits for an answer for SHORTEST_ANSWER seconds. Raises
     InvalidSettings for an address that cannot be one, ServiceUnavailable where none is named.
     """
     address = redis_address(settings)
     options: dict[str, Any] = {
         **address.options,
+        **({} if patient else {"socket_timeout": SHORTEST_ANSWER}),
         "protocol": address.protocol,
         "decode_responses": True,
-        "retry": Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES),
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES if patient else 0),
         "connection_class": connection_class(address),
     }
     if address.max_connections is None:

@@ -200,7 +200,8 @@ def _listener(module: str, queue: str) -> tuple[str, ...]:
         *(sys.executable, "-m", "celery", "--quiet", "-A", module, "worker"),
         *("--pool", "prefork", "--concurrency", "1", "-Q", queue),
         # Workers share nothing but Redis; looking for neighbours would cost each start a second.
-        *("--without-mingle", "--without-gossip"),
+        # Nobody reads Celery's own heartbeats, and each may wait for a Redis that does not answer.
+        *("--without-mingle", "--without-gossip", "--without-heartbeat"),
     )
 
 

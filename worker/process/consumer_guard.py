@@ -3,8 +3,8 @@
 A connection to Redis that is lost in the wrong moment leaves Celery's consumer waiting for
 something that never comes, while all else of the process goes on. One that listens asks Redis for
 messages all the time, and is answered every second, be it that there are none. So whoever is idle
-and gets no such answer for some seconds, although Redis answers others, renews its consumer; and so
-does who takes nothing although messages wait. If that does not help, the process ends, and its
+and gets no such answer for some seconds renews its consumer; and so does who takes nothing although
+messages wait. If that does not help, although Redis answers this guard, the process ends, and its
 supervisor starts it again.
 
 That messages wait is no sign to rely on: a worker beside it may take each of them at once.
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 #: Seconds between two looks.
 LOOK_SECONDS: Final = 1.0
+#: Seconds between two looks that count at most: one may wait for Redis.
+LONGEST_LOOK: Final = 4.0
 #: Seconds in which an idle one is not answered, or takes nothing of what waits, after which its
 #: consumer is renewed.
 RENEW_SECONDS: Final = 6.0
@@ -89,9 +91,9 @@ class _Doubt:
 class ConsumerGuard:
     """Looks after a listener from a thread of its own.
 
-    `backlog` returns how many messages wait, and may raise ServiceUnavailable. Only time counts in
-    which it does not, and no more of it than passes between looks: a process that was stopped, or a
-    Redis that was away, makes nobody deaf. `clock` is monotonic, in seconds.
+    `backlog` returns how many messages wait, and may raise ServiceUnavailable: the process does not
+    end for time in which it does, as nobody could take anything. No more time counts than passes
+    between looks, so that one that was stopped is not deaf. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -136,7 +138,7 @@ class ConsumerGuard:
     def look(self) -> None:
         """Look once, and do what is due."""
         now = self._clock()
-        passed, self._looked = min(now - self._looked, 2 * LOOK_SECONDS), now
+        passed, self._looked = min(now - self._looked, LONGEST_LOOK), now
         if self._ended is not None:
             if now - self._ended >= ORDERLY_SECONDS:
                 log.error("deaf worker does not end in order")
@@ -149,16 +151,13 @@ class ConsumerGuard:
             self._untaken.clear()
             return
         waits = self._waits()
-        if waits is None:
-            self._waited = False
-            return
         if answered:
             self._unanswered.clear()
-        else:
+        elif waits is not None or not self._unanswered.renewed:
             self._unanswered.seconds += passed
         if waits and self._waited:
             self._untaken.seconds += passed
-        self._waited = waits
+        self._waited = bool(waits)
         self._act(now)
 
     def _act(self, now: float) -> None:

@@ -15,6 +15,7 @@ from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import JobKind
 from infra.jobs.maintenance.sweeper import Sweeper
+from infra.redis.client import connect_redis
 from infra.redis.worker_registry import WorkerRegistry
 from worker.process.consumer_guard import ConsumerGuard
 from worker.process.main_process import Consumer
@@ -54,7 +55,9 @@ class Heartbeat:
         Trainers announce themselves in a registry of their own: who asks whether a worker is there
         means one that paints.
         """
-        notifier = CeleryNotifier(app=deployment.celery, client=deployment.redis)
+        # The guard's own question must not take longer than a look.
+        impatient = connect_redis(deployment.settings, patient=False)
+        notifier = CeleryNotifier(app=deployment.celery, client=impatient)
         return cls(
             worker=f"{consumer.hostname}/{os.getpid()}",
             sweeper=deployment.sweeper(),

@@ -25,6 +25,11 @@ class Consumer(Protocol):
     hostname: str
     pool: Pool
 
+    @property
+    def connection(self) -> object | None:
+        """Its connection to the broker; None while there is none."""
+        ...
+
     def call_soon(self, callback: Callable[[], object]) -> object:
         """Call back in the event loop; threads may ask for it."""
         ...

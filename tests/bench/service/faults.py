@@ -7,7 +7,8 @@ The same seed makes the same faults. Where the data folder cannot be put on a sm
 (that takes root on Linux), the fault `disk full` is left out by name.
 
 `--kinds line` breaks the way between workers and Redis alone, at random commands, and loses
-replies; it needs no trainings and no album that is flushed. A hundred of them, some 20 minutes:
+replies; after each, every worker must consume again by itself. It has no trainings and no album
+that is flushed. A hundred of them, some 20 minutes:
 
     python3 infra/dev.py bench faults --kinds line --faults 100 --seed 1
 """
@@ -58,7 +59,7 @@ def _campaign(options: argparse.Namespace, out: Path, faults: list[Planned]) -> 
         begun = time.monotonic()
         everything = options.kinds == "all"
         site = open_site(stack, out, client, trainings=everything)
-        done = run(site, faults, lambda line: print(line, flush=True))
+        done = run(site, faults, lambda line: print(line, flush=True), apart=not everything)
         while everything and site.gallery.accepted < options.photos:
             time.sleep(1)
         report = judge(site, done, options.seed, begun, out / "results")

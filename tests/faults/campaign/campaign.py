@@ -133,9 +133,11 @@ def _s(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.1f}"
 
 
-def run(site: Site, faults: Sequence[Planned], say: Callable[[str], None]) -> list[Planned]:
+def run(
+    site: Site, faults: Sequence[Planned], say: Callable[[str], None], *, apart: bool = False
+) -> list[Planned]:
     """Do the faults one after the other; returns those that were done. Call it from the main
-    thread: a stack is started again."""
+    thread: a stack is started again. `apart`: each waits until every worker has consumed again."""
     done: list[Planned] = []
     for number, fault in enumerate(faults, 1):
         time.sleep(fault.pause)
@@ -143,6 +145,10 @@ def run(site: Site, faults: Sequence[Planned], say: Callable[[str], None]) -> li
         FAULTS[fault.kind](site, random.Random(fault.seed))
         done.append(fault)
         said = f"{number}/{len(faults)} {fault}: {time.monotonic() - begun:.1f} s"
+        if apart:
+            _wait_consuming(site)
+            waits = [_s(slowest(site.stack, name, site.bounces[-1:])) for name in WORKERS]
+            said += f", consumed again after {' and '.join(waits)} s"
         say(f"{said}; {site.gallery.finished} of {site.gallery.accepted} photos")
     return done
 
@@ -185,7 +191,7 @@ def _wait_consuming(site: Site) -> None:
     while time.time() < deadline and any(
         slowest(site.stack, name, site.bounces[-1:]) is None for name in WORKERS
     ):
-        time.sleep(1)
+        time.sleep(0.5)
 
 
 def slowest(stack: FaultStack, worker: str, bounces: Sequence[float]) -> float | None:

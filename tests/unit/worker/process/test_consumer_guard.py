@@ -105,8 +105,7 @@ def test_process_ends_for_its_supervisor_where_that_does_not_help(
     assert RENEW_SECONDS + END_SECONDS + ORDERLY_SECONDS <= 30
 
 
-def test_end_waits_while_redis_is_away(world: World) -> None:
-    world.pass_by(RENEW_SECONDS)
+def test_consumer_is_renewed_and_process_does_not_end_while_redis_is_away(world: World) -> None:
     world.away = True
     world.pass_by(100)
     assert world.listener.said == ["renew"]
@@ -141,12 +140,11 @@ def test_renewal_is_not_the_last_one(world: World) -> None:
     assert world.listener.said == ["renew"] * 4
 
 
-@pytest.mark.parametrize("state", ["works", "no work", "away"])
+@pytest.mark.parametrize("state", ["works", "no work"])
 def test_worker_without_work_to_take_is_left_alone(world: World, state: str) -> None:
     world.listener.works = state == "works"
     world.listener.listens = state == "no work"
     world.waiting = 0 if state == "no work" else 1
-    world.away = state == "away"
     world.pass_by(100)
     assert world.listener.said == []
     assert not world.guard.deaf
@@ -171,10 +169,17 @@ def test_one_answer_in_some_seconds_is_enough(world: World) -> None:
 
 def test_worker_that_was_stopped_for_minutes_is_not_deaf(world: World) -> None:
     """It had no chance to take anything."""
-    world.pass_by(2 * LOOK_SECONDS)
+    world.pass_by(LOOK_SECONDS)
     world.clock.advance(600)
     world.guard.look()
     assert world.listener.said == []
+
+
+def test_looks_that_wait_for_redis_count(world: World) -> None:
+    for _ in range(2):
+        world.clock.advance(RENEW_SECONDS / 2)
+        world.guard.look()
+    assert world.listener.said == ["renew"]
 
 
 def test_deaf_worker_is_found_out_although_another_empties_the_queue(world: World) -> None:
