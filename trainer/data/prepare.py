@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from PIL import Image
 
 from infra import layout
+from infra.clutter import CLUTTER, is_clutter
 from infra.jobs.domain.model import PhotoEntry
 from infra.jobs.manifest import Manifest
 from infra.layout.ids import is_job_id
@@ -102,7 +103,8 @@ class AlbumSources:
             raise CorpusRejected(f"No album {job!r} is known here; check the job's id.")
         self._objects = objects
         self._manifest = manifest
-        self._entries = _listed(manifest, spec.total)
+        listed = _listed(manifest, spec.total)
+        self._entries = [entry for entry in listed if not _is_clutter(entry)]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -130,6 +132,15 @@ class AlbumSources:
                     "The album was removed while its photos were prepared; send it again."
                 ) from error
             raise
+
+
+def _is_clutter(entry: PhotoEntry) -> bool:
+    """Whether a photo of an album is a thumbnail or the like: albums before 0.2.0 took them in."""
+    key = entry.key if entry.member is None else ""
+    places = [place.split("/") for place in (entry.source or "", entry.path or "", key)]
+    return is_clutter(entry.name) or any(
+        part.casefold() in CLUTTER for place in places for part in place
+    )
 
 
 def _listed(manifest: Manifest, total: int) -> list[PhotoEntry]:
