@@ -151,6 +151,21 @@ def test_watching_it_again_says_the_same_for_people(sent: Sent, stack: LiveStack
     assert "unsupported-format" in again.stdout
 
 
+@pytest.mark.parametrize(("choice", "suffix"), [("own", ".avif"), ("webp", ".webp")])
+def test_avif_comes_back_as_avif_where_asked(
+    sent: Sent, stack: LiveStack, tmp_path: Path, choice: str, suffix: str
+) -> None:
+    photo = sent.root / "DCIM/Camera/20240506.avif"
+    options = ("--style", "water-lilies", "--strength", "0", "--format", choice)
+    ended = run("stylize", str(photo), *options, "--out", str(tmp_path), "--url", stack.url)
+    assert ended.returncode == 0, ended.stderr
+    result = tmp_path / f"20240506{suffix}"
+    with Image.open(result) as painting:
+        assert (painting.format, painting.size) == (suffix[1:].upper(), (96, 64))
+    assert b"digitalsourcetype/trainedAlgorithmicMedia" in result.read_bytes()
+    assert result.stat().st_mtime_ns == TAKEN_NS
+
+
 def test_pixels_of_every_heic_are_libheifs_own_turned_once(sent: Sent) -> None:
     """All eight orientations by the container, by Exif and by both: libheif turns by the first."""
     files = [source for source in sent.drawn.painted if source.endswith(".HEIC")]

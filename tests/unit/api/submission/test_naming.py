@@ -11,7 +11,7 @@ from api.submission.naming import PlannedName, plan_names, safe_path
 from worker.pixels import result_name
 from worker.pixels.photo import ResultFormat
 
-FORMATS: Sequence[ResultFormat] = ("JPEG", "PNG", "WEBP")
+FORMATS: Sequence[ResultFormat] = ("JPEG", "PNG", "WEBP", "AVIF")
 
 
 def results(album: dict[str, ResultFormat]) -> list[str]:

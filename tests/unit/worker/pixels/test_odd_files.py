@@ -141,17 +141,33 @@ def test_a_cameras_raw_file_is_refused_by_name(camera: str, data: bytes) -> None
     assert refused.value.type == "unsupported-format", camera
 
 
-def test_a_bmp_without_any_opaque_pixel_is_opaque() -> None:
+def bmp(alpha: int, *, head: int = 124, bands: str = "BGRA", upwards: bool = True) -> bytes:
+    """The scene as a BMP of 32 bits; `bands` is the order of the bytes of a pixel."""
+    pixels = np.full((*SCENE.shape[:2], 4), alpha, np.uint8)
+    for band, name in enumerate("RGB"):
+        pixels[..., bands.index(name)] = SCENE[..., band]
+    rows = pixels[:: -1 if upwards else 1].tobytes()
+    sizes = (64, 48 if upwards else -48)
+    header = struct.pack("<IiiHHIIiiII", head, *sizes, 1, 32, 3, len(rows), 2835, 2835, 0, 0)
+    header += struct.pack("<4I", *(0xFF << 8 * bands.index(name) for name in "RGBA"))
+    header = (header + struct.pack("<I", 0x73524742)).ljust(head, b"\0")[:head]
+    return struct.pack("<2sIHHI", b"BM", 14 + head + len(rows), 0, 0, 14 + head) + header + rows
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+@pytest.mark.parametrize("bands", ["BGRA", "RGBA", "ABGR"])
+@pytest.mark.parametrize("head", [56, 108, 124])
+def test_a_bmp_without_any_opaque_pixel_is_opaque(head: int, bands: str, upwards: bool) -> None:
     """Programs that know no alpha leave its bytes empty."""
-    pixels = np.zeros((*SCENE.shape[:2], 4), np.uint8)
-    pixels[..., :3] = SCENE[..., ::-1]
-    rows = pixels[::-1].tobytes()
-    header = struct.pack("<IiiHHIIiiII", 124, 64, 48, 1, 32, 3, len(rows), 2835, 2835, 0, 0)
-    header += struct.pack("<5I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, 0x73524742) + bytes(64)
-    file = struct.pack("<2sIHHI", b"BM", 138 + len(rows), 0, 0, 138) + header + rows
-    photo = decode(file, LIMITS)
+    photo = decode(bmp(0, head=head, bands=bands, upwards=upwards), LIMITS)
     assert photo.alpha is None
     assert np.array_equal(photo.rgb, SCENE)
+
+
+def test_a_bmp_that_is_really_transparent_stays_so() -> None:
+    photo = decode(bmp(128), LIMITS)
+    assert photo.alpha is not None
+    assert set(np.unique(photo.alpha)) == {128}
 
 
 @pytest.mark.parametrize("kind", ["zTXt", "iTXt", "tEXt"])
