@@ -34,6 +34,13 @@ def unicode_path(path: str, of: bytes) -> bytes:
         ("cp850", ["São Paulo.jpg", "Østersøen.jpg"]),
         ("cp852", ["Příliš žluťoučký kůň.jpg"]),
         ("cp737", ["Ελλάδα/θάλασσα.jpg"]),
+        ("cp932", ["海.jpg"]),
+        ("cp932", ["IMG_海.jpg"]),
+        ("cp950", ["花.png"]),
+        ("cp866", ["ёлка.jpg"]),
+        ("cp437", ["25°C.jpg"]),
+        ("cp437", ["caféCrème.jpg"]),
+        ("cp850", ["iPhone été.jpg"]),
     ],
 )
 def test_names_in_a_code_page_of_windows_are_read(page: str, album: list[str]) -> None:
