@@ -54,6 +54,8 @@ class ArchivedPhoto:
     path: str
     member: ArchiveMember | None = None
     fault: Problem | None = None
+    #: Seconds since the epoch.
+    modified: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _photo(entry: ZipEntry, path: str, archive: str, max_bytes: int) -> Archived
             "bytes, the most that this service takes. Leave it out, or send it smaller."
         )
         return ArchivedPhoto(path, fault=Problem(type=TOO_MANY_BYTES, detail=detail))
-    return ArchivedPhoto(path, _member(entry))
+    return ArchivedPhoto(path, _member(entry), modified=entry.modified)
 
 
 def _directory(objects: ObjectStore, key: str, settings: Settings) -> ZipDirectory:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from api.archives.member_names import RawName, decode_names, extra_field
+from api.archives.member_times import changed_at
 from infra.errors import AlbumTooLarge, InvalidRequest
 
 #: What the first file in an archive begins with, and an archive without files.
@@ -67,6 +68,8 @@ class ZipEntry:
     stop: int
     #: The file's mode on Unix; 0 where there is none.
     mode: int
+    #: When it was changed last, seconds since the epoch; None where nothing real is said.
+    modified: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def _entries(directory: bytes, count: int) -> Iterator[tuple[RawName, ZipEntry]]
     at = 0
     for _ in range(count):
         fields = _ENTRY.unpack_from(directory, at)
-        (mark, _, system, _, flags, method, _, _, crc, packed, size) = fields[:11]
+        (mark, _, system, _, flags, method, time, date, crc, packed, size) = fields[:11]
         name_length, extra_length, comment, _, _, attributes, start = fields[11:]
         at += _ENTRY.size
         name = directory[at : at + name_length]
@@ -205,6 +208,7 @@ def _entries(directory: bytes, count: int) -> Iterator[tuple[RawName, ZipEntry]]
                 start=start,
                 stop=start + _LOCAL_HEADER_BYTES + name_length + packed,
                 mode=attributes >> 16 if system == _MADE_ON_UNIX else 0,
+                modified=changed_at(extra, time, date),
             ),
         )
     else:

@@ -54,7 +54,7 @@ class ResultFolder:
             self._out,
             name=str(place),
             overwrite=overwrite,
-            modified_ns=None if photo is None else photo.modified,
+            modified_ns=_modified_ns(item) if photo is None else photo.modified,
         )
         self._tell(wanted, path, was_there=was_there and not overwrite)
         return path
@@ -76,6 +76,11 @@ class ResultFolder:
         place = safe_path(item.result_path or item.result_name or item.name)
         folder = str(place.parent).casefold()
         return place.with_name(self._unique[folder].take(place.name))
+
+
+def _modified_ns(item: Item) -> int | None:
+    """Return when an item's photo was changed last, as the service was told: to the second."""
+    return None if item.modified is None else int(item.modified.timestamp()) * 10**9
 
 
 def tell_renamed(wanted: Path, path: Path) -> None:

@@ -54,6 +54,7 @@ def item(job_id: str, view: ItemView) -> schemas.Item:
         index=view.index,
         name=view.name,
         source=view.source,
+        modified=None if view.modified is None else timestamp(view.modified),
         state=view.state,
         result=f"{job_address(job_id)}/results/{view.index}" if done else None,
         result_path=view.result_path,

@@ -238,6 +238,9 @@ class Item(BaseModel):
         description="The path or key that it came by; in a ZIP file, behind that of the file.",
         json_schema_extra=example("holiday.zip/day 1/beach.jpg"),
     )
+    modified: datetime | None = Field(
+        default=None, description="When its file was changed last, if its sender said so."
+    )
     state: ItemState
     width: int | None = Field(description="Width of the result in pixels.")
     height: int | None = Field(description="Height of the result in pixels.")

@@ -107,7 +107,7 @@ class AlbumForm(Form):
     def _location(self, part: FilePart) -> PhotoLocation:
         name = safe_name(part.filename)
         key = layout.upload(self.tenant, self.job, len(self._photos), name)
-        return PhotoLocation(part.filename, key, source=part.filename)
+        return PhotoLocation(part.filename, key, source=part.filename, modified=part.modified)
 
     def _check_room(self) -> None:
         check_room(len(self._photos) + 1, self.services.settings.max_album_photos)

@@ -10,6 +10,7 @@ boundary's own line. This one hands a photo over, whole, and forgets it before i
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, cast
@@ -27,6 +28,9 @@ READ_BYTES = 256 * 1024
 SPOOL_BYTES = 4 * 1024 * 1024
 #: Bytes that a text field, and a part's headers, may have.
 MAX_FIELD_BYTES = 64 * 1024
+
+#: The year 9900, seconds since the epoch: dates end a little later.
+LAST_DATE = 250_000_000_000.0
 
 _DAMAGED = "The multipart body is damaged, or broke off before its end. Send it again."
 
@@ -60,6 +64,8 @@ class FilePart:
     file: BinaryIO
     archive: bool = False
     too_large: bool = False
+    #: When it was changed last, seconds since the epoch; None where its sender does not say.
+    modified: float | None = None
 
 
 def read_parts(
@@ -89,16 +95,28 @@ def read_parts(
         if "filename" not in fields:
             yield TextPart(name, _text(name, body.content()))
             continue
-        filename, (beginning, content) = fields["filename"], _peek(body.content())
+        filename, modified = fields["filename"], _modified(fields.get("modification-date", ""))
+        beginning, content = _peek(body.content())
         if name in archives and beginning.startswith(ZIP_BEGINNINGS):
             limited = _limited(filename, content, max_archive_bytes)
-            yield FilePart(name, filename, cast("BinaryIO", _Forward(limited)), archive=True)
+            forward = cast("BinaryIO", _Forward(limited))
+            yield FilePart(name, filename, forward, archive=True, modified=modified)
             for _ in content:  # what its reader left
                 pass
             continue
         with _telling_full_disk(), SpooledTemporaryFile[bytes](max_size=SPOOL_BYTES) as file:
             fits = _spool(content, file, max_file_bytes)
-            yield FilePart(name, filename, cast("BinaryIO", file), too_large=not fits)
+            whole = cast("BinaryIO", file)
+            yield FilePart(name, filename, whole, too_large=not fits, modified=modified)
+
+
+def _modified(text: str) -> float | None:
+    """Read a date as RFC 2183 has it; None for anything else, and for no date that files have."""
+    try:
+        seconds = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return seconds if 0 <= seconds < LAST_DATE else None
 
 
 def _spool(content: Iterator[bytes], file: SpooledTemporaryFile[bytes], max_bytes: int) -> bool:

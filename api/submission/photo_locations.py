@@ -45,6 +45,8 @@ class PhotoLocation:
     source: str
     member: ArchiveMember | None = None
     fault: Problem | None = None
+    #: When its file was changed last, seconds since the epoch; None where its sender does not say.
+    modified: float | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ def archive_locations(
             source=f"{archive.source}/{photo.path}",
             member=photo.member,
             fault=photo.fault,
+            modified=photo.modified,
         )
 
 
@@ -130,4 +133,5 @@ def name_photos(locations: Sequence[PhotoLocation]) -> Iterator[PhotoEntry]:
             key=location.key,
             member=location.member,
             fault=location.fault,
+            modified=location.modified,
         )

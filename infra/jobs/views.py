@@ -118,6 +118,8 @@ class ItemView:
     outcome: PhotoOutcome | None
     #: Where the result goes among the album's others, `/` between folders; None while it has none.
     result_path: str | None = None
+    #: When the photo's file was changed last, seconds since the epoch; None where nobody said.
+    modified: float | None = None
 
 
 def item_view(entry: PhotoEntry, state: ItemState, outcome: PhotoOutcome | None) -> ItemView:
@@ -129,6 +131,7 @@ def item_view(entry: PhotoEntry, state: ItemState, outcome: PhotoOutcome | None)
         state=state,
         outcome=outcome,
         result_path=_result_path(entry, outcome),
+        modified=entry.modified,
     )
 
 

@@ -165,6 +165,8 @@ class Item:
     #: The path or key that it came by; in a ZIP file, behind that of the file. Earlier services
     #: do not say.
     source: str | None = None
+    #: When its file was changed last, where its sender said so.
+    modified: datetime | None = None
     state: ItemState
     #: Sides of the result, pixels.
     width: int | None

@@ -78,7 +78,6 @@ class TrainingConfig(Value):
     stages: Annotated[Stages, AfterValidator(check_stages)]
     #: Whether a stage may end before its iterations, once it has settled.
     adaptive: bool = False
-    #: One of the tenant's corpora.
     corpus: str
     seed: int = Field(default=1, ge=0)
     #: Whether the deployment's shared base serves as stage 0, where there is one.
@@ -197,8 +196,9 @@ class ArchiveMember(Value):
 class PhotoEntry(Value):
     """One line of the manifest. `name` is unique in the job, safe as a file name.
 
-    `path` is that with the folders it came in; `stem` and `path_stem` take the place of both where
-    the result needs another suffix. `source` is the path or key that its sender knows it by.
+    `path` is that with the folders it came in; `stem` and `path_stem` replace both where the result
+    needs another suffix. Its sender knows it by `source`, a path or key; its file was `modified`
+    at so many seconds since the epoch, if that was said.
     """
 
     index: int = Field(ge=0)
@@ -207,10 +207,10 @@ class PhotoEntry(Value):
     path: str | None = None
     path_stem: str | None = None
     source: str | None = None
+    modified: float | None = None
     key: str
-    #: Its place in the object `key`, if that is an archive and not the photo itself.
+    #: Its place in `key`, if that is an archive; why it fails, where that was known before.
     member: ArchiveMember | None = None
-    #: Why it fails, where that was known before it was accepted.
     fault: Problem | None = None
 
 

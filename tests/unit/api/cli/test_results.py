@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,24 @@ def test_results_have_the_times_of_their_photos(service: str, album: Path, tmp_p
     for name in files(album):
         original = (album / name).stat().st_mtime_ns
         assert (tmp_path / "out" / name).stat().st_mtime_ns == original
+
+
+def test_watching_gives_results_the_times_of_their_photos(
+    service: str, album: Path, tmp_path: Path
+) -> None:
+    """From another machine too: the service was told when each file was changed."""
+    taken = 1_262_304_000  # the first second of 2010, UTC
+    os.utime(album / "sub" / "a.jpg", (taken, taken + 0.75))
+    with zipfile.ZipFile(album / "old.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("b.jpg", (2001, 2, 3, 4, 5, 6)), b"b")
+    stylize(service, tmp_path / "out", album)
+    (job,) = json.loads(run("jobs", "--json", "--url", service).stdout)
+    result = run("watch", job["id"], "--out", str(tmp_path / "again"), "--url", service)
+    assert result.exit_code == 0, result.output
+    for out in ("out", "again"):
+        assert int((tmp_path / out / "sub" / "a.jpg").stat().st_mtime) == taken
+        member = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).timestamp()
+        assert (tmp_path / out / "old" / "b.jpg").stat().st_mtime == member
 
 
 def test_results_that_are_there_are_left_as_they_are(

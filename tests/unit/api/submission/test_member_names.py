@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from api.archives.member_names import RawName, decode_names
+from api.archives.member_times import changed_at
 from api.archives.zip_directory import read_directory
 from tests.zips import Entry, archive
 
@@ -88,3 +89,19 @@ def test_backslash_between_decoded_names_is_one() -> None:
 def test_name_that_no_page_explains_is_not_split() -> None:
     (name,) = names(b"\xff\\\xff\\a.jpg")
     assert "/" not in name
+
+
+@pytest.mark.parametrize(
+    ("extra", "time", "date", "expected"),
+    [
+        (struct.pack("<HHBi", 0x5455, 5, 1, 1_262_304_000), 0, 0, 1_262_304_000),
+        (struct.pack("<HHB", 0x5455, 1, 2), 0x83, 0x3C21, 1_262_304_246),
+        (b"", 0x83, 0x3C21, 1_262_304_246),
+        (b"", 0, 0, None),
+        (b"", 0xFFFF, 0xFFFF, None),
+    ],
+)
+def test_time_of_a_member_is_read(
+    extra: bytes, time: int, date: int, expected: float | None
+) -> None:
+    assert changed_at(extra, time, date) == expected

@@ -169,3 +169,24 @@ def test_text_fields_may_follow_the_photos() -> None:
     data = body(("photos", "a", b"1"), ("style", None, b"waves"))
     parts = read_parts(io.BytesIO(data), BOUNDARY, max_file_bytes=9)
     assert TextPart("style", "waves") in list(parts)
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Fri, 01 Jan 2010 00:00:00 GMT", 1_262_304_000),
+        ("Fri, 01 Jan 2010 02:00:00 +0200", 1_262_304_000),
+        ("yesterday", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("Thu, 01 Jan 1601 00:00:00 GMT", None),
+        ("", None),
+    ],
+)
+def test_time_of_a_photo_is_read_where_it_is_told(date: str, expected: float | None) -> None:
+    """As RFC 2183 has it; whatever else stands there means nothing."""
+    disposition = f'form-data; name="photos"; filename="a.jpg"; modification-date="{date}"'
+    head = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n"
+    data = head.encode() + b"photo\r\n--xYzZY--\r\n"
+    (part,) = read_parts(io.BytesIO(data), BOUNDARY, max_file_bytes=9)
+    assert isinstance(part, FilePart)
+    assert part.modified == expected
