@@ -78,6 +78,22 @@ class StyleTaken(ImpastoError):
     status = HTTPStatus.CONFLICT
 
 
+class StyleBusy(ImpastoError):
+    """A style cannot be changed while it is trained, or while somebody else changes it."""
+
+    type = "style-busy"
+    title = "The style is being trained or changed."
+    status = HTTPStatus.CONFLICT
+
+
+class StyleNotYours(ImpastoError):
+    """Only who trained or imported a style may change it; bundled ones nobody."""
+
+    type = "style-not-yours"
+    title = "Only its owner may change a style."
+    status = HTTPStatus.FORBIDDEN
+
+
 class InvalidRequest(ImpastoError):
     """The request cannot be understood or asks for something impossible."""
 
@@ -91,6 +107,21 @@ class StylesNotBlendable(InvalidRequest):
 
     type = "styles-not-blendable"
     title = "These two styles cannot be blended."
+
+
+class StyleFileRejected(InvalidRequest):
+    """A style file is damaged, or is not what an export would be."""
+
+    type = "style-file-rejected"
+    title = "The file is no style that can be imported."
+
+
+class StyleTooLarge(ImpastoError):
+    """A style file is larger than the settings allow."""
+
+    type = "style-too-large"
+    title = "The style file is larger than this service allows."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class AlbumTooLarge(ImpastoError):

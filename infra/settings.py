@@ -182,6 +182,8 @@ class Settings(BaseSettings):
     max_photo_bytes: Annotated[int, Field(ge=1)] = 128 * MEBIBYTE
     #: Bytes of one ZIP file of photos.
     max_archive_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * MEBIBYTE
+    #: Bytes of a style file that is imported, as it comes and unpacked.
+    max_style_bytes: Annotated[int, Field(ge=1)] = 256 * MEBIBYTE
     #: Megapixels (1e6) a photo or a painting may have; larger ones fail before they are decoded.
     max_photo_megapixels: Annotated[float, Field(gt=0)] = 50.0
 

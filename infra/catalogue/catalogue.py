@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from infra import layout
 from infra.catalogue.card import read_card, read_net, read_stage
+from infra.catalogue.indexes import StyleIndexes
 from infra.catalogue.names import StyleNames
-from infra.catalogue.style import STYLE_NAME, Blend, Stage, Style, StyleShare, mixture
-from infra.errors import InvalidRequest, StyleMissing, StyleTaken
+from infra.catalogue.style import Blend, Stage, Style, StyleShare, Visibility, resolve
+from infra.errors import StyleTaken
 from infra.storage.port import ObjectMissing, ObjectStore
 
 _CONTENT_TYPES: Final = {
@@ -29,66 +30,25 @@ _NET_TYPE: Final = "application/octet-stream"
 log = structlog.get_logger()
 
 
-class StyleCatalogue:
-    """Published styles by name."""
+class StyleCatalogue(StyleIndexes):
+    """Published styles by their places: reads them, and publishes more."""
 
     def __init__(self, objects: ObjectStore) -> None:
-        self._objects = objects
+        super().__init__(objects)
         self._names = StyleNames(objects)
-
-    def names(self) -> list[str]:
-        """Return the names of all styles, in order; other objects beside them are passed over."""
-        keys = (info.key for info in self._objects.list(layout.STYLES_PREFIX))
-        return sorted(
-            name
-            for key in keys
-            if STYLE_NAME.fullmatch(name := key.split("/")[1]) and key == layout.style_index(name)
-        )
-
-    def list(self) -> list[Style]:
-        """Return all styles that can be read, ordered by name."""
-        styles: list[Style] = []
-        for name in self.names():
-            with suppress(StyleMissing):  # one that is damaged hides no other
-                styles.append(self.get(name))
-        return styles
-
-    def get(self, name: str) -> Style:
-        """Return a style; raises StyleMissing, for one that is damaged too."""
-        if not STYLE_NAME.fullmatch(name):
-            raise StyleMissing(f"{name!r} is not the name of a style.")
-        try:
-            return Style.model_validate_json(self._objects.get(layout.style_index(name)))
-        except ObjectMissing as error:
-            known = ", ".join(self.names()) or "none yet"
-            raise StyleMissing(f"No style is called {name!r}; there are: {known}.") from error
-        except ValidationError as error:
-            log.warning("style cannot be read", style=name, reason=str(error))
-            raise StyleMissing(
-                f"The style {name!r} is damaged: {layout.style_index(name)} in the bucket cannot "
-                "be read. Put that file back from a copy."
-            ) from error
 
     def resolve(self, name: str, strength: float, other: StyleShare | None = None) -> Blend:
         """Return the nets that a style at a strength of 0..1 stands for, mixed with another one.
 
         Raises StyleMissing, StylesNotBlendable, and InvalidRequest for any other strength.
         """
-        if not 0 <= strength <= 1:
-            raise InvalidRequest(f"The strength must lie between 0 and 1, not {strength}.")
-        style = self.get(name)
-        if other is None:
-            return style.blend(strength)
-        return mixture(style, self.get(other.style), strength=strength, share=other.share)
+        return resolve(self.get, name, strength, other)
 
-    def file(self, name: str, file: str) -> bytes:
-        """Return a file of a style, such as `card.json` or `previews/stage-1/0.jpg`.
-
-        Raises StyleMissing for what is no style's name, and ObjectMissing.
-        """
-        if not STYLE_NAME.fullmatch(name):
-            raise StyleMissing(f"{name!r} is not the name of a style.")
-        return self._objects.get(layout.style_file(name, file))
+    def owner(self, style: Style) -> str | None:
+        """Return the tenant that trained or imported a style; None for a bundled one."""
+        if style.tenant is not None or style.job is None:
+            return style.tenant
+        return self._names.tenant_of(style.name, style.job)
 
     def check_free(self, name: str) -> None:
         """Raise StyleTaken when the name is a style's, or reserved."""
@@ -104,7 +64,7 @@ class StyleCatalogue:
 
     def made_by(self, name: str, job: str) -> tuple[int, ...]:
         """Return the stages of a style that a training has published."""
-        style = self._find(name)
+        style = self.find(name)
         return tuple(s.stage for s in style.stages) if style and style.job == job else ()
 
     def publish_stage(
@@ -118,19 +78,18 @@ class StyleCatalogue:
         net: bytes,
         files: Mapping[str, bytes],
         backbone: str | None = None,
+        tenant: str | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Style:
         """Publish one more stage of a training's style: its net, then `files`, the index last.
 
-        `files` are by their names below the style, such as `previews/stage-1/0.jpg`. Safe to
+        `name` is its place, `tenant` its owner, `files` are by their names below the style. Safe to
         repeat; another net for the same stage takes its place. There is a `check` before each
-        write, and what it raises ends the work. Raises StyleTaken when the name is not reserved
-        for the job.
+        write, and what it raises ends the work. Raises StyleTaken when the job has not reserved it.
         """
         if self._of_job(name, job) is None:
             self._clear_previews(name, job, files, check)
-        sha256 = hashlib.sha256(net).hexdigest()
-        new = Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(name, sha256))
+        new = _stage(name, job, stage, ratio, net)
         check()
         self._objects.put(new.key, net, content_type=_NET_TYPE)
         self.write_files(name, files, check)
@@ -142,14 +101,16 @@ class StyleCatalogue:
         if before and before.stages == stages:
             return before
         style = Style(
-            name=name,
+            name=layout.place_name(name),
+            visibility=_visibility(name),
             title=title,
             stages=stages,
             published=datetime.now(UTC),
             job=job,
             backbone=backbone,
+            tenant=tenant,
         )
-        self._put_index(style)
+        self.put_index(style)
         return style
 
     def write_files(
@@ -181,7 +142,7 @@ class StyleCatalogue:
     def _of_job(self, name: str, job: str) -> Style | None:
         """Return a training's style, None before its first stage; raises StyleTaken."""
         owned = self._names.owned_by(name, job)
-        found = self._find(name)  # last: what is written next is made from it
+        found = self.find(name)  # last: what is written next is made from it
         if not owned or (found and found.job != job):
             raise StyleTaken(f"The name {name!r} is not reserved for job {job}.")
         return found
@@ -197,7 +158,7 @@ class StyleCatalogue:
 
     def has_backbone(self, sha256: str) -> bool:
         """Whether a backbone of that SHA-256 is there."""
-        return self._exists(layout.backbone(sha256))
+        return self.exists(layout.backbone(sha256))
 
     def get_backbone(self, sha256: str) -> bytes:
         """Return a backbone's file; raises ObjectMissing."""
@@ -205,7 +166,7 @@ class StyleCatalogue:
 
     def put_base(self, key: str, body: bytes) -> None:
         """Keep the net that new styles start from, by its `layout.base`; the first one stays."""
-        if not self._exists(key):
+        if not self.exists(key):
             self._objects.put(key, body, content_type=_NET_TYPE)
 
     def get_base(self, key: str) -> bytes | None:
@@ -227,34 +188,17 @@ class StyleCatalogue:
         stages = tuple(read_stage(card, entry) for entry in entries)
         published = None
         with suppress(ValidationError):
-            published = self._find(card.name)
-        if published and (published.job is not None or published.stages == stages):
-            return published  # what a user has trained under this name is the user's
+            published = self.find(card.name)
+        users = published and (published.job is not None or published.tenant is not None)
+        if published and (users or published.stages == stages):
+            return published  # what a user has trained or imported under this name is the user's
         for entry, stage in zip(entries, stages, strict=True):
             self._put_net(folder / entry.file, stage)
         for path in _companions(folder):
             self._put_file(path, layout.style_file(card.name, path.name))
         style = Style(name=card.name, title=card.title, stages=stages, published=datetime.now(UTC))
-        self._put_index(style)
+        self.put_index(style)
         return style
-
-    def _put_index(self, style: Style) -> None:
-        index = style.model_dump_json().encode()
-        self._objects.put(layout.style_index(style.name), index, content_type="application/json")
-        log.info("style published", style=style.name, stages=len(style.stages))
-
-    def _find(self, name: str) -> Style | None:
-        try:
-            return Style.model_validate_json(self._objects.get(layout.style_index(name)))
-        except ObjectMissing:
-            return None
-
-    def _exists(self, key: str) -> bool:
-        try:
-            self._objects.head(key)
-        except ObjectMissing:
-            return False
-        return True
 
     def publish_base(self, folder: Path) -> str | None:
         """Keep a style folder's first stage as the base of new styles, and return its key.
@@ -281,3 +225,13 @@ class StyleCatalogue:
 def _companions(folder: Path) -> Iterator[Path]:
     """The files beside the nets: the card, the contact sheet and other pictures."""
     return (path for path in sorted(folder.iterdir()) if path.suffix in _CONTENT_TYPES)
+
+
+def _stage(place: str, job: str, stage: int, ratio: float, net: bytes) -> Stage:
+    """Return a stage that a training publishes at a place."""
+    sha256 = hashlib.sha256(net).hexdigest()
+    return Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(place, sha256, job))
+
+
+def _visibility(place: str) -> Visibility:
+    return "shared" if layout.place_tenant(place) is None else "private"

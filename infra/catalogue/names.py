@@ -1,4 +1,4 @@
-"""Who may publish under a style's name: reservations in the bucket, made before there is a style.
+"""Who may publish at a style's place: reservations in the bucket, made before there is a style.
 
 S3 as everybody has it knows no compare-and-set, so a name is taken as in a polite queue: leave a
 claim, look around, and step back when anybody else's is there. Whoever stays has left its claim and
@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from infra import layout
-from infra.errors import StyleTaken
+from infra.errors import StyleBusy, StyleTaken
 from infra.storage.port import ObjectMissing, ObjectStore
 
 #: Seconds between two looks of the oldest, and how often it looks at most.
@@ -40,11 +40,14 @@ class StyleNames:
 
     def check_free(self, name: str, job: str = "") -> None:
         """Raise StyleTaken when the name belongs to anybody but that job."""
+        shown = layout.place_name(name)
         if not self.owned_by(name, job) and self._exists(layout.style_index(name)):
-            raise StyleTaken(f"A style is called {name!r} already; choose another name.")
+            raise StyleTaken(f"A style is called {shown!r} already; choose another name.")
         for owner in self._owners(name):
             if owner.job != job and self._counts(owner):
-                raise StyleTaken(f"Another training makes a style {name!r}; choose another name.")
+                raise StyleTaken(
+                    f"A style {shown!r} is being trained, imported or changed; choose another name."
+                )
 
     def reserve(self, name: str, job: str, tenant: str) -> None:
         """Take the name for a job; raises StyleTaken. Safe to repeat.
@@ -70,6 +73,29 @@ class StyleNames:
     def owned_by(self, name: str, job: str) -> bool:
         """Whether the job has reserved the name."""
         return bool(job) and self._exists(layout.style_owner(name, job))
+
+    def tenant_of(self, name: str, job: str) -> str | None:
+        """Return the tenant whose job has reserved the name; None where it has not."""
+        owners = (owner.tenant for owner in self._owners(name) if owner.job == job)
+        return next(owners, None)
+
+    def hold(self, name: str, job: str, tenant: str) -> None:
+        """Take the name of a style that is there, to change it; raises StyleBusy.
+
+        Like `reserve`: of two at the same moment one or both step back.
+        """
+        claim = Owner(job=job, tenant=tenant).model_dump_json().encode()
+        self._objects.put(layout.style_owner(name, job), claim, content_type="application/json")
+        if any(owner.job != job and self._counts(owner) for owner in self._owners(name)):
+            self.give_back(name, job)
+            raise StyleBusy(
+                f"The style {layout.place_name(name)!r} is being trained or changed just now. "
+                "Wait until that has ended, or cancel the training."
+            )
+
+    def give_back(self, name: str, job: str) -> None:
+        """Give a name back after `hold`, or the publication of a style that names its tenant."""
+        self._objects.delete(layout.style_owner(name, job))
 
     def _outlast(self, name: str, job: str) -> None:
         """Wait for the others to step back, while that is for them to do."""

@@ -1,13 +1,17 @@
 """A published style: its stages, and the nets that a strength or a mixture of two styles means."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.errors import StylesNotBlendable
+from infra import layout
+from infra.errors import InvalidRequest, StylesNotBlendable
+
+#: Who sees a style: its tenant alone, or everybody.
+Visibility = Literal["private", "shared"]
 
 #: Names that a style may have: safe in a URL, an object key and a file name.
 STYLE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -62,6 +66,15 @@ class Style(BaseModel):
     job: str | None = None
     #: SHA-256 (hex) of the net that a quick style is an affine over; None for whole nets.
     backbone: str | None = None
+    #: The tenant that trained or imported it, and may change it; None for a bundled one. 0.1.0 did
+    #: not say: then its training's reservation does.
+    tenant: str | None = None
+    visibility: Visibility = "shared"
+
+    @property
+    def place(self) -> str:
+        """Where it lies in the catalogue."""
+        return style_place(self.name, self.tenant or "", self.visibility)
 
     @property
     def root(self) -> str:
@@ -79,6 +92,26 @@ class Style(BaseModel):
             for n, weight in weights
             if weight > 0
         )
+
+
+def style_place(name: str, tenant: str, visibility: Visibility) -> str:
+    """Return the place of a style."""
+    return layout.private_place(name, tenant) if visibility == "private" else name
+
+
+def resolve(
+    find: Callable[[str], Style], name: str, strength: float, other: StyleShare | None
+) -> Blend:
+    """Return the nets that a style at a strength of 0..1 stands for, mixed with another one.
+
+    Raises what `find` raises, StylesNotBlendable, and InvalidRequest for any other strength.
+    """
+    if not 0 <= strength <= 1:
+        raise InvalidRequest(f"The strength must lie between 0 and 1, not {strength}.")
+    style = find(name)
+    if other is None:
+        return style.blend(strength)
+    return mixture(style, find(other.style), strength=strength, share=other.share)
 
 
 def mixture(first: Style, second: Style, *, strength: float, share: float) -> Blend:

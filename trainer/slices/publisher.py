@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from infra import layout
-from infra.storage.port import ObjectStore
+from infra.jobs.domain.model import JobSpec
+from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.slices.opener import SessionOpener
 from trainer.slices.session import TrainingSession
 from trainer.slices.training_keeper import TrainingKeeper, TrainingService
@@ -30,6 +31,7 @@ class Catalogue(Protocol):
         net: bytes,
         files: Mapping[str, bytes],
         backbone: str | None,
+        tenant: str,
         check: Callable[[], None],
     ) -> object:
         """Publish one more stage of a training's style; safe to repeat."""
@@ -73,16 +75,17 @@ class StagePublisher:
         self, session: TrainingSession, keeper: TrainingKeeper, stage: int, data: bytes
     ) -> None:
         """Publish and count in one go: what can be used is told, also of a job being cancelled."""
-        card = session.run.card
+        card, spec = session.run.card, keeper.claim.spec
         self._catalogue.publish_stage(
-            card.name,
+            spec.style_place,
             title=card.title,
-            job=keeper.claim.spec.id,
+            job=spec.id,
             stage=stage,
             ratio=card.stages[-1].ratio,
             net=data,
             files=style_files(session.files.path),
             backbone=session.backbone,
+            tenant=spec.tenant,
             check=keeper.check,
         )
         self._trainings.stage_published(keeper.claim, stage)
@@ -94,9 +97,10 @@ class StagePublisher:
             session.files.write_history(session.run.history, card)
             card.write(session.files.path)
             keeper.confirm()
+            place = keeper.claim.spec.style_place
             keeper.persist(
                 lambda: self._catalogue.write_files(
-                    card.name, style_files(session.files.path), keeper.check
+                    place, style_files(session.files.path), keeper.check
                 )
             )
 
@@ -111,8 +115,16 @@ class StagePublisher:
                 continue
             if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == stage.sha256:
                 continue
-            key = layout.style_net(session.run.card.name, stage.sha256)
-            path.write_bytes(keeper.persist(lambda key=key: self._objects.get(key)))
+            path.write_bytes(
+                keeper.persist(lambda sha=stage.sha256: self._net(keeper.claim.spec, sha))
+            )
+
+    def _net(self, spec: JobSpec, sha256: str) -> bytes:
+        """Return the net of a published stage; 0.1.0 left the training out of its key."""
+        try:
+            return self._objects.get(layout.style_net(spec.style_place, sha256, spec.id))
+        except ObjectMissing:
+            return self._objects.get(layout.style_net(spec.style_place, sha256))
 
 
 def style_files(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from infra import layout
 from infra.catalogue.style import WeightedNet
-from infra.storage.port import ObjectStore
+from infra.storage.port import ObjectMissing, ObjectStore
 from worker.engines.port import Engine
 from worker.net import TransformNet
 from worker.net.affine import Affine, apply, is_affine, mix, unpack_affine
@@ -117,7 +117,12 @@ class NetCache:
 
     def _load_backbone(self, affine: Affine) -> _Kept:
         key = layout.backbone(affine.backbone)
-        net, card = unpack(self._fetch(key, affine.backbone))
+        try:
+            body = self._fetch(key, affine.backbone)
+        except ObjectMissing:
+            key = layout.imported_backbone(affine.backbone)
+            body = self._fetch(key, affine.backbone)
+        net, card = unpack(body)
         if card.config != affine.config:
             raise NetFileRejected(f"{key} has another shape than the quick style made for it.")
         return _Kept(net, _net_bytes(net))

@@ -34,7 +34,7 @@ def finalize(record: JobRecord, *, objects: ObjectStore, records: JobStore) -> b
     if _lives(spec.id, records):
         return False
     if spec.training is not None:
-        StyleNames(objects).release(spec.style, spec.id)
+        StyleNames(objects).release(spec.style_place, spec.id)
     manifest.close()
     records.finalize(spec.id)
     return True

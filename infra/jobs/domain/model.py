@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from infra.catalogue.style import StyleShare, WeightedNet
+from infra.catalogue.style import StyleShare, Visibility, WeightedNet, style_place
 from infra.jobs.domain.schedule import Schedule, Stages, check_stages
 from infra.jobs.domain.training_options import LossNetworkName, ProfileName
 from infra.jobs.formats import FormatChoice
@@ -76,7 +76,6 @@ class TrainingConfig(Value):
     loss_network: LossNetworkName = "vgg19"
     profile: ProfileName = "light"
     stages: Annotated[Stages, AfterValidator(check_stages)]
-    #: Whether a stage may end before its iterations, once it has settled.
     adaptive: bool = False
     corpus: str
     seed: int = Field(default=1, ge=0)
@@ -84,11 +83,11 @@ class TrainingConfig(Value):
     base: Literal["auto", "none"] = "auto"
     #: Object keys of the photos that every stage is shown on; none means the usual ones.
     previews: tuple[str, ...] = ()
-    #: Short side of the painting as the loss network sees it, pixels.
+    #: Who sees the style; trainings of 0.1.0 made styles for everybody.
+    visibility: Visibility = "shared"
+    #: Short side (px) of the painting as the loss network sees it; photos in a step; crops' side.
     painting_side: int = Field(default=384, ge=1)
-    #: Photos in one step.
     batch: int = Field(default=4, ge=1)
-    #: Side of the square crops, pixels.
     crop: int = Field(default=192, ge=1)
 
     @property
@@ -113,7 +112,6 @@ class TrainingProgress(Value):
     images_per_second: float | None = None
     content: float | None = None
     style: float | None = None
-    #: Another event, such as a step back.
     note: str | None = None
 
     @property
@@ -128,10 +126,8 @@ class JobDraft(Value):
     id: str
     tenant: str
     kind: JobKind = "stylize"
-    #: The style to paint in, or the one to learn.
-    style: str
+    style: str  # to paint in, or to learn; `mixed_with` has the same strength
     strength: float = Field(default=1.0, ge=0, le=1)
-    #: The style that it is mixed with, at the same strength.
     mixed_with: StyleShare | None = None
     stroke: Stroke = "native"
     #: As version 0.1.0 had it, whose records do not say; the API's own default is `keep-safe`.
@@ -140,13 +136,18 @@ class JobDraft(Value):
     #: The nets that all this meant at submission, so that a republished style does not change a
     #: running album; none in a training.
     blend: tuple[WeightedNet, ...] = ()
-    #: The config of a training; None in an album.
     training: TrainingConfig | None = None
     #: Bytes of the files that came with the request.
     bytes: int = Field(default=0, ge=0)
     #: The job whose failed photos these are; a line about files that came and can be no photos.
     retry_of: str | None = None
     note: str | None = None
+
+    @property
+    def style_place(self) -> str:
+        """Where the catalogue keeps the style that a training makes."""
+        seen = self.training.visibility if self.training else "shared"
+        return style_place(self.style, self.tenant, seen)
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
@@ -280,9 +281,8 @@ class JobRecord(Value):
     started: float | None = None
     finished: float | None = None
     error: Problem | None = None
-    #: The progress of a training; None before its first report, and in an album.
+    #: A training's progress after its first report, and its published stages in order: `done`.
     training: TrainingProgress | None = None
-    #: The stages that a training has published, in order; `done` is their number.
     published: tuple[int, ...] = ()
 
     @property

@@ -79,7 +79,7 @@ class Recovery:
         tokens = manifest.slices()
         return training_rules.rebuild(
             spec,
-            published=StyleCatalogue(self._objects).made_by(spec.style, spec.id),
+            published=StyleCatalogue(self._objects).made_by(spec.style_place, spec.id),
             tokens=tokens,
             progress=manifest.progress(tokens[-1]) if tokens else None,
             cancelled=cancelled,

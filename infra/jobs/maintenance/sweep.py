@@ -12,6 +12,7 @@ from infra.jobs.domain import rules, training_rules
 from infra.jobs.domain.model import JobKind, JobRecord
 from infra.jobs.maintenance.expiry import Expiry
 from infra.jobs.maintenance.recovery import Recovery, Survey
+from infra.jobs.maintenance.style_removals import StyleRemovals
 from infra.jobs.ports import JobStore, Notifier, RecordMissing
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
@@ -61,6 +62,7 @@ class Sweep:
         self._expiry = Expiry(
             objects=objects, records=records, clock=clock, retention_days=settings.retention_days
         )
+        self._style_removals = StyleRemovals(objects=objects, clock=clock)
         self._post_commit = post_commit
         self._notifier = notifier
         self._clock = clock
@@ -81,6 +83,7 @@ class Sweep:
         jobs = self._records.open_jobs()
         self._lost.clear()
         swept = [self._sweep_alone(job, patience) for job in self._turn(jobs)]
+        self._style_removals.run()
         return SweepReport(
             jobs=len(jobs),
             notified=sum(notified for notified, _ in swept),

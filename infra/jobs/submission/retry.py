@@ -10,13 +10,15 @@ old job for as long as it lives (`references`).
 from collections.abc import Iterator
 from itertools import chain
 
-from infra.errors import JobNotFinished, NothingToRetry
+from infra.catalogue.visible import TenantStyles
+from infra.errors import JobNotFinished, NothingToRetry, StyleMissing
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry
+from infra.jobs.maintenance.style_removals import noted_keys
 from infra.jobs.manifest import Manifest
 from infra.jobs.progress import read_progress
 from infra.jobs.views import ItemState
 from infra.layout import PART_PHOTOS
-from infra.storage.port import ObjectStore
+from infra.storage.port import ObjectMissing, ObjectStore
 
 
 def failed_photos(
@@ -46,6 +48,33 @@ def failed_photos(
         {**options, "id": job, "retry_of": spec.id, "bytes": 0, "note": None}
     )
     return draft, chain([first], entries)
+
+
+def with_nets(draft: JobDraft, objects: ObjectStore, styles: TenantStyles) -> JobDraft:
+    """Return a draft whose nets stay; raises StyleMissing where their style is gone.
+
+    A style that was renamed or shared has the same nets under other keys.
+    """
+    noted = noted_keys(objects)
+    leaving = {net.key for net in draft.blend if net.key in noted or not _exists(objects, net.key)}
+    if not leaving:
+        return draft
+    kept = {stage.sha256: stage.key for style in styles.list() for stage in style.stages}
+    if any(net.key in leaving and net.sha256 not in kept for net in draft.blend):
+        raise StyleMissing(f"The style {draft.style!r} is gone; paint the photos in another.")
+    blend = (
+        net.model_copy(update={"key": kept[net.sha256]}) if net.key in leaving else net
+        for net in draft.blend
+    )
+    return draft.model_copy(update={"blend": tuple(blend)})
+
+
+def _exists(objects: ObjectStore, key: str) -> bool:
+    try:
+        objects.head(key)
+    except ObjectMissing:
+        return False
+    return True
 
 
 def _again(record: JobRecord) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 
+from infra.catalogue import StyleCatalogue
 from infra.catalogue.names import StyleNames
+from infra.catalogue.visible import TenantStyles
 from infra.errors import AlbumTooLarge, InvalidRequest, ServiceUnavailable
 from infra.jobs.claims.post_commit import PostCommit
 from infra.jobs.domain import rules
@@ -15,7 +17,7 @@ from infra.jobs.manifest.references import References
 from infra.jobs.ports import JobStore
 from infra.jobs.queries import JobQueries
 from infra.jobs.submission.admission import Admission
-from infra.jobs.submission.retry import failed_photos
+from infra.jobs.submission.retry import failed_photos, with_nets
 from infra.jobs.views import JobView
 from infra.layout.ids import job_time, new_job_id
 from infra.settings import Settings
@@ -96,7 +98,7 @@ class Submission:
 
         def write(manifest: Manifest) -> JobSpec:
             self._references.add_training(draft, config)
-            StyleNames(self._objects).reserve(draft.style, draft.id, draft.tenant)
+            StyleNames(self._objects).reserve(draft.style_place, draft.id, draft.tenant)
             return self._commit(manifest, draft, total=total, chunk_photos=total)
 
         record, chunks = self._accept(draft, write)
@@ -107,10 +109,13 @@ class Submission:
     def retry(self, job: str, tenant: str) -> JobView:
         """Send the failed photos of a job that has ended as a job of their own, and return that.
 
-        Raises JobMissing, JobNotFinished, NothingToRetry and what `submit` raises.
+        Raises JobMissing, JobNotFinished, NothingToRetry, StyleMissing and what `submit` raises.
         """
         record = self._queries.find(job, tenant)
-        return self.submit(*failed_photos(record, self._objects, self.new_job_id()))
+        draft, photos = failed_photos(record, self._objects, self.new_job_id())
+        keys = bool(self._settings.api_keys)
+        styles = TenantStyles(StyleCatalogue(self._objects), tenant, keys=keys)
+        return self.submit(with_nets(draft, self._objects, styles), photos)
 
     def _accept(
         self, draft: JobDraft, write: Callable[[Manifest], JobSpec]
@@ -170,7 +175,7 @@ class Submission:
         def discard() -> None:
             manifest.discard()
             if draft.training is not None:
-                StyleNames(self._objects).release(draft.style, draft.id)
+                StyleNames(self._objects).release(draft.style_place, draft.id)
 
         for step in (discard, lambda: self._records.remove(draft.id)):  # each, though one failed
             try:

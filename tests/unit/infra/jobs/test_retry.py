@@ -1,15 +1,27 @@
 """Failed photos, and they alone, are worked again as a job of their own."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from infra.errors import JobNotFinished, NothingToRetry
+from infra import layout
+from infra.catalogue import Stage, Style, StyleCatalogue
+from infra.catalogue.changes import StyleRemoval
+from infra.errors import JobNotFinished, NothingToRetry, StyleMissing
 from infra.jobs.domain.model import JobDraft, JobState, PhotoEntry, Problem
+from infra.layout.ids import new_job_id
 from tests.fakes import trainings
 from tests.fakes.service import BLEND, TENANT, FakeDeployment, done, entries, failed
 
 
+def put_nets(world: FakeDeployment) -> None:
+    for net in BLEND:
+        world.objects.put(net.key, b"net")
+
+
 def half_failed(world: FakeDeployment, photos: int = 8) -> str:
     """Work an album whose odd photos fail."""
+    put_nets(world)
     job = world.submit(photos).id
     while world.notifier.messages:
         if claim := world.take_message():
@@ -56,6 +68,7 @@ def test_retry_can_be_retried() -> None:
 @pytest.mark.parametrize("others", [0, 1])
 def test_what_came_in_damaged_is_not_retried(others: int) -> None:
     world = FakeDeployment()
+    put_nets(world)
     fault = Problem(type="archive-damaged", detail="It broke off.")
     damaged = PhotoEntry(index=others, name="a.zip", key="a.zip", fault=fault)
     draft = JobDraft(id=world.jobs.submission.new_job_id(), tenant=TENANT, style="s", blend=BLEND)
@@ -94,3 +107,50 @@ def test_training_that_has_published_is_sent_again_under_another_name() -> None:
     world.jobs.trainings.end_slice(claim)
     with pytest.raises(NothingToRetry, match="under another name"):
         world.jobs.submission.retry(training, TENANT)
+
+
+def note_removal(world: FakeDeployment) -> None:
+    """Say that the nets of the album are going to be removed, as whoever deletes a style does."""
+    note = StyleRemoval(place="s", keys=[net.key for net in BLEND])
+    key = layout.style_removal(new_job_id(world.clock()))
+    world.objects.put(key, note.model_dump_json().encode())
+
+
+def test_photos_of_a_deleted_style_are_not_retried() -> None:
+    """Before its nets are removed, and after."""
+    world = FakeDeployment()
+    job = half_failed(world)
+    note_removal(world)
+    with pytest.raises(StyleMissing, match="'s' is gone"):
+        world.jobs.submission.retry(job, TENANT)
+    for key in [*(net.key for net in BLEND), *keys_below(world, layout.STYLE_REMOVALS_PREFIX)]:
+        world.objects.delete(key)
+    with pytest.raises(StyleMissing):
+        world.jobs.submission.retry(job, TENANT)
+
+
+def test_photos_of_a_renamed_style_are_retried_with_the_nets_where_they_are_now() -> None:
+    world = FakeDeployment()
+    job = half_failed(world)
+    note_removal(world)
+    stages = tuple(
+        Stage(stage=number, ratio=1, sha256=net.sha256, key=f"moved/{number}")
+        for number, net in enumerate(BLEND)
+    )
+    style = Style(
+        name="t",
+        title="T",
+        stages=stages,
+        published=datetime(2026, 1, 1, tzinfo=UTC),
+        tenant=TENANT,
+        visibility="private",
+    )
+    StyleCatalogue(world.objects).put_index(style)
+    again = world.jobs.submission.retry(job, TENANT)
+    spec = world.claim(again.id, 0).spec
+    assert [net.key for net in spec.blend] == [stage.key for stage in stages]
+    assert [net.weight for net in spec.blend] == [net.weight for net in BLEND]
+
+
+def keys_below(world: FakeDeployment, prefix: str) -> list[str]:
+    return [info.key for info in world.objects.list(prefix)]
