@@ -19,6 +19,7 @@ from api.views import (
     index,
     jobs,
     results,
+    style_changes,
     style_files,
     styles,
 )
@@ -29,6 +30,7 @@ VIEWS = (
     jobs,
     results,
     styles,
+    style_changes,
     style_files,
     corpora,
     formats,

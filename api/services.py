@@ -8,6 +8,8 @@ from flask import current_app, g, request
 
 from api.tenants import tenant_of
 from infra.catalogue import StyleCatalogue
+from infra.catalogue.changes import StyleChanges
+from infra.catalogue.visible import TenantStyles
 from infra.jobs.service import JobServices
 from infra.redis.counters import Counters
 from infra.settings import Settings
@@ -24,6 +26,7 @@ class Services:
     settings: Settings
     jobs: JobServices
     styles: StyleCatalogue
+    changes: StyleChanges
     objects: ObjectStore
     counters: Counters
     #: Numbers of this moment, by metric name: open jobs, waiting messages.
@@ -31,10 +34,19 @@ class Services:
     #: Name of a part to a call that raises an exception while that part is not there.
     probes: Mapping[str, Callable[[], None]]
 
+    def styles_of(self, tenant: str) -> TenantStyles:
+        """Return the styles that a tenant sees."""
+        return TenantStyles(self.styles, tenant, keys=bool(self.settings.api_keys))
+
 
 def services() -> Services:
     """Return the services of the app that handles this request."""
     return cast("Services", current_app.extensions[EXTENSION])
+
+
+def tenant_styles() -> TenantStyles:
+    """Return the styles that whoever sent this request sees."""
+    return services().styles_of(tenant())
 
 
 def authenticate() -> None:

@@ -12,6 +12,7 @@ from api.health import Waiting
 from api.services import Services
 from infra import layout
 from infra.broker.notifier import CeleryNotifier
+from infra.catalogue.changes import StyleChanges
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
 from infra.log import configure_logging
@@ -49,6 +50,7 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
         settings=deployment.settings,
         jobs=deployment.jobs,
         styles=deployment.styles,
+        changes=StyleChanges(objects=deployment.objects, clock=time.time),
         objects=deployment.objects,
         counters=deployment.counters,
         gauges={

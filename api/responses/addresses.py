@@ -13,6 +13,7 @@ STYLE_FILES: Final = {
     "losses_svg": "losses.svg",
     "losses_png": "losses.png",
     "history": "history.jsonl",
+    "export": "export",
 }
 
 

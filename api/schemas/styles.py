@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.schemas.base import example
+from api.schemas.base import Line, NewName, Request, example
+from infra.catalogue.style import Visibility
 
 
 class StageSummary(BaseModel):
@@ -26,6 +27,7 @@ class StyleLinks(BaseModel):
     losses_svg: str
     losses_png: str
     history: str
+    export: str = ""
 
 
 class Style(BaseModel):
@@ -36,6 +38,12 @@ class Style(BaseModel):
     licence: str | None
     stages: list[StageSummary]
     published: datetime
+    visibility: Visibility = Field(
+        default="shared", description="`private`: only its tenant sees it; `shared`: all do."
+    )
+    own: bool = Field(
+        default=False, description="Whether you may rename, share and delete it: you made it."
+    )
     links: StyleLinks
 
 
@@ -43,6 +51,28 @@ class StyleList(BaseModel):
     """Every published style, by name."""
 
     styles: list[Style]
+
+
+class StyleImport(Request):
+    """The fields that may come before the file of a style, as `GET …/export` gives it."""
+
+    name: NewName | None = Field(
+        default=None, description="Another name than the file says, where that is taken."
+    )
+    visibility: Visibility | None = Field(
+        default=None,
+        description="Private unless it is given, where the service has keys; else shared.",
+    )
+
+
+class StyleChange(Request):
+    """What is to be changed of a style; what is left out stays."""
+
+    name: NewName | None = Field(default=None, description="A name that no other style has.")
+    title: Line | None = Field(default=None, min_length=1, description="What it is called.")
+    visibility: Visibility | None = Field(
+        default=None, description="`private`: only you see it; `shared`: all tenants do."
+    )
 
 
 class StyleWithCard(Style):

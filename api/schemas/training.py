@@ -5,18 +5,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from api.schemas.base import ObjectKey, Request, example
+from api.schemas.base import Line, NewName, ObjectKey, Request, example
+from infra.catalogue.style import Visibility
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from infra.jobs.domain.training_options import MAX_SEED, LossNetworkName, ProfileName
 
 #: Photos of the user's own that every stage is shown on.
 MAX_PREVIEWS = 8
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise PydanticCustomError("one_line", "Use printable characters, on one line")
-    return text
 
 
 def _schedule(text: str) -> str:
@@ -27,9 +22,6 @@ def _schedule(text: str) -> str:
     return text
 
 
-#: Safe in a URL, an object key and a file name.
-NewName = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
-Line = Annotated[str, StringConstraints(max_length=200), AfterValidator(_one_line)]
 ScheduleText = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_schedule)]
 
 
@@ -84,6 +76,11 @@ class TrainingOptions(Request):
         default="auto",
         description="`auto` starts from the net that all styles share, where there is one; "
         "`none` from random weights.",
+    )
+    visibility: Visibility | None = Field(
+        default=None,
+        description="`private`: only the tenant sees the style and paints in it; `shared`: all do. "
+        "Private unless it is given, where the service has keys; else shared.",
     )
 
 

@@ -65,7 +65,7 @@ def make_draft(options: AlbumOptions, job: str, *, services: Services, tenant: s
     blended = options.blend
     other = StyleShare(style=blended.style, share=blended.share) if blended else None
     try:
-        blend = services.styles.resolve(options.style, options.strength, other)
+        blend = services.styles_of(tenant).resolve(options.style, options.strength, other)
     except StyleMissing as error:
         raise UnknownStyle(error.detail) from error
     return JobDraft(

@@ -27,7 +27,7 @@ def submit_stored_painting(body: bytes, *, services: Services, tenant: str) -> J
         requested = TrainingByKeys.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise invalid_fields(error) from error
-    services.styles.check_free(requested.style)
+    services.styles_of(tenant).check_free(requested.style, requested.visibility)
     allowed = allowed_prefix(services, tenant)
     previews = requested.previews.keys if requested.previews else []
     check_keys(previews, allowed, "/previews/keys")
@@ -76,6 +76,7 @@ def make_training_draft(
         seed=options.seed,
         base=options.base,
         previews=tuple(previews),
+        visibility=services.styles_of(tenant).visibility(options.visibility),
     )
     return JobDraft(
         id=job, tenant=tenant, kind="train", style=options.style, blend=(), training=config

@@ -36,7 +36,9 @@ class TrainingForm(Form):
     def check(self, fields: Fields) -> None:
         """Raise InvalidFields and StyleTaken, once the style is named."""
         if "style" in fields:
-            self.services.styles.check_free(parse_training_options(fields).style)
+            options = parse_training_options(fields)
+            styles = self.services.styles_of(self.tenant)
+            styles.check_free(options.style, options.visibility)
 
     def store(self, part: FilePart) -> None:
         """Store the painting, or a photo for the previews; raises AlbumTooLarge besides."""

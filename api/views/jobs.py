@@ -98,7 +98,7 @@ def cancel_job(path: JobPath) -> Response:
     "retryJob",
     {
         202: Job,
-        **JOB_MISSING,
+        404: problem("`job-missing`, or `style-missing`: the album's style was deleted."),
         409: problem("`job-not-finished`, or `nothing-to-retry`: no photo of it has failed."),
         **QUEUE_FULL,
     },

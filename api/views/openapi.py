@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.schemas.jobs import AlbumByKeys, AlbumOptions
+from api.schemas.styles import StyleChange, StyleImport
 from api.schemas.training import MAX_PREVIEWS, TrainingByKeys, TrainingOptions
 
 INFO = Info(
@@ -88,6 +89,21 @@ def submission_body() -> dict[str, Any]:
             },
         },
     }
+
+
+def style_file_body() -> dict[str, Any]:
+    """Document the import of a style."""
+    schema = StyleImport.model_json_schema()
+    schema["properties"] |= {"file": {**_FILE, "description": "A style, as its export gives it."}}
+    schema["required"] = ["file"]
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def style_change_body() -> dict[str, Any]:
+    """Document a change of a style."""
+    example = {"value": {"visibility": "shared"}}
+    content = {"schema": StyleChange.model_json_schema(), "examples": {"share": example}}
+    return {"required": True, "content": {"application/json": content}}
 
 
 def body_schemas() -> dict[str, dict[str, Any]]:

@@ -54,6 +54,23 @@ class Views:
             )
         )
 
+    def patch(
+        self, rule: str, name: str, responses: Responses, *, body: Mapping[str, Any]
+    ) -> Callable[[View], View]:
+        """Answer PATCH at `rule`; `body` documents the request body."""
+        register = cast("Any", self.blueprint).patch
+        extensions = {"requestBody": body}
+        return self._noted(
+            register(
+                rule, operation_id=name, responses=dict(responses), openapi_extensions=extensions
+            )
+        )
+
+    def delete(self, rule: str, name: str, responses: Responses) -> Callable[[View], View]:
+        """Answer DELETE at `rule`."""
+        register = cast("Any", self.blueprint).delete
+        return self._noted(register(rule, operation_id=name, responses=dict(responses)))
+
     def _noted(self, register: Any) -> Callable[[View], View]:  # noqa: ANN401  (the library's)
         """Return what registers a view, and notes its query parameters."""
 

@@ -7,7 +7,7 @@ from flask import Response
 from api.problems import ResultMissing
 from api.responses.files import conditional, content_type
 from api.schemas.styles import PreviewPath, StylePath
-from api.services import services
+from api.services import services, tenant_styles
 from api.views.openapi import PRECONDITION_FAILED, file, problem
 from api.views.routing import Views
 from infra.storage.port import ObjectMissing
@@ -82,9 +82,9 @@ def _send(style: str, name: str) -> Response:
 
     Read whole, since a training may replace it between a look at its size and its last byte.
     """
-    services().styles.get(style)  # files come before their style, and stay where it never came
+    found = tenant_styles().get(style)  # files come before it, and stay where it never came
     try:
-        body = services().styles.file(style, name)
+        body = services().styles.file(found.place, name)
     except ObjectMissing as error:
         raise ResultMissing(f"The style {style} has no {name}, or not yet.") from error
     response = Response(body, content_type=content_type(name))

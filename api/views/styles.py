@@ -20,7 +20,7 @@ from api.schemas.styles import (
     StyleWithCard,
 )
 from api.schemas.styles import Style as StyleSchema
-from api.services import services
+from api.services import services, tenant_styles
 from api.views.openapi import STYLE_MISSING
 from api.views.routing import Views
 from infra import layout
@@ -32,20 +32,17 @@ views = Views("styles", "Published styles.", prefix="/v1/styles")
 
 @views.get("", "listStyles", {200: StyleList})
 def list_styles() -> Response:
-    """List the published styles, by name."""
-    styles = services().styles.list()
-    cards = (read_known_card(services().objects, style.name) for style in styles)
-    rendered = [_render(style, card) for style, card in zip(styles, cards, strict=True)]
-    return json_response(StyleList(styles=rendered))
+    """List the styles by name: your own, shared ones, and those that came with the service."""
+    return json_response(StyleList(styles=list(map(show, tenant_styles().list()))))
 
 
 @views.get("/<name>", "getStyle", {200: StyleWithCard, **STYLE_MISSING})
 def get_style(path: StylePath) -> Response:
     """Look at a style and its card: painting, schedule, losses, provenance, licence."""
-    style = services().styles.get(path.name)
-    card = read_known_card(services().objects, style.name)
-    known = dict(_render(style, card))
-    return json_response(StyleWithCard.model_validate({**known, "card": card.document}))
+    style = tenant_styles().get(path.name)
+    return json_response(
+        StyleWithCard.model_validate({**dict(show(style)), "card": _card(style).document})
+    )
 
 
 @views.get("/<name>/stages", "listStages", {200: StageList, **STYLE_MISSING})
@@ -55,8 +52,8 @@ def list_stages(path: StylePath) -> Response:
     A style that is still being trained has its first stages already; each new one is the
     strongest then, which is what a `strength` of 1 means.
     """
-    style = services().styles.get(path.name)
-    card = read_known_card(services().objects, style.name)
+    style = tenant_styles().get(path.name)
+    card = _card(style)
     pictures: dict[int, list[str]] = defaultdict(list)
     for preview in _previews(style):
         pictures[preview.stage].append(preview.address)
@@ -73,13 +70,13 @@ def list_stages(path: StylePath) -> Response:
 @views.get("/<name>/previews", "listPreviews", {200: PreviewList, **STYLE_MISSING})
 def list_previews(path: StylePath) -> Response:
     """List the photos that show each stage of a style."""
-    style = services().styles.get(path.name)
+    style = tenant_styles().get(path.name)
     return json_response(PreviewList(style=style.name, previews=_previews(style)))
 
 
 def _previews(style: Style) -> list[Preview]:
     """Return the previews of published stages: those of the next one come before its net."""
-    keys = (info.key for info in services().objects.list(layout.style_previews(style.name)))
+    keys = (info.key for info in services().objects.list(layout.style_previews(style.place)))
     found = sorted(filter(None, map(layout.parse_style_preview, keys)))
     published = {stage.stage for stage in style.stages}
     return [
@@ -105,14 +102,21 @@ def _detail(style: Style, position: int, card: KnownCard, previews: list[str]) -
     )
 
 
-def _render(style: Style, card: KnownCard) -> StyleSchema:
+def _card(style: Style) -> KnownCard:
+    return read_known_card(services().objects, style.place)
+
+
+def show(style: Style) -> StyleSchema:
+    """Render a style for whoever sent this request."""
     links = {link: style_address(style.name, file) for link, file in STYLE_FILES.items()}
     links["self"] = style_address(style.name)
     return StyleSchema(
         name=style.name,
         title=style.title,
-        licence=card.licence,
+        licence=_card(style).licence,
         stages=[StageSummary(stage=stage.stage, ratio=stage.ratio) for stage in style.stages],
         published=style.published,
+        visibility=style.visibility,
+        own=tenant_styles().owns(style),
         links=StyleLinks.model_validate(links),
     )

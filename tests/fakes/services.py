@@ -10,6 +10,7 @@ from typing import cast
 from api.services import Services
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
+from infra.catalogue.changes import StyleChanges
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import (
     JobSpec,
@@ -89,6 +90,7 @@ class World:
             settings=self.settings,
             jobs=self.jobs,
             styles=StyleCatalogue(self.objects),
+            changes=StyleChanges(objects=self.objects, clock=self.clock),
             objects=self.objects,
             counters=self.counters,
             gauges={"jobs_open": lambda: len(self.records.open_jobs())},
@@ -123,7 +125,8 @@ class World:
 
     def _publish_stage(self, claim: ClaimedTraining, stage: int) -> None:
         StyleCatalogue(self.objects).publish_stage(
-            claim.config.style,
+            claim.spec.style_place,
+            tenant=claim.spec.tenant,
             title=claim.config.title,
             job=claim.spec.id,
             stage=stage,

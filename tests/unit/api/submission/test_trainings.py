@@ -72,7 +72,7 @@ def test_everything_asked_for_is_in_the_config(client: FlaskClient, world: World
         "base": "none",
         **{
             name: TrainingConfig.model_fields[name].default
-            for name in ("painting_side", "batch", "crop")
+            for name in ("visibility", "painting_side", "batch", "crop")
         },
     }
 

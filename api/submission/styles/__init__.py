@@ -1,0 +1,1 @@
+"""Styles on their way in."""
