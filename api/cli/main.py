@@ -43,7 +43,9 @@ from api.cli.photos import check_out, collect_photos
 from api.cli.plugins import PluginGroup
 from api.cli.result_folder import ResultFolder
 from api.cli.service import ask_limits, connect, fail
-from api.cli.tables import print_json, show_jobs, show_styles
+from api.cli.styles.commands import Seen
+from api.cli.styles.commands import app as styles_app
+from api.cli.tables import print_json, show_jobs
 from api.cli.training import note_ignored_settings, submit_training
 from api.cli.watch import see_album, see_training
 from impasto_client import Client, Job, TrainingOptions, to_json
@@ -63,6 +65,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(formats)
+
+
+app.add_typer(styles_app, name="styles")
 
 
 @app.command()
@@ -140,6 +145,7 @@ def train(
     loss_network: LossNetworkName = None,
     seed: Seed = None,
     preview: Previews = None,
+    visibility: Seen = None,
     watch: WatchIt = True,
     as_json: AsJson = False,
     url: Url = None,
@@ -148,10 +154,9 @@ def train(
 
     \b
     impasto corpus add coco ~/train2017
-    impasto train starry-night.jpg --name starry-night
-    impasto train starry-night.jpg --name night-quick --profile quick --preview me.jpg
+    impasto train starry-night.jpg --name night --profile quick --preview me.jpg
 
-    Stage by stage the style gets stronger, and each stage can be used as soon as it is published.
+    Each stage is stronger than the one before, and can be used as soon as it is published.
     The exit code is 0 when the training succeeded, 1 when it failed, 2 when nothing could be done.
     """
     options = TrainingOptions(
@@ -163,12 +168,12 @@ def train(
         corpus=corpus,
         loss_network=loss_network,
         seed=seed,
+        visibility=visibility,
     )
     with connect(url) as client:
         note_ignored_settings(load_settings())
-        job = submit_training(
-            client, painting, style=name, previews=preview or (), quiet=as_json, **options
-        )
+        shown = preview or ()
+        job = submit_training(client, painting, name, shown, quiet=as_json, **options)
         if watch:
             see_training(client, job.id, None, as_json=as_json)
         else:
@@ -198,19 +203,6 @@ def watch(
         else:
             results = _results(client, out, overwrite=overwrite)
             see_album(client, found.id, results, as_json=as_json)
-
-
-@app.command()
-def styles(as_json: AsJson = False, url: Url = None) -> None:
-    """List the styles."""
-    with connect(url) as client:
-        found = client.styles()
-        if as_json:
-            print_json([to_json(style) for style in found])
-        elif found:
-            show_styles(found)
-        else:
-            typer.echo("No style is published yet.")
 
 
 @app.command()

@@ -7,8 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from api.cli.photos import Photo
 from impasto_client import Client, Item
-from impasto_client.photo_names import UniqueNames
-from impasto_client.photo_paths import safe_path
+from impasto_client.photo_names import UniqueNames, safe_path
 
 
 class ResultFolder:

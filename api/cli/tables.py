@@ -72,10 +72,13 @@ def show_styles(styles: Sequence[Style]) -> None:
             " ".join(f"{stage.ratio:g}" for stage in style.stages),
             style.licence or "unknown",
             f"{style.published:%Y-%m-%d}",
+            f"{style.visibility}, yours" if style.own else style.visibility,
         )
         for style in styles
     )
-    _print(("style", "title", "stages", "ratios", "licence", "published"), rows, len(styles))
+    _print(
+        ("style", "title", "stages", "ratios", "licence", "published", "seen"), rows, len(styles)
+    )
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:

@@ -28,9 +28,9 @@ def note_ignored_settings(settings: Settings) -> None:
 def submit_training(
     client: Client,
     painting: Path,
-    *,
     style: str,
     previews: Sequence[Path],
+    *,
     quiet: bool,
     **options: Unpack[TrainingOptions],
 ) -> Job:

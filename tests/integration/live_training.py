@@ -48,11 +48,11 @@ def training_settings(data: Path, **chosen: object) -> Settings:
     return Settings.model_validate({**usual, **chosen})
 
 
-def add_corpus(objects: S3Store, folder: Path) -> None:
-    """Prepare 12 photos as the corpus `scenes`."""
+def add_corpus(objects: S3Store, folder: Path, tenant: str = "default") -> None:
+    """Prepare 12 photos as the corpus `scenes` of a tenant."""
     for n in range(12):
         (folder / f"{n:02d}.jpg").write_bytes(encoded(scene(320 + n, 300), "JPEG"))
-    Preparation(objects=objects, tenant="default", name="scenes").run(FolderSources(folder))
+    Preparation(objects=objects, tenant=tenant, name="scenes").run(FolderSources(folder))
 
 
 def write_painting(folder: Path) -> Path:

@@ -17,7 +17,17 @@ from .jobs import (
     Training,
 )
 from .options import FormatChoice, JobKind, MetadataChoice, Stroke, TrainingOptions
-from .styles import Corpus, Distances, StageDetail, StageSummary, Style, StyleLinks, StyleWithCard
+from .style_files import pack_style
+from .styles import (
+    Corpus,
+    Distances,
+    StageDetail,
+    StageSummary,
+    Style,
+    StyleLinks,
+    StyleWithCard,
+    Visibility,
+)
 
 __all__ = [
     "Client",
@@ -49,5 +59,7 @@ __all__ = [
     "StyleWithCard",
     "Training",
     "TrainingOptions",
+    "Visibility",
+    "pack_style",
     "to_json",
 ]

@@ -27,21 +27,12 @@ from .connection import (
     ClientError,
     Connection,
     job_address,
-    quoted,
 )
 from .formats import Formats
 from .jobs import Item, ItemPage, Job, JobPage
 from .options import FormatChoice, MetadataChoice, Stroke, TrainingOptions
-from .photo_paths import safe_path
-from .styles import (
-    Corpus,
-    CorpusList,
-    StageDetail,
-    StageList,
-    Style,
-    StyleList,
-    StyleWithCard,
-)
+from .photo_names import safe_path
+from .style_calls import StyleCalls
 from .upload_body import FileBrokeOff, Upload, UploadFile, written
 
 #: Seconds between two looks at a job: a part of the time watched so far, within bounds.
@@ -52,7 +43,7 @@ PAGE = 500
 T = TypeVar("T")
 
 
-class Client:
+class Client(StyleCalls):
     """A client of one service. Close it, or use it as a context manager."""
 
     def __init__(
@@ -81,14 +72,6 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._service.close()
-
-    def styles(self) -> list[Style]:
-        """Return the published styles."""
-        return self._service.get("/v1/styles", StyleList).styles
-
-    def style(self, name: str) -> StyleWithCard:
-        """Return one style and its card."""
-        return self._service.get(f"/v1/styles/{quoted(name)}", StyleWithCard)
 
     def formats(self) -> Formats:
         """Return what photos the service takes, and its limits."""
@@ -176,14 +159,6 @@ class Client:
         if previews:
             body["previews"] = {"keys": list(previews)}
         return self._service.request("POST", "/v1/jobs", Job, json=body)
-
-    def stages(self, style: str) -> list[StageDetail]:
-        """Return the stages of a style that can be used, from the base to the strongest."""
-        return self._service.get(f"/v1/styles/{quoted(style)}/stages", StageList).stages
-
-    def corpora(self) -> list[Corpus]:
-        """Return the corpora that styles can be trained on."""
-        return self._service.get("/v1/corpora", CorpusList).corpora
 
     def jobs(self, limit: int = 20) -> list[Job]:
         """Return the newest jobs, at most 100."""

@@ -94,13 +94,18 @@ class Connection:
         **request: Any,  # noqa: ANN401
     ) -> "D":
         """Send a request and read its answer; raises ClientError."""
-        with self._translated():
-            response = self._http.request(method, address, **request)
-            _check(response)
+        response = self.send(method, address, **request)
         try:
             return parse(kind, response.content)
         except ValueError as error:
             raise ClientError(f"What answers at {self.url} is not Impasto.") from error
+
+    def send(self, method: str, address: str, **request: Any) -> httpx2.Response:  # noqa: ANN401
+        """Send a request; raises ClientError where it is refused."""
+        with self._translated():
+            response = self._http.request(method, address, **request)
+            _check(response)
+        return response
 
     def patiently(self, call: Callable[[], T]) -> T:
         """Repeat a call until the service answers; only for what may be repeated.

@@ -39,3 +39,5 @@ class TrainingOptions(TypedDict, total=False):
     seed: int | None
     #: "auto" starts from the net that all styles share, "none" from random weights.
     base: str | None
+    #: "private" or "shared"; the service decides by whether it has keys.
+    visibility: str | None

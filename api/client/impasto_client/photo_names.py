@@ -6,6 +6,7 @@ is made safe for all of them at once: one path component, printable, not reserve
 
 import re
 import unicodedata
+from pathlib import PurePosixPath
 
 #: Bytes (UTF-8) a name may have: what file systems take.
 MAX_NAME_BYTES = 255
@@ -125,3 +126,13 @@ def _cut(stem: str, room: int) -> str:
 
 def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", name.casefold())
+
+
+def safe_path(raw: str) -> PurePosixPath:
+    """Return `raw` as a path that stays inside its folder, of names that every file system takes.
+
+    Folders are told apart by `/`. What leads upwards, or nowhere, is dropped.
+    """
+    *folders, name = raw.split("/")
+    kept = [safe_name(folder) for folder in folders if folder.strip(" .")]
+    return PurePosixPath(*kept, safe_name(name))

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+#: Who sees a style: its tenant alone, or all of them.
+Visibility = Literal["private", "shared"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,8 @@ class StyleLinks:
     losses_svg: str
     losses_png: str
     history: str
+    #: Its address as one file; empty from a service of 0.1.0.
+    export: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,9 @@ class Style:
     stages: list[StageSummary]
     published: datetime
     links: StyleLinks
+    visibility: Visibility = "shared"
+    #: Whether you may rename, share and delete it.
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 
 from impasto_client import Client
 from impasto_client.new_files import move_into_place, partial_file
-from impasto_client.photo_paths import safe_path
+from impasto_client.photo_names import safe_path
 from impasto_client.upload_body import Upload, UploadFile
 from tests.fakes.services import STYLE
 from tests.unit.api.client.test_client import client_of, item

@@ -1,0 +1,1 @@
+"""`impasto styles` and its verbs."""
