@@ -92,7 +92,8 @@ def prepare(
     objects = connect_s3(settings)
     objects.ensure_bucket()
     catalogue = StyleCatalogue(objects)
-    catalogue.put_backbone(backbone.read_bytes())  # before the styles that are applied to it
+    # Before the styles that are applied to it; older styles keep to the older ones.
+    catalogue.choose_backbone(catalogue.put_backbone(backbone.read_bytes()))
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
         if card.parent.name == BASE_STYLE:

@@ -164,6 +164,18 @@ class StyleCatalogue(StyleIndexes):
         """Return a backbone's file; raises ObjectMissing."""
         return self._objects.get(layout.backbone(sha256))
 
+    def choose_backbone(self, sha256: str) -> None:
+        """Let new quick styles start from that backbone; others stay, for the styles over them."""
+        if self.chosen_backbone() != sha256:
+            self._objects.put(layout.CHOSEN_BACKBONE, sha256.encode(), content_type="text/plain")
+
+    def chosen_backbone(self) -> str | None:
+        """Return the SHA-256 of the backbone that was chosen last; None before the first time."""
+        try:
+            return self._objects.get(layout.CHOSEN_BACKBONE).decode()
+        except ObjectMissing:
+            return None
+
     def put_base(self, key: str, body: bytes) -> None:
         """Keep the net that new styles start from, by its `layout.base`; the first one stays."""
         if not self.exists(key):

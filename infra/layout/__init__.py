@@ -57,6 +57,7 @@ from infra.layout.parts import TENANTS_PREFIX, tenant_prefix
 from infra.layout.styles import (
     BACKBONES_PREFIX,
     BASES_PREFIX,
+    CHOSEN_BACKBONE,
     STYLE_REMOVALS_PREFIX,
     STYLES_PREFIX,
     backbone,
@@ -83,6 +84,7 @@ from infra.layout.styles import (
 __all__ = [
     "BACKBONES_PREFIX",
     "BASES_PREFIX",
+    "CHOSEN_BACKBONE",
     "ENDED_PREFIX",
     "OPEN_PREFIX",
     "PART_PHOTOS",

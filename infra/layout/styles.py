@@ -21,6 +21,10 @@ BACKBONES_PREFIX: Final = "backbones/"
 
 BASES_PREFIX: Final = "bases/"
 
+#: Names, by its hash, the backbone that new quick styles start from. No backbone's own key: those
+#: of older ones stay where they are, for the styles over them.
+CHOSEN_BACKBONE: Final = f"{BASES_PREFIX}backbone"
+
 
 STYLE_REMOVALS_PREFIX: Final = "style-removals/"
 

@@ -1,15 +1,21 @@
 """What earlier versions stored is read, and written back as they would read it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
+import torch
 from redis import Redis
 
 from infra.broker.notifier import CeleryNotifier, celery_app
 from infra.catalogue import StyleCatalogue
 from infra.catalogue.card import StyleCard
+from infra.catalogue.style import WeightedNet
+from infra.deployment import BUNDLED_BACKBONE, Deployment, prepare
 from infra.errors import StyleTaken
 from infra.jobs.domain.model import JobRecord
 from infra.jobs.manifest import Manifest
@@ -22,7 +28,11 @@ from tests.fakes.jobs import Clock
 from tests.fakes.storage import MemoryStore
 from tests.stored import VERSIONS, Stored, keeps
 from trainer.training.checkpoint import FORMAT, FORMAT_VERSION, pack_checkpoint, unpack_checkpoint
-from worker.net.netfile import read_described
+from worker.engines.net_cache import NetCache
+from worker.engines.pytorch.engine import TorchEngine
+from worker.net import NetConfig, TransformNet
+from worker.net.affine import AffineCard, pack_affine, take_affine
+from worker.net.netfile import NetCard, pack, read_described
 
 KINDS = ("album", "training")
 TENANT = "default"
@@ -214,3 +224,36 @@ def heard(app: object, queue: str, stored: dict[str, Any]) -> tuple[str, int]:
     assert message.headers["id"] == stored["headers"]["id"]
     job, chunk = message.decode()[0]
     return job, chunk
+
+
+def test_a_new_release_chooses_its_backbone_and_older_styles_keep_theirs(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """An affine paints the same bytes before and after, over the backbone that it names."""
+    older = tmp_path / "backbone.safetensors"
+    torch.manual_seed(5)
+    net = TransformNet(NetConfig(4))
+    older.write_bytes(pack(net, NetCard(net.config, "backbone", 0, 0.02)))
+    prepare(deployment.settings, tmp_path, older)
+    sha256 = hashlib.sha256(older.read_bytes()).hexdigest()
+    style = pack_affine(take_affine(net, sha256), AffineCard("waves", 0, 1.0))
+    deployment.objects.put("waves", style)
+    before = paint(deployment)
+    prepare(deployment.settings, tmp_path)
+    bundled = hashlib.sha256(BUNDLED_BACKBONE.read_bytes()).hexdigest()
+    assert deployment.styles.chosen_backbone() == bundled
+    assert deployment.styles.get_backbone(sha256) == older.read_bytes()
+    assert paint(deployment) == before
+
+
+def paint(deployment: Deployment) -> bytes:
+    """Paint a photo in the style of the key `waves`, as a worker that has just begun does."""
+    cache = NetCache(
+        objects=deployment.objects,
+        make_engine=lambda net: TorchEngine(net, device=torch.device("cpu")),
+        limit_bytes=1 << 20,
+    )
+    sha256 = hashlib.sha256(deployment.objects.get("waves")).hexdigest()
+    photo = np.random.default_rng(3).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    engine = cache.engine([WeightedNet(key="waves", sha256=sha256, weight=1.0)])
+    return engine.stylize(photo).tobytes()

@@ -61,6 +61,10 @@ class SharedNets(Protocol):
         """Return a backbone's file; raises ObjectMissing."""
         ...
 
+    def chosen_backbone(self) -> str | None:
+        """Return the SHA-256 of the backbone that new quick styles start from; None of none."""
+        ...
+
     def put_base(self, key: str, body: bytes) -> None:
         """Keep the net that new styles start from; the first one stays."""
         ...
@@ -207,7 +211,12 @@ class SessionOpener:
         return _Start(key, None)
 
     def _published_backbone(self) -> str:
-        """Return the SHA-256 of the deployment's backbone; of several, the last by that."""
+        """Return the SHA-256 of the backbone that the deployment has chosen.
+
+        A bucket that 0.1.0 prepared names none: of several, the last by that hash.
+        """
+        if chosen := self._shared.chosen_backbone():
+            return chosen
         keys = [info.key for info in self._objects.list(layout.BACKBONES_PREFIX)]
         if not keys:
             raise BackboneMissing(

@@ -241,6 +241,16 @@ def test_backbone_is_found_by_its_hash(catalogue: StyleCatalogue) -> None:
     assert not catalogue.has_backbone("0" * 64)
 
 
+def test_new_quick_styles_start_from_the_backbone_that_was_chosen_last(
+    catalogue: StyleCatalogue,
+) -> None:
+    assert catalogue.chosen_backbone() is None
+    for body in (b"first", b"second", b"second"):
+        catalogue.choose_backbone(catalogue.put_backbone(body))
+    assert catalogue.chosen_backbone() == hashlib.sha256(b"second").hexdigest()
+    assert catalogue.get_backbone(hashlib.sha256(b"first").hexdigest()) == b"first"
+
+
 def test_first_base_of_a_shape_stays(catalogue: StyleCatalogue) -> None:
     key = layout.base({"width": 16, "upsample": "resize"}, "vgg19")
     assert catalogue.get_base(key) is None

@@ -96,6 +96,24 @@ def test_a_quick_style_trains_in_slices_over_the_published_backbone(
     assert trainer.catalogue.get("stripes").backbone == sha256
 
 
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_a_quick_style_trains_over_the_backbone_that_was_chosen(
+    make: MakeTrainer, chosen: int
+) -> None:
+    """Whichever of several has the greater hash."""
+    trainer = make()
+    torch.manual_seed(3)
+    known = [
+        trainer.catalogue.put_backbone(
+            pack(TransformNet(NetConfig(4)), NetCard(NetConfig(4), "backbone", 0, 0.02))
+        )
+        for _ in range(2)
+    ]
+    trainer.catalogue.choose_backbone(known[chosen])
+    trainer.finish(trainer.submit(profile="quick", stages=((0.1, 50), (1.0, 1))))
+    assert trainer.catalogue.get("stripes").backbone == known[chosen]
+
+
 def test_a_quick_style_of_one_stage_trains_it_as_fast_as_others_are(make: MakeTrainer) -> None:
     """A tenth of the rate, which whole nets begin with, would leave it nearly untrained."""
     trainer = make()
