@@ -1,11 +1,15 @@
 """Every kind of fault once against a stack under load: what was accepted is done, and done once."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from tests.faults.campaign.campaign import BOUNCE_SECONDS, Report, plan
+from tests.faults.campaign.campaign import BOUNCE_SECONDS, Report, plan, slowest
 from tests.faults.campaign.kinds import FAULTS
+from tests.faults.campaign.site import Site
+from tests.faults.stack.fault_stack import FaultStack
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -17,6 +21,25 @@ def test_the_same_seed_makes_the_same_faults() -> None:
 
 def test_every_kind_comes_before_chance_alone_decides() -> None:
     assert {fault.kind for fault in plan(7, len(FAULTS))} == set(FAULTS)
+
+
+def site(taken: list[float], bounces: list[float], stops: list[tuple[float, float]]) -> Site:
+    """One whose worker took messages at some moments."""
+    stack = SimpleNamespace(events=lambda _name, _value: [(moment, {}) for moment in taken])
+    loads: dict[str, Any] = dict.fromkeys(("gallery", "trainings", "client"))
+    return Site(stack=cast("FaultStack", stack), **loads, bounces=bounces, stops=stops)
+
+
+def test_longest_wait_is_from_a_bounce_to_the_next_message() -> None:
+    assert slowest(site([1, 12, 40], [10, 20], []), "worker") == 20
+    assert slowest(site([1, 12, 40], [10, 20, 39], []), "worker", last=True) == 1
+    assert slowest(site([1, 12, 40], [10, 50], []), "worker") is None
+
+
+def test_while_all_is_stopped_on_purpose_nobody_is_late() -> None:
+    assert slowest(site([1, 90], [10, 80], [(22, 80)]), "worker") == 10
+    assert slowest(site([1, 15, 90], [10, 80], [(22, 80)]), "worker") == 10
+    assert slowest(site([1, 90], [30, 80], [(22, 28)]), "worker") == 60
 
 
 @pytest.mark.parametrize("kind", FAULTS)

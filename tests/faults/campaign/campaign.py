@@ -147,7 +147,7 @@ def run(
         said = f"{number}/{len(faults)} {fault}: {time.monotonic() - begun:.1f} s"
         if apart:
             _wait_consuming(site)
-            waits = [_s(slowest(site.stack, name, site.bounces[-1:])) for name in WORKERS]
+            waits = [_s(slowest(site, name, last=True)) for name in WORKERS]
             said += f", consumed again after {' and '.join(waits)} s"
         say(f"{said}; {site.gallery.finished} of {site.gallery.accepted} photos")
     return done
@@ -174,7 +174,7 @@ def judge(site: Site, done: list[Planned], seed: int, begun: float, folder: Path
         albums=site.gallery.albums,
         turned_away=len(site.gallery.turned_away),
         bounces=len(site.bounces),
-        slowest={name: slowest(site.stack, name, site.bounces) for name in WORKERS},
+        slowest={name: slowest(site, name) for name in WORKERS},
         refused_commits=sum(len(site.stack.events(name, REFUSED)) for name in WORKERS),
         lost=lost,
         trainings=len(site.trainings.started),
@@ -189,20 +189,25 @@ def _wait_consuming(site: Site) -> None:
     """Go on sending until every worker has consumed since Redis was last down, or is late."""
     deadline = time.time() + 2 * BOUNCE_SECONDS
     while time.time() < deadline and any(
-        slowest(site.stack, name, site.bounces[-1:]) is None for name in WORKERS
+        slowest(site, name, last=True) is None for name in WORKERS
     ):
         time.sleep(0.5)
 
 
-def slowest(stack: FaultStack, worker: str, bounces: Sequence[float]) -> float | None:
-    """Return the longest (s) from a bounce to a worker's next message; None when there was none."""
-    taken = [moment for moment, _ in stack.events(worker, TAKEN)]
+def slowest(site: Site, worker: str, *, last: bool = False) -> float | None:
+    """Return the longest (s) from a bounce to a worker's next message; None when there was none.
+
+    `last`: from the last bounce alone. Where everything was stopped on purpose in between, the time
+    counts from when that was over.
+    """
+    taken = [moment for moment, _ in site.stack.events(worker, TAKEN)]
     waits: list[float] = []
-    for bounce in bounces:
-        after = [moment for moment in taken if moment > bounce]
-        if not after:
+    for bounce in site.bounces[-1:] if last else site.bounces:
+        after = next((moment for moment in taken if moment > bounce), None)
+        if after is None:
             return None
-        waits.append(after[0] - bounce)
+        began = [end for begin, end in site.stops if bounce <= begin and end <= after]
+        waits.append(after - max([bounce, *began]))
     return max(waits, default=0.0)
 
 

@@ -220,8 +220,10 @@ def terminate_all(site: Site, chance: random.Random) -> None:
 
 def restart(site: Site, _chance: random.Random) -> None:
     """A full stop of everything, and a start."""
+    begun = time.time()
     with _bounce(site):
         site.stack.restart()
+    site.stops.append((begun, site.bounces[-1]))
 
 
 FAULTS: dict[str, Fault] = {
