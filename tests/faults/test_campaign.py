@@ -36,7 +36,7 @@ def test_longest_wait_is_from_a_bounce_to_the_next_message() -> None:
     assert slowest(site([1, 12, 40], [10, 50], []), "worker") is None
 
 
-def test_while_all_is_stopped_on_purpose_nobody_is_late() -> None:
+def test_while_nobody_can_consume_nobody_is_late() -> None:
     assert slowest(site([1, 90], [10, 80], [(22, 80)]), "worker") == 10
     assert slowest(site([1, 15, 90], [10, 80], [(22, 80)]), "worker") == 10
     assert slowest(site([1, 90], [30, 80], [(22, 28)]), "worker") == 60

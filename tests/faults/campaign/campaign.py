@@ -197,8 +197,8 @@ def _wait_consuming(site: Site) -> None:
 def slowest(site: Site, worker: str, *, last: bool = False) -> float | None:
     """Return the longest (s) from a bounce to a worker's next message; None when there was none.
 
-    `last`: from the last bounce alone. Where everything was stopped on purpose in between, the time
-    counts from when that was over.
+    `last`: from the last bounce alone. Where nobody could consume in between, the time counts from
+    when that was over.
     """
     taken = [moment for moment, _ in site.stack.events(worker, TAKEN)]
     waits: list[float] = []

@@ -191,8 +191,10 @@ def push_copies(site: Site, _chance: random.Random) -> None:
 
 def fill_disk(site: Site, chance: random.Random) -> None:
     """Leave no byte free under the data folder for some seconds."""
+    begun = time.time()
     with filled(site.stack.data):
         time.sleep(chance.uniform(1, LEASE_SECONDS))
+    site.stops.append((begun, time.time()))
 
 
 def kill_before_notification(site: Site, _chance: random.Random) -> None:

@@ -18,6 +18,6 @@ class Site:
     client: Client
     #: When Redis answered again after each time that it was down, seconds since the epoch.
     bounces: list[float] = field(default_factory=list)
-    #: From when to when all of it was stopped on purpose, and nobody could consume.
+    #: From when to when nobody could consume: all was stopped on purpose, or no byte was free.
     stops: list[tuple[float, float]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
