@@ -16,7 +16,7 @@ from infra.catalogue.changes import StyleChanges
 from infra.deployment import Deployment, connect, prepare
 from infra.errors import ImpastoError
 from infra.log import configure_logging
-from infra.redis.client import RedisClient, redis_errors
+from infra.redis.client import require_usable
 from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings, load_settings
 from infra.tenants import jobs_before_keys
@@ -63,7 +63,7 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
             "trainers_consuming": lambda: len(deployment.trainers.consuming()),
         },
         probes={
-            "redis": lambda: _require_redis(deployment.redis),
+            "redis": lambda: require_usable(deployment.redis),
             "s3": deployment.objects.ping,
             "styles": preparation.check,
             "workers": lambda: _require_workers(deployment.workers),
@@ -123,8 +123,3 @@ def _tell_of_jobs_before_keys(deployment: Deployment) -> None:
 
     if note := jobs_before_keys(deployment.settings.api_keys, has_jobs):
         log.warning("jobs of no tenant with a key", reason=note)
-
-
-def _require_redis(client: RedisClient) -> None:
-    with redis_errors():
-        client.ping()

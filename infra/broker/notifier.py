@@ -15,7 +15,8 @@ from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
 from infra.jobs.domain.model import JobKind
 from infra.redis.address import redis_address
-from infra.redis.client import RedisClient, redis_errors, tls_fault
+from infra.redis.client import RedisClient, redis_errors
+from infra.redis.faults import tls_fault
 from infra.settings import Settings
 
 #: Task of a worker: arguments are the job's id and the chunk's number.

@@ -10,7 +10,7 @@ from infra.deployment import Deployment, connect
 from infra.doctor.finding import Finding, Part
 from infra.doctor.job_checks import JobChecks
 from infra.doctor.orphans import Orphans
-from infra.doctor.redis_checks import check_redis
+from infra.doctor.redis_checks import UNUSABLE, check_redis
 from infra.doctor.s3_checks import S3Checks
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
@@ -61,7 +61,7 @@ def _findings(deployment: Deployment, clock: Callable[[], float]) -> Iterator[Fi
     yield from s3.run()
     if not s3.usable:
         return
-    if all(finding.check != "redis-unreachable" for finding in redis):
+    if all(finding.check not in UNUSABLE for finding in redis):
         yield from _as_far_as_possible("jobs", _job_checks(deployment, clock).run())
     expiring = deployment.settings.retention_days is not None
     yield from _as_far_as_possible("objects", Orphans(deployment.objects, expiring=expiring).run())

@@ -6,17 +6,20 @@ from typing import Any, Final
 from infra.doctor.finding import Finding
 from infra.errors import ServiceUnavailable
 from infra.redis.client import RedisClient, redis_errors
+from infra.redis.faults import wrong_kind
 
 #: The oldest version that is tested.
 OLDEST: Final = (6, 2)
 #: Part of `maxmemory` above which there is little room left.
 TIGHT: Final = 0.9
+#: Findings with which nothing that Redis keeps can be looked at.
+UNUSABLE: Final = ("redis-unreachable", "redis-kind")
 
 Info = Mapping[str, Any]
 
 
 def check_redis(client: RedisClient) -> Iterator[Finding]:
-    """Yield the problems of Redis; only `redis-unreachable` when it does not answer."""
+    """Yield the problems of Redis; one alone where it does not answer, or is of no use."""
     try:
         with redis_errors():
             info = client.info()
@@ -25,7 +28,16 @@ def check_redis(client: RedisClient) -> Iterator[Finding]:
             check="redis-unreachable",
             part="redis",
             detail=error.detail,
-            advice="Start Redis, or name it with its password in IMPASTO_REDIS_URL.",
+            advice="Start Redis, or name it with its user and password in IMPASTO_REDIS_URL.",
+        )
+        return
+    if kind := wrong_kind(info):
+        yield Finding(
+            check="redis-kind",
+            part="redis",
+            detail=kind,
+            advice="Name a Redis or Valkey that stands alone, or the primary of replicas, in "
+            "IMPASTO_REDIS_URL.",
         )
         return
     if finding := _scripting(client):

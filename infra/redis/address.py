@@ -2,14 +2,14 @@
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from infra.errors import InvalidSettings, ServiceUnavailable
+from infra.redis.options import EXAMPLE, read_options, whole
 from infra.settings import Settings
 
 #: Seconds until a connection must stand.
@@ -17,19 +17,11 @@ CONNECT_SECONDS: Final = 2.0
 #: Seconds until an answer must come. A worker's blocking pop waits one second in the server, and
 #: without a limit, publishing to a server that vanished would wait for ever.
 ANSWER_SECONDS: Final = 5.0
-#: Seconds for an answer that an address may ask for at least: above that blocking pop.
-SHORTEST_ANSWER: Final = 2.0
 #: Seconds of silence after which a connection is tried before it is used.
 HEALTH_CHECK_SECONDS: Final = 15
 #: Connections that a worker's broker needs at least; kombu's own default.
 BROKER_CONNECTIONS: Final = 10
 
-_EXAMPLE: Final = (
-    "IMPASTO_REDIS_URL is no address of a Redis, such as redis://:PASSWORD@HOST:6379/0 "
-    "(in a password, write / as %2F, ? as %3F, # as %23 and @ as %40)."
-)
-#: What an option's name looks like. Anything else behind a "?" may be part of a password.
-_OPTION: Final = re.compile(r"[a-z][a-z_]{1,40}")
 #: Options that are files.
 _FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 #: The settings that name the same files.
@@ -77,11 +69,12 @@ def redis_address(settings: Settings) -> RedisAddress:
         )
     try:
         parts = urlsplit(settings.redis_url.get_secret_value().strip())
+        _refuse_other_kinds(parts)
         server = _server(parts)
     except ValueError:
         # From None: an error of parsing repeats parts of the address, which holds a password.
-        raise InvalidSettings(_EXAMPLE) from None
-    asked = _asked(parts)
+        raise InvalidSettings(EXAMPLE) from None
+    asked = read_options(parts)
     files = _files(parts.scheme, asked, settings)
     options: dict[str, Any] = {**_DEFAULTS, **server, **asked, **files}
     protocol, connections = options.pop("protocol", 2), options.pop("max_connections", None)
@@ -107,6 +100,26 @@ def absolute_address(settings: Settings) -> str:
         for name, value in parse_qsl(parts.query)
     ]
     return parts._replace(query=urlencode(pairs)).geturl()
+
+
+#: Schemes of addresses that lead to several servers.
+_SEVERAL: Final = re.compile(r"(redis|rediss|valkey|valkeys)?[+_-]?(sentinel|cluster)s?")
+#: Schemes of Valkey's own client, and what they are called here.
+_VALKEY: Final = {"valkey": "redis", "valkeys": "rediss"}
+
+
+def _refuse_other_kinds(parts: SplitResult) -> None:
+    """Say of an address that others understand why it is none here."""
+    where = parts.netloc.rpartition("@")[2]
+    if _SEVERAL.fullmatch(parts.scheme) or (parts.scheme.startswith("redis") and "," in where):
+        raise InvalidSettings(
+            "IMPASTO_REDIS_URL names a Sentinel, a Cluster or several servers, over which Impasto "
+            "does not work: name one server, as redis://:PASSWORD@HOST:6379/0."
+        )
+    if (ours := _VALKEY.get(parts.scheme)) is not None:
+        raise InvalidSettings(
+            f"IMPASTO_REDIS_URL begins with {parts.scheme}://; write {ours}://, for Valkey too."
+        )
 
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -135,7 +148,7 @@ def _server(parts: SplitResult) -> dict[str, Any]:
         **found,
         "host": unquote(parts.hostname or "localhost"),
         "port": parts.port or 6379,
-        "db": _whole(number, 0) if number else 0,
+        "db": whole(number, 0) if number else 0,
     }
 
 
@@ -144,97 +157,6 @@ def _where(server: Mapping[str, Any]) -> str:
         return str(server["path"])
     host = str(server["host"])
     return f"[{host}]:{server['port']}" if ":" in host else f"{host}:{server['port']}"
-
-
-def _whole(text: str, least: int) -> int:
-    number = int(text)
-    if number < least:
-        raise ValueError
-    return number
-
-
-def _seconds(text: str, least: float) -> float:
-    number = float(text)
-    if not least <= number < float("inf"):
-        raise ValueError
-    return number
-
-
-def _truth(text: str) -> bool:
-    word = text.lower()
-    if word not in ("true", "false", "yes", "no", "1", "0"):
-        raise ValueError
-    return word in ("true", "yes", "1")
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        word = text.lower().removeprefix("cert_")  # as kombu writes it, too
-        if word not in words:
-            raise ValueError
-        return word
-
-    return read
-
-
-def _plain(text: str) -> str:
-    if not text.isprintable() or " " in text:
-        raise ValueError
-    return text
-
-
-#: Every option that an address may have: how it is read, and what it may be.
-_OPTIONS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
-    "db": (lambda text: _whole(text, 0), "a number of a database"),
-    "protocol": (lambda text: int(_one_of("2", "3")(text)), "2 or 3"),
-    "client_name": (_plain, "a name without spaces"),
-    "socket_timeout": (
-        lambda text: _seconds(text, SHORTEST_ANSWER),
-        f"a number of seconds, {SHORTEST_ANSWER:.0f} at least",
-    ),
-    "socket_connect_timeout": (lambda text: _seconds(text, 0.1), "a number of seconds"),
-    "socket_keepalive": (_truth, "true or false"),
-    "health_check_interval": (lambda text: _whole(text, 0), "a whole number of seconds"),
-    "retry_on_timeout": (_truth, "true or false"),
-    "max_connections": (lambda text: _whole(text, 1), "a whole number, 1 at least"),
-    "ssl_ca_certs": (str, "a file of certificates"),
-    "ssl_certfile": (str, "a file with a certificate"),
-    "ssl_keyfile": (str, "a file with a private key"),
-    "ssl_password": (str, "the password of a private key"),
-    "ssl_cert_reqs": (_one_of("required", "optional", "none"), "required, optional or none"),
-    "ssl_check_hostname": (_truth, "true or false"),
-}
-
-
-def _asked(parts: SplitResult) -> dict[str, Any]:
-    """Return the options behind the "?", read; raises InvalidSettings."""
-    found: dict[str, Any] = {}
-    for name, value in parse_qsl(parts.query, keep_blank_values=True):
-        if not _OPTION.fullmatch(name) or "@" in parts.query:
-            raise InvalidSettings(_EXAMPLE)
-        if name not in _OPTIONS:
-            raise InvalidSettings(
-                f"IMPASTO_REDIS_URL has the option {name!r}, which is none of "
-                f"{', '.join(_OPTIONS)}{_nearest(name)}."
-            )
-        if name.startswith("ssl_") and parts.scheme != "rediss":
-            raise InvalidSettings(
-                f"IMPASTO_REDIS_URL has the option {name!r}, but does not connect by TLS: its "
-                "address must begin with rediss://."
-            )
-        read, allowed = _OPTIONS[name]
-        try:
-            found[name] = read(value)
-        except ValueError:
-            raise InvalidSettings(
-                f"IMPASTO_REDIS_URL: the option {name!r} must be {allowed}."
-            ) from None
-    return found
-
-
-def _nearest(name: str) -> str:
-    near = get_close_matches(name, _OPTIONS, 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _path(text: str) -> Path:

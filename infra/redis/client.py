@@ -1,6 +1,5 @@
 """The connection to Redis, and how its errors become ours."""
 
-import ssl
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol, cast
@@ -10,7 +9,9 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from infra.errors import ServiceUnavailable
-from infra.redis.address import SHORTEST_ANSWER, RedisAddress, redis_address
+from infra.redis.address import RedisAddress, redis_address
+from infra.redis.faults import fault, wrong_kind
+from infra.redis.options import SHORTEST_ANSWER
 from infra.settings import Settings
 
 #: Tries after the first, with waits of about 0.1 s to 1 s: a restart takes that long.
@@ -95,30 +96,22 @@ def connection_class(address: RedisAddress) -> type[redis.Connection]:
 def redis_errors() -> Generator[None]:
     """Turn redis-py's errors into ServiceUnavailable.
 
-    All of them: away, loading its file after a restart, out of memory, read-only. None of them
-    loses anything, and each passes; but a certificate that is not trusted wants to be looked at.
+    All of them: away, loading its file after a restart, out of memory. None of them loses anything,
+    and most pass; what is wrong with the settings is told as such.
     """
     try:
         yield
     except redis.RedisError as error:
-        raise ServiceUnavailable(tls_fault(error) or _fault(error)) from error
+        raise ServiceUnavailable(fault(error)) from error
 
 
-def _fault(error: redis.RedisError) -> str:
-    return f"Redis cannot be used now ({type(error).__name__}); try again soon."
-
-
-def tls_fault(error: BaseException) -> str | None:
-    """Return what is wrong with the encryption; None where something else is."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"The certificate of Redis is not trusted ({cause.verify_message}): name the "
-                "authority that signed it in IMPASTO_REDIS_CA_CERTS, and Redis as its certificate "
-                "does."
-            )
-        if isinstance(cause, ssl.SSLError):
-            return f"Redis and this service cannot agree on TLS ({cause.reason or cause})."
-        cause = cause.__cause__ or cause.__context__
-    return None
+def require_usable(client: RedisClient) -> None:
+    """Raise ServiceUnavailable unless the server answers, and is one that can keep jobs."""
+    with redis_errors():
+        client.ping()
+        try:
+            info = client.info()
+        except redis.ResponseError:  # not everybody may ask, and nothing else needs it
+            return
+    if (kind := wrong_kind(info)) is not None:
+        raise ServiceUnavailable(kind)

@@ -25,10 +25,10 @@ from infra.broker.notifier import (
 from infra.broker.transport import LATE_SECONDS, Channel
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
-from infra.redis.address import SHORTEST_ANSWER
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Count, Counters
 from infra.redis.job_store import RedisJobStore
+from infra.redis.options import SHORTEST_ANSWER
 from infra.redis.worker_registry import WorkerRegistry
 from infra.settings import Settings
 from tests.contract.servers import REDISES, Servers, fresh_settings

@@ -77,6 +77,41 @@ def test_option_that_cannot_be_kept_to_is_refused_by_name(option: str, told: str
     assert told in detail
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["decode_responses=true", "encoding=utf-8", "username=me", "retry_on_error=x", "lib_name=x"],
+)
+def test_option_of_redis_py_that_would_break_the_service_is_refused_by_name(option: str) -> None:
+    assert f"the option {option.partition('=')[0]!r}" in refusal(f"{PLAIN}?{option}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sentinel://:SECRET@h:26379/mymaster",
+        "redis+sentinel://:SECRET@h:26379/mymaster/0",
+        "redis-sentinel://:SECRET@h:26379/0",
+        "rediss+cluster://:SECRET@h:6379",
+        "redis://:SECRET@h1:6379,h2:6379/0",
+    ],
+)
+def test_address_of_several_servers_is_refused_with_what_it_is(url: str) -> None:
+    detail = refusal(url)
+    assert "Sentinel" in detail
+    assert "one server" in detail
+
+
+def test_addresses_of_valkeys_client_are_told_how_to_be_written() -> None:
+    assert "valkeys://; write rediss://" in refusal("valkeys://:SECRET@h:6379/0")
+    assert "valkey://; write redis://" in refusal("valkey://:SECRET@h:6379/0")
+
+
+def test_address_by_number_of_version_6_is_read() -> None:
+    address = redis_address(settings("redis://:SECRET@[::1]:6380/1"))
+    assert (address.options["host"], address.options["port"]) == ("::1", 6380)
+    assert address.public == "redis://[::1]:6380/1"
+
+
 @pytest.mark.parametrize("url", ["redis://:SE?CRET=SECRET@h:1/0", "redis://:1?secret=SECRET@h:1/0"])
 def test_password_with_a_question_mark_is_not_told_as_an_option(url: str) -> None:
     assert "%3F" in refusal(url)
