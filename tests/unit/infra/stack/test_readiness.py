@@ -1,6 +1,10 @@
 """Which part keeps a stack from being ready, and what its log says."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+
+import pytest
 
 from infra.stack.folder import DataFolder
 from infra.stack.readiness import log_tail, to_blame, waiting_for
@@ -27,6 +31,26 @@ def test_the_part_that_readyz_names_is_to_blame_when_all_run() -> None:
 def test_an_api_that_does_not_answer_is_what_is_waited_for() -> None:
     """Nothing listens on port 1."""
     assert waiting_for("http://127.0.0.1:1") == "api: does not answer yet"
+
+
+def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most companies' machines have one in the environment."""
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert waiting_for(f"http://127.0.0.1:{server.server_port}") is None
 
 
 def test_only_the_end_of_a_long_log_is_shown(tmp_path: Path) -> None:

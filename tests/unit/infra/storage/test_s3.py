@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import time
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -247,6 +249,32 @@ def test_missing_bucket_is_made_in_its_region(region: str) -> None:
 
 def test_bucket_that_somebody_else_made_meanwhile_is_there() -> None:
     store(refusal("404"), refusal("BucketAlreadyOwnedByYou"), {}).ensure_bucket()
+
+
+def test_bucket_that_is_not_there_is_told_with_what_to_do() -> None:
+    with pytest.raises(ServiceUnavailable, match=r"no bucket 'b'.*IMPASTO_S3_BUCKET") as caught:
+        store(refusal("404")).ping()
+    assert not isinstance(caught.value, ObjectMissing)
+
+
+def test_bucket_that_our_key_may_not_make_is_told_with_what_to_do() -> None:
+    """It was told as an object that is not there, which ended the doctor in a traceback."""
+    with pytest.raises(ServiceUnavailable, match=r"our key \(AccessDenied\)") as caught:
+        store(refusal("404"), refusal("AccessDenied"), refusal("404")).ensure_bucket()
+    assert not isinstance(caught.value, ObjectMissing)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_refusal_for_the_clock_says_so(status: int) -> None:
+    """A HEAD is answered without a code, and rclone calls it AccessDenied: the date tells."""
+    error = refusal("AccessDenied", status)
+    headers = error.response["ResponseMetadata"].setdefault("HTTPHeaders", {})
+    headers["date"] = formatdate(time.time() + 1200, usegmt=True)
+    with pytest.raises(ServiceUnavailable, match=r"differ by 1[12]\d\d s; set both by NTP"):
+        store(error).ping()
+    headers["date"] = formatdate(time.time() + 60, usegmt=True)
+    with pytest.raises(ServiceUnavailable, match="check its address, keys and bucket"):
+        store(error).ping()
 
 
 def test_bucket_that_may_not_be_looked_at_is_reported() -> None:
