@@ -36,7 +36,7 @@ def application() -> Flask:
 
     def work() -> None:
         prepare(settings)
-        _tell_of_jobs_before_keys(deployment)
+        tell_of_jobs_before_keys(deployment)
 
     preparation = Preparation(work)
     preparation.start()
@@ -115,7 +115,7 @@ def check_settings(settings: Settings) -> None:
         )
 
 
-def _tell_of_jobs_before_keys(deployment: Deployment) -> None:
+def tell_of_jobs_before_keys(deployment: Deployment) -> None:
     """Log where jobs are that nobody sees since there are keys; raises ServiceUnavailable."""
 
     def has_jobs(tenant: str) -> bool:
