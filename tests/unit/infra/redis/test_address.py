@@ -101,7 +101,7 @@ def test_address_of_several_servers_is_refused_with_what_it_is(url: str) -> None
     assert "one server" in detail
 
 
-def test_addresses_of_valkeys_client_are_told_how_to_be_written() -> None:
+def test_addresses_of_valkeys_client_are_reported_how_to_be_written() -> None:
     assert "valkeys://; write rediss://" in refusal("valkeys://:SECRET@h:6379/0")
     assert "valkey://; write redis://" in refusal("valkey://:SECRET@h:6379/0")
 

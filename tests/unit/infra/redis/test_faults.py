@@ -53,7 +53,7 @@ def test_fault_that_passes_says_to_try_again(error: redis.RedisError) -> None:
         ({"redis_mode": "standalone", "role": "slave"}, "replica"),
     ],
 )
-def test_server_that_answers_and_can_keep_no_jobs_is_told(
+def test_server_that_answers_and_can_keep_no_jobs_is_reported(
     info: dict[str, str], told: str | None
 ) -> None:
     found = wrong_kind(info)

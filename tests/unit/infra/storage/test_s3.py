@@ -251,13 +251,13 @@ def test_bucket_that_somebody_else_made_meanwhile_is_there() -> None:
     store(refusal("404"), refusal("BucketAlreadyOwnedByYou"), {}).ensure_bucket()
 
 
-def test_bucket_that_is_not_there_is_told_with_what_to_do() -> None:
+def test_bucket_that_is_not_there_is_reported_with_what_to_do() -> None:
     with pytest.raises(ServiceUnavailable, match=r"no bucket 'b'.*IMPASTO_S3_BUCKET") as caught:
         store(refusal("404")).ping()
     assert not isinstance(caught.value, ObjectMissing)
 
 
-def test_bucket_that_our_key_may_not_make_is_told_with_what_to_do() -> None:
+def test_bucket_that_our_key_may_not_make_is_reported_with_what_to_do() -> None:
     """It was told as an object that is not there, which ended the doctor in a traceback."""
     with pytest.raises(ServiceUnavailable, match=r"our key \(AccessDenied\)") as caught:
         store(refusal("404"), refusal("AccessDenied"), refusal("404")).ensure_bucket()
