@@ -21,18 +21,6 @@ def api_of(deployment: Deployment) -> FlaskClient:
     return create_app(make_services(deployment, preparation)).test_client()
 
 
-def test_worker_that_only_breathes_does_not_make_a_service_ready(deployment: Deployment) -> None:
-    """Jobs stayed queued while readiness said that all was well."""
-    api, workers = api_of(deployment), deployment.workers
-    assert api.get("/readyz").get_json()["parts"]["workers"] == "no worker has announced itself"
-    workers.announce("w/1", 60, deaf=True)
-    answer = api.get("/readyz")
-    assert answer.status_code == 503
-    assert "no worker takes work" in answer.get_json()["parts"]["workers"]
-    workers.announce("w/2", 60)
-    assert api.get("/readyz").get_json()["status"] == "ready"
-
-
 def test_redis_that_keeps_no_jobs_does_not_make_a_service_ready(
     deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
