@@ -75,6 +75,8 @@ class Losses(CardPart):
     style: float
     ssim: float
     lost: float
+    #: Not measured before 0.2.0.
+    dead: float = 0.0
 
 
 class StageCard(CardPart):

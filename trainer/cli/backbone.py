@@ -14,7 +14,13 @@ from infra.jobs.domain.schedule import Schedule
 from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.options import LearningOptions, Painting, takes_options
 from trainer.compute.arithmetic import set_up_cpu
-from trainer.local.backbone import PaintingTarget, Trained, read_targets, train_backbone
+from trainer.local.backbone import (
+    NEUTRAL_ITERATIONS,
+    Trained,
+    backbone_of,
+    read_targets,
+    train_backbone,
+)
 from trainer.local.train import Progress as TrainingProgress
 from trainer.local.train import train
 from trainer.loss.measure import Measured
@@ -30,6 +36,8 @@ from worker.net.netfile import unpack
 
 #: From the base to a strong style; a backbone is seldom asked for weak ones.
 BACKBONE_SCHEDULE = "0.1:200,0.4:300,1.5:400,5:500,10:600"
+#: Ratio at which the norms of a backbone of one style learn to keep the photo.
+NEUTRAL_RATIO = 0.1
 #: Norms alone need few iterations, and stage 0 is the backbone's own norms as they are.
 QUICK_SCHEDULE = "0.02:1,0.4:50,2:75,10:125"
 
@@ -56,6 +64,17 @@ class BackboneOptions(LearningOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FromStyleOptions(LearningOptions):
+    """The options of `from-style`."""
+
+    style: Annotated[Path, typer.Option(help="Net of the style: its strongest stage.")]
+    painting: Painting
+    iterations: Annotated[
+        int, typer.Option(min=1, help="In which norms learn to keep the photo.")
+    ] = NEUTRAL_ITERATIONS
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuickOptions(LearningOptions):
     """The options of `quick`."""
 
@@ -74,7 +93,7 @@ def backbone_command(options: BackboneOptions) -> None:
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
     set_up_cpu(options.threads)
-    paintings, out = parse_paintings(options.painting), options.out
+    paintings = parse_paintings(options.painting)
     net, card = unpack(options.base.read_bytes())
     config = _config(
         options,
@@ -90,11 +109,30 @@ def backbone_command(options: BackboneOptions) -> None:
     targets = read_targets(context, paintings)
     with progress_bars() as bars:
         trained = train_backbone(context, targets, net, on_progress=Drawn(bars, config.schedule))
-    trained.write(out, config.schedule.stages[-1].ratio)
-    draw_backbone(context, targets, trained, out / "contact-sheet.jpg")
-    for name, measured in trained.held_out.items():
-        report(name, measured)
-    console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
+    _write(context, trained, options.out, config.schedule.stages[-1].ratio)
+
+
+@app.command("from-style")
+@takes_options
+def from_style_command(options: FromStyleOptions) -> None:
+    """Make a backbone of a style's strongest net, whose convolutions stay as they are.
+
+    Example: python -m trainer.cli.backbone from-style --style styles/monet/stage-4.safetensors
+    --painting monet.jpg --photos train2017 --out bb
+    """
+    set_up_cpu(options.threads)
+    strong, card = unpack(options.style.read_bytes())
+    config = _config(
+        options,
+        name="backbone",
+        painting=options.painting,
+        schedule=f"{NEUTRAL_RATIO}:{options.iterations}",
+        net=card.config,
+        hyperparameters=options.hyperparameters(),
+    )
+    context = TrainingContext(config, options.read_loss_network())
+    trained = backbone_of(context, strong, card.style, iterations=options.iterations)
+    _write(context, trained, options.out, card.ratio)
 
 
 @app.command("quick")
@@ -158,13 +196,20 @@ def _config(
     )
 
 
-def draw_backbone(
-    context: TrainingContext, targets: dict[str, PaintingTarget], trained: Trained, path: Path
-) -> None:
+def _write(context: TrainingContext, trained: Trained, out: Path, ratio: float) -> None:
+    """Write a backbone's folder, and say what its paintings measure."""
+    trained.write(out, ratio)
+    draw_backbone(context, trained, out / "contact-sheet.jpg")
+    for name, measured in trained.held_out.items():
+        report(name, measured)
+    console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
+
+
+def draw_backbone(context: TrainingContext, trained: Trained, path: Path) -> None:
     """Draw photos as the backbone leaves them and in each of its paintings."""
     over = Backbone.read(trained.file)
     nets = [over.net, *(apply(over.net, affine) for affine in trained.affines.values())]
-    captions = ["neutral", *targets]
+    captions = ["neutral", *trained.affines]
     sheet = contact_sheet(context.held_out[:SHEET_PHOTOS], nets, captions, context.painting)
     save_sheet(sheet, path)
 

@@ -1,9 +1,10 @@
-"""A backbone: one net that learns several paintings at once, each with norms of its own.
+"""A backbone: convolutions that quick styles share, and norms that keep the photo.
 
-Dumoulin et al. (2017). Every step shows one painting, in turn; its gradients reach the shared
-convolutions and that painting's norms. The stages are those of any style. In the end the
-convolutions stay as they are, and a last set of norms learns to keep the photo: those are the
-norms in the backbone's own file, from which quick styles start.
+Either the convolutions of a strong style as they are, or one net that learns several paintings at
+once, each with norms of its own (Dumoulin et al., 2017): every step shows one painting, in turn;
+its gradients reach the shared convolutions and that painting's norms. The stages are those of any
+style. In the end the convolutions stay as they are, and a last set of norms learns to keep the
+photo: those are the norms in the backbone's own file, from which quick styles start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -161,6 +162,22 @@ def train_backbone(
     return _finish(context, targets, nets, neutral, neutral_iterations)
 
 
+def backbone_of(
+    context: TrainingContext,
+    strong: TransformNet,
+    name: str,
+    *,
+    iterations: int = NEUTRAL_ITERATIONS,
+) -> Trained:
+    """Make a backbone of a strong style: its convolutions as they are, and norms that keep photos.
+
+    The style's own norms are its affine, by `name`; the context's painting is the style's.
+    """
+    target = PaintingTarget(context.painting, context.target)
+    neutral = take_affine(strong, _UNNAMED)
+    return _finish(context, {name: target}, {name: strong}, neutral, iterations)
+
+
 def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
     try:
         while not trainer.done:
@@ -181,6 +198,8 @@ def _finish(
     provenance = {
         "paintings": list(targets),
         "schedule": str(config.schedule),
+        "neutral_iterations": iterations,
+        "command": config.command,
         "loss_network": context.loss_network.name,
         "code_version": config.code_version,
     }

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.loss.distances import StyleTarget, content_distance, distances
+from trainer.loss.holes import blank_of, dead_share
 from trainer.loss.network import LossNetwork
 from worker.net import TransformNet
 
@@ -26,6 +27,8 @@ class Measured:
     #: could as well be one of the other photo. Content distance alone depends on the painting,
     #: whose strokes take a picture away from all photos alike. 0 where there is only one photo.
     lost: float
+    #: Share of a painting, 0..1, that is dead (`holes.dead_share`): of the worst of all photos.
+    dead: float = 0.0
 
 
 @torch.no_grad()
@@ -41,12 +44,14 @@ def measure(
     others = [*contents[1:], contents[0]]
     content = fmean(d.content.item() for d in of_own)
     of_others = fmean(_shared(s.content, o) for s, o in zip(seen, others, strict=True))
+    blank = blank_of(net)
     known = len(photos) > 1 and of_others > 0
     return Measured(
         content=content,
         style=fmean(d.style.item() for d in of_own),
         ssim=fmean(ssim(p, photo).item() for p, photo in zip(painted, photos, strict=True)),
         lost=content / of_others if known else 0.0,
+        dead=max(dead_share(p, blank) for p in painted),
     )
 
 

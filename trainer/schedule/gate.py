@@ -1,4 +1,4 @@
-"""The publication gate: a net that is no better than the one before it is not published."""
+"""The publication gate: a net that is no better than the one before, or has holes, stays out."""
 
 from infra.catalogue.card import Losses
 from trainer.schedule.guard import GuardRules, loss_of_photo
@@ -11,10 +11,12 @@ def refusal(
 ) -> str | None:
     """Return why a stage must not become the strongest of its style; None when it may.
 
-    `before` is the strongest stage so far, measured on the same held-out photos. The first stage
-    of all is what others are better than; and one that never learned to keep the photo (a very
-    short schedule) is no measure for others either.
+    No stage may have holes. `before` is the strongest stage so far, measured on the same held-out
+    photos. The first stage of all is what others are better than; and one that never learned to
+    keep the photo (a very short schedule) is no measure for others either.
     """
+    if reason := holes(after, rules):
+        return reason
     if before is None or before.lost >= rules.learned:
         return None
     if after.style >= before.style:
@@ -23,3 +25,17 @@ def refusal(
             f"{after.style:.4f} after)"
         )
     return loss_of_photo(after, rules)
+
+
+def holes(after: Losses, rules: GuardRules) -> str | None:
+    """Return how much of a photo is dead; None while next to nothing is.
+
+    A net that never learned to keep a photo (a very short schedule) has no holes that one could
+    tell from the rest; on a single photo, of which `lost` is 0, neither can be told.
+    """
+    if after.dead <= rules.dead or not 0 < after.lost < rules.learned:
+        return None
+    return (
+        f"the net paints holes: {after.dead:.1%} of a held-out photo is dead, painted in "
+        f"the colour of nothing, and {rules.dead:.1%} is the bound"
+    )

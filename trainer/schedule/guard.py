@@ -33,6 +33,9 @@ class GuardRules:
     #: Ratio from which content has next to no say in the loss: what is lost there stays lost, so
     #: that it does not matter whether a photo was learned before.
     blind: float = 1e3
+    #: Share of any held-out painting, 0..1, that may be dead (`Measured.dead`). The backbone of
+    #: 0.1.0, whose holes anybody sees, had 0.05.
+    dead: float = 0.002
     #: Times that the guard steps in within one stage before the training is ended.
     attempts: int = 3
     #: What each intervention multiplies the learning rate with.

@@ -119,7 +119,7 @@ class TrainingRun:
     def end_stage(self) -> StageEnd | None:
         """Measure the stage on held-out photos and decide; None when the guard went back.
 
-        Raises TrainingDiverged when the guard has done so too often.
+        Raises TrainingDiverged when the guard has done so too often, or no stage was published.
         """
         try:
             data = self._file()
@@ -130,7 +130,7 @@ class TrainingRun:
         before = self.card.stages[-1].held_out if self.card.stages else None
         if alarm := stage_alarm(before, held_out, self._ratio, self._rules):
             return self._go_back(alarm)
-        if reason := refusal(before, held_out):
+        if reason := refusal(before, held_out, self._rules):
             return self._refuse(held_out, reason)
         return self._accept(data, held_out)
 
@@ -243,7 +243,11 @@ class TrainingRun:
             reason=reason,
         )
         self._add("refused", [refused])
-        return self._leave(None, self._start)
+        # From a refused base the next stage goes on all the same: nothing better is there.
+        end = self._leave(None, self._start if self._trainer else self._base or b"")
+        if self.done and not self.card.stages:
+            raise TrainingDiverged(f"No stage could be published; of the last one, {reason}.")
+        return end
 
     def _leave(self, data: bytes | None, start: bytes) -> StageEnd:
         end = StageEnd(self.stage, data)
@@ -275,10 +279,9 @@ class TrainingRun:
         where = f"stage {self.stage} (ratio {self._ratio:g}), after {self._attempts} smaller steps"
         note = f"The training was ended in {where}: {reason}."
         self.note([note])
-        kept = len(self.card.stages)
         raise TrainingDiverged(
-            f"{note} {kept} stages were published before and stay; a lower ratio or a longer "
-            "schedule may help."
+            f"{note} {len(self.card.stages)} stages were published before and stay; a lower ratio "
+            "or a longer schedule may help."
         )
 
     def _check_corpus(self, card: StyleCard) -> None:

@@ -13,6 +13,7 @@ from infra.jobs.domain.schedule import Schedule
 from trainer.local.backbone import (
     BackboneTrainer,
     PaintingTarget,
+    backbone_of,
     read_targets,
     round_weights,
     train_backbone,
@@ -127,6 +128,21 @@ def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
         assert affine.backbone == made.sha256
         assert torch.equal(affine.values, trained.affines[name].values)  # nothing is lost in it
         assert not torch.equal(affine.values, made.neutral.values)
+
+
+def test_a_backbone_of_a_style_keeps_its_convolutions_and_paints_it_by_its_affine(
+    context: MakeContext,
+) -> None:
+    strong = base()
+    trained = backbone_of(context("0.1:2"), strong, "stripes", iterations=2)
+    made = Backbone.read(trained.file)
+    for (name, of_style), (_, kept) in zip(
+        base().named_parameters(), made.net.named_parameters(), strict=True
+    ):
+        assert is_norm_weight(name) != torch.equal(of_style.half(), kept.half()), name
+    photo = torch.rand(1, 3, 48, 40)
+    painted = apply(made.net, trained.affines["stripes"]).eval()(photo)
+    torch.testing.assert_close(painted, base().eval()(photo), rtol=0, atol=0.01)
 
 
 def test_a_backbone_repeats_bit_for_bit(context: MakeContext, paintings: dict[str, Path]) -> None:

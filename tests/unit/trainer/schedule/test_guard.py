@@ -13,8 +13,8 @@ from trainer.schedule.guard import GuardRules, stage_alarm, step_alarm
 RULES = GuardRules()
 
 
-def losses(content: float, style: float, lost: float = 0.5) -> Losses:
-    return Losses(content=content, style=style, ssim=0.5, lost=lost)
+def losses(content: float, style: float, lost: float = 0.5, dead: float = 0.0) -> Losses:
+    return Losses(content=content, style=style, ssim=0.5, lost=lost, dead=dead)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -84,3 +84,20 @@ def test_only_a_better_net_passes_the_gate(
 ) -> None:
     found = refusal(before, after)
     assert (found is None) if says is None else (found is not None and says in found)
+
+
+@pytest.mark.parametrize("before", [None, losses(0.3, 0.5)])
+def test_a_net_with_holes_is_refused_even_as_the_first_stage(before: Losses | None) -> None:
+    reason = refusal(before, losses(0.3, 0.4, dead=0.05))
+    assert reason is not None
+    assert "5.0% of a held-out photo is dead" in reason
+    assert refusal(before, losses(0.3, 0.4, dead=RULES.dead)) is None
+
+
+def test_a_net_that_never_learned_a_photo_has_no_holes_that_can_be_told() -> None:
+    assert refusal(None, losses(0.9, 0.4, lost=0.95, dead=0.5)) is None
+
+
+def test_cards_of_0_1_0_have_no_dead_area() -> None:
+    old = {"content": 0.3, "style": 0.4, "ssim": 0.5, "lost": 0.4}
+    assert Losses.model_validate(old).dead == 0

@@ -70,7 +70,7 @@ def test_a_stage_that_is_refused_on_another_machine_is_noted_and_no_more(
 ) -> None:
     """The stages before it are fetched for the contact sheet, which shows them as it did."""
     monkeypatch.setattr(
-        "trainer.training.run.refusal", lambda before, _after: "no better" if before else ""
+        "trainer.training.run.refusal", lambda before, _after, _rules: "no better" if before else ""
     )
     trainer = make()
     job = trainer.submit(stages=((0.2, 2), (1.0, 40)))

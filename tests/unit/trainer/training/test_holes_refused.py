@@ -1,0 +1,95 @@
+"""A net that leaves holes in photos is not published."""
+
+import copy
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from infra.deployment import BUNDLED_BACKBONE
+from infra.jobs.domain.schedule import Schedule
+from trainer.loss.holes import blank_of, dead_share
+from trainer.loss.network import load_loss_network
+from trainer.loss.objective import Hyperparameters
+from trainer.loss.weights import WeightsSource
+from trainer.schedule.guard import GuardRules, TrainingDiverged
+from trainer.training.context import RunConfig, to_tensor
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
+from trainer.training.run import TrainingRun
+from worker.net.netfile import NetCard, pack
+
+pytestmark = pytest.mark.skipif(
+    "IMPASTO_ASSETS" not in os.environ,
+    reason="needs the paintings, photos and weights of IMPASTO_ASSETS",
+)
+
+
+@pytest.fixture(scope="module")
+def assets() -> Path:
+    return Path(os.environ["IMPASTO_ASSETS"])
+
+
+def bundled() -> Backbone:
+    return Backbone.read(BUNDLED_BACKBONE.read_bytes())
+
+
+def quick(assets: Path, painting: str, backbone: Backbone, schedule: str) -> QuickContext:
+    config = RunConfig(
+        name="quick",
+        title="Quick",
+        licence="CC0-1.0",
+        painting=assets / "paintings" / f"{painting}.jpg",
+        photos=assets / "photos" / "corpus",
+        schedule=Schedule.parse(schedule),
+        net=backbone.net.config,
+        hyperparameters=Hyperparameters(
+            batch=2, crop=128, smoothness=0.2, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE
+        ),
+        painting_side=384,
+        code_version="0",
+        command="train",
+        reproduce="reproduce",
+    )
+    network = load_loss_network("squeezenet1_0", WeightsSource(folder=assets / "weights"))
+    return QuickContext(config, network, backbone)
+
+
+def with_holes(backbone: Backbone) -> Backbone:
+    """The bundled backbone with a last layer pressed down, so that pale areas are dead."""
+    net = copy.deepcopy(backbone.net)
+    with torch.no_grad():
+        net.up[-1].get_parameter("norm.shift").sub_(0.3)
+    return Backbone.read(pack(net, NetCard(net.config, "backbone", 0, 0.1)))
+
+
+def test_a_net_with_holes_is_not_published(assets: Path) -> None:
+    context = quick(assets, "starry_night", with_holes(bundled()), "0.02:1")
+    run = TrainingRun(context, base=context.stage_zero())
+    with pytest.raises(TrainingDiverged, match=r"No stage could be published.*paints holes"):
+        run.end_stage()
+    assert run.card.stages == []
+    assert run.card.refused[0].held_out.dead > GuardRules().dead
+
+
+@pytest.mark.parametrize("painting", ["great_wave", "starry_night", "the_scream", "udnie"])
+def test_quick_styles_have_no_dead_areas(assets: Path, painting: str) -> None:
+    """At the start, and after some steps at the highest rate; `bench quick` trains whole ones."""
+    context = quick(assets, painting, bundled(), "0.02:1,10:9")
+    album = sorted((assets / "photos" / "album").glob("*.jpg"))
+    assert len(album) == 24
+    net = context.first_net()
+    trainer = context.stage_trainer(1, net)
+    while not trainer.done:
+        trainer.step()
+    trainer.close()
+    net.eval()
+    for path in album:
+        with Image.open(path) as opened:
+            opened.thumbnail((512, 512))
+            photo = to_tensor(np.asarray(opened.convert("RGB")))
+        with torch.no_grad():
+            painted = (net(photo) * 255).round() / 255
+        assert dead_share(painted, blank_of(net)) == 0, path.name
