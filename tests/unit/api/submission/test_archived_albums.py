@@ -35,7 +35,7 @@ def deflated(name: str, data: bytes) -> Entry:
     return Entry(name=name.encode(), packed=packed, size=len(data), crc=zlib.crc32(data), method=8)
 
 
-@pytest.mark.parametrize("page", [WHITE, bytes(31 * 1024 * 1024)])
+@pytest.mark.parametrize("page", [WHITE, bytes(31 * 1024 * 1024), b"II*\0" + bytes(4_000_000)])
 def test_blank_page_is_a_photo_as_any_other(client: FlaskClient, world: World, page: bytes) -> None:
     response = send(client, (zipped({"photo.jpg": PHOTO, "page.bmp": page}), "scans.zip"))
     assert response.status_code == 202, response.text

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from infra.jobs.domain.model import JobRecord, JobState
+from infra.jobs.manifest import Manifest
 from infra.jobs.views import JobView
 from tests.fakes.album import AlbumHarness
 from tests.stored import VERSIONS, Stored, keeps
@@ -92,6 +93,12 @@ def test_an_album_that_had_ended_is_shown_and_retried(stored: Stored) -> None:
     upgraded = Upgraded(stored, flushed=True)
     view = upgraded.harness.jobs.queries.get(stored.job("ended"), "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 1, 1)
+    spec = Manifest(
+        store=upgraded.harness.objects, tenant="default", job=stored.job("ended")
+    ).spec()
+    assert spec is not None
+    for net in spec.blend:  # nets are not among what is kept here
+        upgraded.harness.objects.put(net.key, b"a net")
     assert upgraded.harness.jobs.submission.retry(stored.job("ended"), "default").total == 1
 
 

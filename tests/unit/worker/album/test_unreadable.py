@@ -6,7 +6,7 @@ import pytest
 
 from infra.jobs.domain.deferral import RETRY_ROUNDS
 from infra.jobs.domain.model import JobState
-from tests.fakes.album import AlbumHarness, away
+from tests.fakes.album import BLEND, AlbumHarness, away
 from tests.photos import encoded, scene
 from worker.album.stages import ConcurrencyLimits
 
@@ -65,6 +65,7 @@ def test_album_of_which_nothing_is_given_ends() -> None:
     harness.objects.watch = unreadable(0, 1, 2)
     work_rounds(harness, job, RETRY_ROUNDS)
     assert harness.jobs.queries.get(job, "default").state is JobState.FAILED
+    harness.objects.put(BLEND[0].key, b"a net")
     assert harness.jobs.submission.retry(job, "default").total == 3
 
 
