@@ -1,4 +1,4 @@
-"""Hashes over a style card and its nets, and the names of a style's files."""
+"""Hashes over a style card and its nets."""
 
 import hashlib
 import json
@@ -20,11 +20,6 @@ def config_digest(card: StyleCard) -> str:
         "base": card.base_sha256,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def stage_file(stage: int) -> str:
-    """Return a stage's file name in its style's folder."""
-    return f"stage-{stage}.safetensors"
 
 
 def weights_sha256(net: TransformNet) -> str:

@@ -1,4 +1,8 @@
-"""Style files as ZIP files: their members by name, unpacked one by one into memory."""
+"""Style files as ZIP files: their members by name, unpacked one by one into memory.
+
+Their directory is read as that of an archive of photos. Python's zipfile makes an object of every
+entry before one can count them, and a small file may list millions.
+"""
 
 import struct
 import zlib

@@ -9,7 +9,9 @@ from zipstream import ZipStream  # pyright: ignore[reportMissingTypeStubs]
 
 from infra import layout
 from infra.catalogue import Style
+from infra.catalogue.card import stage_file
 from infra.catalogue.indexes import StyleIndexes
+from infra.catalogue.known_card import read_document
 from infra.catalogue.packed import (
     BACKBONE,
     CARD,
@@ -30,8 +32,8 @@ class StyleExport:
         """Raises ObjectMissing where a net is not there."""
         self._objects = objects
         beside = _beside(objects, style)
-        keys = {f"stage-{stage.stage}.safetensors": stage.key for stage in style.stages}
-        hashes = {f"stage-{stage.stage}.safetensors": stage.sha256 for stage in style.stages}
+        keys = {stage_file(stage.stage): stage.key for stage in style.stages}
+        hashes = {stage_file(stage.stage): stage.sha256 for stage in style.stages}
         if style.backbone is not None:
             found = StyleIndexes(objects).backbone_key(style.backbone)
             keys[BACKBONE] = found or layout.backbone(style.backbone)
@@ -48,7 +50,7 @@ class StyleExport:
                 PackedStage(
                     stage=stage.stage,
                     ratio=stage.ratio,
-                    file=f"stage-{stage.stage}.safetensors",
+                    file=stage_file(stage.stage),
                 )
                 for stage in style.stages
             ],
@@ -99,11 +101,7 @@ def _beside(objects: ObjectStore, style: Style) -> dict[str, bytes]:
 
 def _card(stored: bytes, style: Style) -> bytes:
     """Return a style's card with the stages that are published; a small one where it has none."""
-    try:
-        document: object = json.loads(stored)
-    except (ValueError, RecursionError):
-        document = None
-    card = cast("dict[str, Any]", document if isinstance(document, dict) else {})
+    card = read_document(stored) or {}
     listed: object = card.get("stages")
     entries = cast("list[object]", listed if isinstance(listed, list) else [])
     details = [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
@@ -112,7 +110,7 @@ def _card(stored: bytes, style: Style) -> bytes:
         {
             "stage": stage.stage,
             "ratio": stage.ratio,
-            "file": f"stage-{stage.stage}.safetensors",
+            "file": stage_file(stage.stage),
             "sha256": stage.sha256,
         }
         for stage in style.stages

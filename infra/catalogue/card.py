@@ -16,6 +16,11 @@ from infra.catalogue.style import STYLE_NAME, Stage
 from infra.errors import InvalidRequest
 
 
+def stage_file(stage: int) -> str:
+    """Return the name of a stage's net in a style folder, and in a style file."""
+    return f"stage-{stage}.safetensors"
+
+
 class CardPart(BaseModel):
     """An immutable part of a card; a card with unknown fields is refused."""
 

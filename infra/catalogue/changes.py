@@ -13,13 +13,14 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final
 
 import structlog
 from pydantic import BaseModel
 
 from infra import layout
 from infra.catalogue.catalogue import StyleCatalogue
+from infra.catalogue.known_card import read_document
 from infra.catalogue.names import StyleNames
 from infra.catalogue.packed import CARD, PackedStage, PackedStyle, is_beside
 from infra.catalogue.style import Stage, Style, Visibility, style_place
@@ -267,11 +268,8 @@ def _stages_at(style: Style, change: str) -> tuple[Stage, ...]:
 
 def _renamed(card: bytes, style: Style) -> bytes:
     """Return a card with the name and title of its style; one that cannot be read as it is."""
-    try:
-        document: object = json.loads(card)
-    except (ValueError, RecursionError):
+    document = read_document(card)
+    if document is None:
         return card
-    if not isinstance(document, dict):
-        return card
-    known = cast("dict[str, Any]", document) | {"name": style.name, "title": style.title}
+    known = document | {"name": style.name, "title": style.title}
     return json.dumps(known, indent=2).encode() + b"\n"

@@ -71,13 +71,19 @@ class KnownCard(BaseModel):
 def read_known_card(objects: ObjectStore, style: str) -> KnownCard:
     """Return a style's card; an empty one where there is none that can be read."""
     try:
-        document: object = json.loads(objects.get(layout.style_file(style, "card.json")))
-    except (ObjectMissing, ValueError):
+        document = read_document(objects.get(layout.style_file(style, "card.json")))
+    except ObjectMissing:
         return KnownCard()
-    if not isinstance(document, dict):
-        return KnownCard()
-    known = cast("dict[str, Any]", document)
     try:
-        return KnownCard.model_validate({**known, "document": known})
+        return KnownCard.model_validate({**(document or {}), "document": document or {}})
     except ValidationError:
-        return KnownCard(document=known)
+        return KnownCard(document=document or {})
+
+
+def read_document(card: bytes) -> dict[str, Any] | None:
+    """Return all that stands on a card; None where it cannot be read, or is no object of JSON."""
+    try:
+        document: object = json.loads(card)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else None

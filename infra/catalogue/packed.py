@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.catalogue.card import FolderCard
+from infra.catalogue.card import FolderCard, stage_file
 from infra.catalogue.net_header import NetHeader, check_net
 from infra.errors import StyleFileRejected
 
@@ -147,7 +147,7 @@ def _manifest(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> StyleMa
     except (ValueError, RecursionError) as error:
         raise StyleFileRejected("Its manifest.json is no JSON.") from error
     numbers = [stage.stage for stage in manifest.stages]
-    files = [f"stage-{number}.safetensors" for number in numbers]
+    files = [stage_file(number) for number in numbers]
     if numbers != sorted(set(numbers)) or files != [stage.file for stage in manifest.stages]:
         raise StyleFileRejected(
             "Its stages must be in order, each once, their nets called stage-N.safetensors."

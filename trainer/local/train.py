@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.catalogue.card import StyleCard
+from infra.catalogue.card import StyleCard, stage_file
 from infra.errors import ImpastoError
-from trainer.card import FIRST_ITERATIONS, config_digest, stage_file
+from trainer.card import FIRST_ITERATIONS, config_digest
 from trainer.loss.objective import StepLoss
 from trainer.publish.folder import SHEET_PHOTOS, StyleFolder
 from trainer.schedule.guard import GuardRules, TrainingDiverged
@@ -32,7 +32,6 @@ __all__ = [
     "TrainingContext",
     "file_sha256",
     "first_iterations",
-    "stage_file",
     "starting_net",
     "to_tensor",
     "train",

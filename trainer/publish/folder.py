@@ -9,8 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from infra.catalogue.card import StyleCard
-from trainer.card import stage_file
+from infra.catalogue.card import StyleCard, stage_file
 from trainer.loss.objective import StepLoss
 from trainer.publish.charts import loss_charts
 from trainer.publish.previews import draw_previews

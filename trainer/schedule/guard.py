@@ -34,7 +34,7 @@ class GuardRules:
     #: that it does not matter whether a photo was learned before.
     blind: float = 1e3
     #: Share of any held-out painting, 0..1, that may be dead (`Measured.dead`). The backbone of
-    #: 0.1.0, whose holes anybody sees, had 0.05.
+    #: 0.1.0, whose holes anybody sees, had up to 0.043.
     dead: float = 0.002
     #: Times that the guard steps in within one stage before the training is ended.
     attempts: int = 3

@@ -1,8 +1,7 @@
 """One training as a state machine over (stage, iteration): step, end a stage, or go back.
 
 Whoever drives it decides when to stop, where a state is kept and where stages are published.
-What it does depends on its context and its state alone, so that a run restored from a checkpoint
-goes on bit for bit as the one that was stopped would have.
+It depends on context and state alone, so that one restored from a checkpoint goes on bit for bit.
 """
 
 import hashlib
@@ -19,8 +18,9 @@ from infra.catalogue.card import (
     RefusedStage,
     StageCard,
     StyleCard,
+    stage_file,
 )
-from trainer.card import FIRST_ITERATIONS, config_digest, stage_file, weights_sha256
+from trainer.card import FIRST_ITERATIONS, config_digest, weights_sha256
 from trainer.data.corpus import CorpusChanged
 from trainer.loss.objective import StepLoss
 from trainer.schedule.gate import refusal

@@ -3,10 +3,11 @@
     python3 infra/dev.py bench quick [--scale small|full] [--backbone FOLDER --base FILE]
 
 Both get the same stages and iterations. Seconds are of processor time, so that other programs do
-not count; on two idle cores a training takes a little more than half of them. Without a backbone,
-one is trained here on three of the paintings; the others, and a picture of flat colours made by
-code, are new to it. Then 1,000 quick styles are loaded into the worker's cache, and the process's
-memory is measured.
+not count; on two idle cores a training takes a little more than half of them. The dead share is of
+the worst photo of an album that no net was trained on; it refuses nothing here. Without a backbone,
+one is trained on three of the paintings; the others, and a picture of flat colours made by code,
+are new to it. Then 1,000 quick styles are loaded into the worker's cache, and the process's memory
+is measured.
 """
 
 import gc
@@ -15,8 +16,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import torch
+from PIL import Image
+from torch import Tensor
 
 from infra import layout
 from infra.catalogue.style import WeightedNet
@@ -28,8 +32,11 @@ from tests.bench.training.common.pictures import draw_de_stijl, draw_grid, paint
 from tests.fakes.storage import MemoryStore
 from trainer.local.backbone import read_targets, train_backbone
 from trainer.local.train import train
+from trainer.loss.holes import blank_of, dead_share
 from trainer.loss.measure import Measured
 from trainer.loss.objective import Hyperparameters
+from trainer.schedule.guard import GuardRules
+from trainer.training.context import to_tensor
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.engines.net_cache import NetCache
 from worker.engines.pytorch.engine import TorchEngine
@@ -65,6 +72,8 @@ class Trial:
     measured: Measured
     #: Of processor time.
     seconds: float
+    #: Largest share of a photo of the album, 0..1, that is dead in its painting.
+    dead: float
 
 
 def main() -> None:
@@ -90,6 +99,7 @@ def main() -> None:
     base = options.base or Path(laboratory.run(arm).net)
     folder = options.backbone or _make_backbone(laboratory, assets, arm, base, options.scale, out)
     over = Backbone.read((folder / "backbone.safetensors").read_bytes())
+    album = [read_photo(path) for path in assets.album()]
     trials: list[Trial] = []
     rows = []
     for name in options.painting or paintings:
@@ -99,7 +109,7 @@ def main() -> None:
             paintings[name], schedule, config=shape, hyperparameters=hyperparameters, base=base
         )
         seen = (folder / f"{name}.safetensors").exists()
-        both, nets = train_both(laboratory, learner, name, over, seen, out)
+        both, nets = train_both(laboratory, learner, name, over, seen, out, album)
         trials += both
         save(out, "quick", [asdict(trial) for trial in trials])
         context = laboratory.context(learner)
@@ -136,7 +146,13 @@ def _make_backbone(
 
 
 def train_both(
-    laboratory: Laboratory, arm: Arm, name: str, over: Backbone, seen: bool, out: Path
+    laboratory: Laboratory,
+    arm: Arm,
+    name: str,
+    over: Backbone,
+    seen: bool,
+    out: Path,
+    album: list[Tensor],
 ) -> tuple[list[Trial], list[TransformNet]]:
     """Train one painting both ways; returns the results and the nets."""
     light = laboratory.run(arm)
@@ -152,15 +168,36 @@ def train_both(
     # One of its own for each way to train it: a folder is not trained into otherwise.
     ways = hashlib.sha256(f"{quick} {over.sha256}".encode()).hexdigest()[:8]
     folder = out / f"quick-{name}-{ways}"
-    card = train(context, folder, base=context.stage_zero(), clock=time.process_time)
+    # What holes there are is measured here, and refuses nothing.
+    card = train(
+        context,
+        folder,
+        base=context.stage_zero(),
+        rules=GuardRules(dead=1),
+        clock=time.process_time,
+    )
     last, seconds = card.stages[-1], sum(stage.seconds for stage in card.stages)
     measured = Measured(**last.held_out.model_dump())
     print(f"  {name} quick: {measured}, {seconds:.0f} s", flush=True)
+    nets = [context.unpack((folder / last.file).read_bytes()).eval(), light.load()]
+    holes = [worst_hole(net, album or context.held_out) for net in nets]
     trials = [
-        Trial(name, seen, "quick", measured, seconds),
-        Trial(name, seen, "light", light.measured, light.seconds),
+        Trial(name, seen, "quick", measured, seconds, holes[0]),
+        Trial(name, seen, "light", light.measured, light.seconds, holes[1]),
     ]
-    return trials, [context.unpack((folder / last.file).read_bytes()), light.load()]
+    return trials, nets
+
+
+@torch.no_grad()
+def worst_hole(net: TransformNet, photos: list[Tensor]) -> float:
+    """Return the largest share of a photo, 0..1, that is dead in its painting."""
+    return max(dead_share(net(photo), blank_of(net)) for photo in photos)
+
+
+def read_photo(path: Path) -> Tensor:
+    """Read a photo in its own size, as nets take it."""
+    with Image.open(path) as photo:
+        return to_tensor(np.asarray(photo.convert("RGB")))
 
 
 def trials_table(trials: list[Trial]) -> str:
@@ -172,10 +209,13 @@ def trials_table(trials: list[Trial]) -> str:
             f"{trial.measured.content:.3f}",
             f"{trial.measured.ssim:.3f}",
             f"{trial.seconds:.0f}",
+            f"{trial.dead:.3%}",
         )
         for trial in trials
     ]
-    return table(("painting, profile", "style", "content", "SSIM", "processor seconds"), rows)
+    return table(
+        ("painting, profile", "style", "content", "SSIM", "processor seconds", "dead"), rows
+    )
 
 
 class _MadeToOrder(MemoryStore):

@@ -23,6 +23,10 @@ class Assets:
         """Content photos."""
         return self.folder / "photos" / "corpus"
 
+    def album(self) -> list[Path]:
+        """Photos that nothing is trained on; none where the folder has no `photos/album/`."""
+        return sorted((self.folder / "photos" / "album").glob("*.jpg"))
+
     def paintings(self) -> dict[str, Path]:
         """Return the paintings by name, such as `great-wave`."""
         found = sorted((self.folder / "paintings").glob("*.jpg"))
