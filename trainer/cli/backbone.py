@@ -21,6 +21,7 @@ from trainer.local.backbone import (
     read_targets,
     train_backbone,
 )
+from trainer.local.joint_styles import write_styles
 from trainer.local.train import Progress as TrainingProgress
 from trainer.local.train import train
 from trainer.loss.measure import Measured
@@ -34,8 +35,11 @@ from worker.net import NetConfig
 from worker.net.affine import apply
 from worker.net.netfile import unpack
 
-#: From the base to a strong style; a backbone is seldom asked for weak ones.
-BACKBONE_SCHEDULE = "0.1:200,0.4:300,1.5:400,5:500,10:600"
+#: From the near identity to a strong style, over VGG19: the stages of every painting's style.
+BACKBONE_SCHEDULE = "0.4:400,1:500,2.5:700,6:1500"
+#: Weight of pixel distance at the lowest ratio of a joint training: colours that many paintings
+#: share one net for drift further than those of one.
+KEPT_COLOURS = 0.5
 #: Ratio at which the norms of a backbone of one style learn to keep the photo.
 NEUTRAL_RATIO = 0.1
 #: Norms alone need few iterations, and stage 0 is the backbone's own norms as they are.
@@ -87,8 +91,9 @@ class QuickOptions(LearningOptions):
 @app.command("backbone")
 @takes_options
 def backbone_command(options: BackboneOptions) -> None:
-    """Train one net on several paintings: `backbone.safetensors`, an affine each, and a sheet.
+    """Train one net on several paintings: `backbone.safetensors`, and a style folder each.
 
+    Started again after it was stopped, it goes on from its checkpoint in the same folder.
     Example: python -m trainer.cli.backbone backbone --painting monet=monet.jpg
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
@@ -102,13 +107,20 @@ def backbone_command(options: BackboneOptions) -> None:
         schedule=options.schedule,
         net=card.config,
         hyperparameters=options.hyperparameters(
-            peak_rate=options.peak_rate, floor_rate=options.peak_rate / 10
+            peak_rate=options.peak_rate, floor_rate=options.peak_rate / 5, identity=KEPT_COLOURS
         ),
     )
     context = TrainingContext(config, options.read_loss_network())
     targets = read_targets(context, paintings)
     with progress_bars() as bars:
-        trained = train_backbone(context, targets, net, on_progress=Drawn(bars, config.schedule))
+        trained = train_backbone(
+            context,
+            targets,
+            net,
+            checkpoint=options.out / "checkpoint.safetensors",
+            on_progress=Drawn(bars, config.schedule),
+        )
+    write_styles(context, trained, paintings, options.out / "styles")
     _write(context, trained, options.out, config.schedule.stages[-1].ratio)
 
 

@@ -1,27 +1,27 @@
 """A backbone: convolutions that quick styles share, and norms that keep the photo.
 
 Either the convolutions of a strong style as they are, or one net that learns several paintings at
-once, each with norms of its own (Dumoulin et al., 2017): every step shows one painting, in turn;
-its gradients reach the shared convolutions and that painting's norms. The stages are those of any
-style. In the end the convolutions stay as they are, and a last set of norms learns to keep the
-photo: those are the norms in the backbone's own file, from which quick styles start.
+once (`trainer.training.joint`). In the end the convolutions stay as they are, and a last set of
+norms learns to keep the photo: those are the norms in the backbone's own file, from which quick
+styles start.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from infra.jobs.domain.schedule import Stage
 from trainer.data.painting import read_painting
+from trainer.local.checkpoint_file import CheckpointFile
 from trainer.local.train import Progress
 from trainer.loss.distances import StyleTarget, style_target
 from trainer.loss.measure import Measured, measure
-from trainer.loss.objective import Hyperparameters, Objective, StepLoss
-from trainer.schedule.learning_rate import learning_rate
+from trainer.loss.objective import StepLoss
 from trainer.training.context import TrainingContext, to_tensor
+from trainer.training.joint import UNNAMED
+from trainer.training.joint_run import History, JointRun
 from trainer.training.loop import StageTrainer
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
 from worker.net import TransformNet
@@ -30,8 +30,8 @@ from worker.net.netfile import NetCard, pack
 
 #: Iterations in which the finished backbone's own norms learn to keep the photo.
 NEUTRAL_ITERATIONS = 150
-#: Stands for the backbone's hash while there is none: the convolutions still change.
-_UNNAMED = "0" * 64
+#: Iterations between two checkpoints of a joint training.
+CHECKPOINT_EVERY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,81 +56,22 @@ def read_targets(
     }
 
 
-class BackboneTrainer:
-    """Trains nets that share their convolutions through one stage; `step` until `done`."""
-
-    def __init__(
-        self,
-        *,
-        context: TrainingContext,
-        nets: Mapping[str, TransformNet],
-        targets: Mapping[str, PaintingTarget],
-        stage: int,
-    ) -> None:
-        schedule = context.config.schedule
-        self._nets = [nets[name].train() for name in targets]
-        self._targets = list(targets.values())
-        self._stage: Stage = schedule.stages[stage]
-        self._hyperparameters: Hyperparameters = context.config.hyperparameters
-        # Shared weights are one and the same in all nets, and belong to the optimiser once.
-        weights = dict.fromkeys(weight for net in self._nets for weight in net.parameters())
-        self._optimizer = torch.optim.Adam(
-            list(weights), lr=self._hyperparameters.peak_rate, fused=True
-        )
-        before = sum(s.iterations for s in schedule.stages[:stage])
-        first_photo = before * self._hyperparameters.batch
-        self._objective = Objective(
-            context.loss_network,
-            self._hyperparameters,
-            self._stage,
-            lowest_ratio=schedule.stages[0].ratio,
-            first_photo=first_photo,
-        )
-        self._batches = context.sampler.batches(first_photo, self._hyperparameters.batch)
-        self.iteration = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether the stage has had all its iterations."""
-        return self.iteration >= self._stage.iterations
-
-    def step(self) -> StepLoss:
-        """Train one painting on one batch and return its distances before the step."""
-        turn = self.iteration % len(self._nets)
-        self._set_rate()
-        target = self._targets[turn].target
-        loss, seen = self._objective(self._nets[turn], target, next(self._batches), self.iteration)
-        # Norms of paintings whose turn it is not have no gradient, and Adam leaves them alone.
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._optimizer.step()
-        self.iteration += 1
-        return seen
-
-    def close(self) -> None:
-        """End the threads that decode ahead."""
-        self._batches.close()
-
-    def _set_rate(self) -> None:
-        hyperparameters = self._hyperparameters
-        rate = learning_rate(
-            self.iteration,
-            self._stage.iterations,
-            peak=hyperparameters.peak_rate,
-            floor=hyperparameters.floor_rate,
-        )
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-
-
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A finished backbone: its file, and the affine of each painting that it learned."""
+    """A finished backbone: its file, and what it learned of each painting."""
 
     file: bytes
-    affines: dict[str, Affine]
-    #: Each painting's distances on held-out photos, by name.
+    #: Norms of each painting's stages by name, the strongest last.
+    ladders: dict[str, list[Affine]]
+    #: Losses of the crops that each painting's stages were shown.
+    history: dict[str, History]
+    #: Each painting's distances on held-out photos at its strongest stage, by name.
     held_out: dict[str, Measured]
+
+    @property
+    def affines(self) -> dict[str, Affine]:
+        """Return the strongest affine of each painting."""
+        return {name: ladder[-1] for name, ladder in self.ladders.items()}
 
     def write(self, folder: Path, ratio: float) -> None:
         """Write `NAME.safetensors` for each painting, and `backbone.safetensors` last."""
@@ -147,19 +88,41 @@ def train_backbone(
     base: TransformNet,
     *,
     neutral_iterations: int = NEUTRAL_ITERATIONS,
+    checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
-    """Train the paintings of `targets` at once, from a base net, through the config's stages."""
-    neutral = take_affine(base, _UNNAMED)
-    nets = {name: apply(base, neutral) for name in targets}
-    for number, stage in enumerate(context.config.schedule.stages):
-        trainer = BackboneTrainer(context=context, nets=nets, targets=targets, stage=number)
-        for loss in _steps(trainer):
-            now = trainer.iteration
-            on_progress(Progress(number, stage.ratio, now, stage.iterations, loss))
-        for net in nets.values():
-            round_weights(net)
-    return _finish(context, targets, nets, neutral, neutral_iterations)
+    """Train the paintings of `targets` at once, from a base net, through the config's stages.
+
+    A training that was stopped goes on from the file `checkpoint`. Raises TrainingDiverged where
+    the guard gave up, and CheckpointRejected where the file is another training's.
+    """
+    run = JointRun(context, {name: seen.target for name, seen in targets.items()}, base)
+    kept = CheckpointFile(checkpoint) if checkpoint else None
+    if kept and (found := kept.read(run.config_digest)):
+        run.restore(found)
+    try:
+        _train_jointly(context, run, kept, on_progress)
+    finally:
+        run.close()
+    nets = run.nets
+    ladders = {name: nets.affines(name, UNNAMED) for name in targets}
+    keeper = train_neutral(context, nets.weakest(), neutral_iterations)
+    return _finish(context, targets, keeper, ladders, run.history, neutral_iterations)
+
+
+def _train_jointly(
+    context: TrainingContext,
+    run: JointRun,
+    kept: CheckpointFile | None,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    while not run.done:
+        number, plan = run.stage, context.config.schedule.stages[run.stage]
+        loss = run.step()
+        done = run.iteration if run.stage == number else plan.iterations
+        on_progress(Progress(number, plan.ratio, done, plan.iterations, loss))
+        if kept and (run.iteration % CHECKPOINT_EVERY == 0 or run.stage != number):
+            kept.write(run.state())
 
 
 def backbone_of(
@@ -174,11 +137,12 @@ def backbone_of(
     The style's own norms are its affine, by `name`; the context's painting is the style's.
     """
     target = PaintingTarget(context.painting, context.target)
-    neutral = take_affine(strong, _UNNAMED)
-    return _finish(context, {name: target}, {name: strong}, neutral, iterations)
+    own = take_affine(strong, UNNAMED)
+    keeper = train_neutral(context, apply(strong, own), iterations)
+    return _finish(context, {name: target}, keeper, {name: [own]}, {}, iterations)
 
 
-def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
+def _steps(trainer: StageTrainer) -> Iterator[StepLoss]:
     try:
         while not trainer.done:
             yield trainer.step()
@@ -189,11 +153,12 @@ def _steps(trainer: BackboneTrainer | StageTrainer) -> Iterator[StepLoss]:
 def _finish(
     context: TrainingContext,
     targets: Mapping[str, PaintingTarget],
-    nets: Mapping[str, TransformNet],
-    neutral: Affine,
+    keeper: TransformNet,
+    ladders: Mapping[str, Sequence[Affine]],
+    history: dict[str, History],
     iterations: int,
 ) -> Trained:
-    keeper = train_neutral(context, apply(next(iter(nets.values())), neutral), iterations)
+    """Name the norms by the file of the backbone that they lie over, and measure the strongest."""
     config = context.config
     provenance = {
         "paintings": list(targets),
@@ -206,17 +171,20 @@ def _finish(
     lowest = config.schedule.stages[0].ratio
     file = pack(keeper, NetCard(config.net, config.name, 0, lowest, provenance))
     backbone = Backbone.read(file)
-    affines = {name: take_affine(net, backbone.sha256) for name, net in nets.items()}
+    named = {
+        name: [replace(affine, backbone=backbone.sha256) for affine in ladder]
+        for name, ladder in ladders.items()
+    }
     held_out = {
         name: measure(
-            apply(backbone.net, affine),
+            apply(backbone.net, ladder[-1]),
             context.held_out,
             context.loss_network,
             targets[name].target,
         )
-        for name, affine in affines.items()
+        for name, ladder in named.items()
     }
-    return Trained(file, affines, held_out)
+    return Trained(file, named, history, held_out)
 
 
 def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) -> TransformNet:
@@ -239,10 +207,3 @@ def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) 
     for _ in _steps(trainer):
         pass
     return net
-
-
-@torch.no_grad()
-def round_weights(net: TransformNet) -> None:
-    """Round a net's weights in place to what its file will hold (float16)."""
-    for weight in net.parameters():
-        weight.copy_(weight.half().float())

@@ -1,21 +1,24 @@
 """The training loss: content and style distance, and terms that keep a picture clean."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
-from trainer.loss.distances import StyleTarget, distances, pixel_distance
+from trainer.loss.distances import StyleTarget, content_distance, distances, pixel_distance
 from trainer.loss.network import LossNetwork
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
 #: multiple of the first strides of all loss networks and of the net.
 JITTER: Final = 8
+#: Weight of the squared distance by which a joint training's pictures leave 0..1.
+BEYOND: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ class Objective:
 
         The iteration alone decides how the loss network's view is shifted.
         """
-        top, left = self._jitter(iteration)
+        top, left = _jitter([self._hyperparameters.seed, 2, self._first_photo, iteration])
         with self._arithmetic.convolving(photo.device):
             painted = painter(photo).float()
             seen_photo = self._loss_network.content(photo[..., top:, left:])
@@ -101,17 +104,71 @@ class Objective:
         loss = loss + self._hyperparameters.smoothness * total_variation(painted)
         return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
 
-    def _jitter(self, iteration: int) -> tuple[int, int]:
-        """Pick how many rows and columns the loss network does not see this time.
 
-        Loss networks take strides. Were they always to fall on the same pixels of the net's own
-        grid, the net would learn to please them with a pattern of that grid.
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the painting of one crop of a joint batch is to be like."""
+
+    target: StyleTarget
+    ratio: float
+
+
+class JointObjective:
+    """The training loss of a batch whose crops have paintings and ratios of their own.
+
+    The loss network sees what a viewer will: values outside 0..1 are cut off, while their
+    gradients go on, and a term beside it draws them back.
+    """
+
+    def __init__(
+        self, loss_network: LossNetwork, hyperparameters: Hyperparameters, *, lowest_ratio: float
+    ) -> None:
+        self._loss_network = loss_network
+        self._hyperparameters = hyperparameters
+        self._lowest_ratio = lowest_ratio
+
+    def __call__(
+        self,
+        painters: Sequence[Callable[[Tensor], Tensor]],
+        aims: Sequence[Aim],
+        photo: Tensor,
+        position: int,
+    ) -> tuple[Tensor, list[StepLoss]]:
+        """Paint (B, 3, S, S) 0..1, each crop by its own painter: return the loss and distances.
+
+        The batch's image position alone decides how the loss network's view is shifted.
         """
-        random = np.random.default_rng(
-            [self._hyperparameters.seed, 2, self._first_photo, iteration]
-        )
-        top, left = random.integers(JITTER, size=2)
-        return int(top), int(left)
+        top, left = _jitter([self._hyperparameters.seed, 2, position])
+        crops = photo.split(1)
+        painted = torch.cat([paint(crop) for paint, crop in zip(painters, crops, strict=True)])
+        shown = painted + (painted.clamp(0, 1) - painted).detach()
+        seen_photo = self._loss_network.content(photo[..., top:, left:])
+        seen = self._loss_network(shown[..., top:, left:])
+        content = content_distance(seen.content, seen_photo)
+        pixels = pixel_distance(painted, photo)
+        beyond = (painted - shown.detach()).square().flatten(1).mean(1)
+        losses, steps = [BEYOND * beyond.mean()], []
+        for index, aim in enumerate(aims):
+            own = {name: features[index, None] for name, features in seen.style.items()}
+            style = aim.target.distance(own)[0]
+            losses.append(self._loss(content[index], style, pixels[index], aim.ratio) / len(aims))
+            steps.append(StepLoss(content[index].item(), style.item()))
+        loss = torch.stack(losses).sum()
+        return loss + self._hyperparameters.smoothness * total_variation(painted), steps
+
+    def _loss(self, content: Tensor, style: Tensor, pixels: Tensor, ratio: float) -> Tensor:
+        identity = self._hyperparameters.identity * self._lowest_ratio / ratio
+        return (content + ratio * style + identity * pixels) / (1 + ratio)
+
+
+def _jitter(seeds: Sequence[int]) -> tuple[int, int]:
+    """Draw how many rows and columns the loss network does not see this time.
+
+    Loss networks take strides. Were they always to fall on the same pixels of the net's own
+    grid, the net would learn to please them with a pattern of that grid.
+    """
+    top, left = np.random.default_rng(seeds).integers(JITTER, size=2)
+    return int(top), int(left)
 
 
 def total_variation(picture: Tensor) -> Tensor:

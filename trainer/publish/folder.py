@@ -46,7 +46,7 @@ class StyleFolder:
             self._draw_previews(end.stage, end.data)
         self.write_history(run.history, run.card)
         run.card.write(self.path)
-        self._draw_sheet(run.card)
+        self.draw_sheet(run.card)
 
     def write_history(self, history: Sequence[Sequence[StepLoss]], card: StyleCard) -> None:
         """Write the losses of each iteration as JSON Lines, and draw them."""
@@ -74,7 +74,8 @@ class StyleFolder:
         for number, picture in pictures.items():
             (folder / f"{number}.jpg").write_bytes(picture)
 
-    def _draw_sheet(self, card: StyleCard) -> None:
+    def draw_sheet(self, card: StyleCard) -> None:
+        """Draw photos as the card's stages paint them, whose files are there."""
         if not card.stages:
             return
         nets = [self._context.unpack((self.path / s.file).read_bytes()) for s in card.stages]

@@ -11,11 +11,9 @@ from PIL import Image
 
 from infra.jobs.domain.schedule import Schedule
 from trainer.local.backbone import (
-    BackboneTrainer,
     PaintingTarget,
     backbone_of,
     read_targets,
-    round_weights,
     train_backbone,
     train_neutral,
 )
@@ -25,7 +23,7 @@ from trainer.loss.objective import Hyperparameters
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.quick import Backbone, QuickContext
 from worker.net import NetConfig, TransformNet
-from worker.net.affine import apply, is_norm_weight, take_affine, unpack_affine
+from worker.net.affine import apply, is_norm_weight, unpack_affine
 from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
@@ -78,41 +76,6 @@ def weights(net: TransformNet) -> dict[str, torch.Tensor]:
 
 def changed(before: dict[str, torch.Tensor], net: TransformNet) -> set[str]:
     return {n for n, weight in weights(net).items() if not torch.equal(weight, before[n])}
-
-
-def pair(
-    context: TrainingContext, paintings: dict[str, Path]
-) -> tuple[dict[str, TransformNet], object]:
-    targets = read_targets(context, paintings)
-    neutral = take_affine(start := base(), "0" * 64)
-    return {name: apply(start, neutral) for name in targets}, targets
-
-
-def test_a_step_teaches_the_shared_convolutions_and_one_paintings_norms(
-    context: MakeContext, paintings: dict[str, Path]
-) -> None:
-    nets, targets = pair(shared := context(), paintings)
-    before = {name: weights(net) for name, net in nets.items()}
-    assert isinstance(targets, dict)
-    trainer = BackboneTrainer(context=shared, nets=nets, targets=targets, stage=0)
-    trainer.step()
-    first = changed(before["stripes"], nets["stripes"])
-    other = changed(before["blotches"], nets["blotches"])
-    assert first - other == {name for name in before["stripes"] if is_norm_weight(name)}
-    assert any(not is_norm_weight(name) for name in other)
-    trainer.step()
-    norms = {name for name in before["stripes"] if is_norm_weight(name)}
-    assert norms <= changed(before["blotches"], nets["blotches"])
-
-
-def test_turns_go_round_by_the_iteration(context: MakeContext, paintings: dict[str, Path]) -> None:
-    nets, targets = pair(shared := context(), paintings)
-    assert isinstance(targets, dict)
-    trainer = BackboneTrainer(context=shared, nets=nets, targets=targets, stage=1)
-    while not trainer.done:
-        trainer.step()
-    assert trainer.iteration == 3
-    assert nets["stripes"].paint.weight is nets["blotches"].paint.weight
 
 
 def test_a_backbone_is_a_net_file_with_an_affine_for_each_painting(
@@ -226,11 +189,3 @@ def test_an_config_of_another_shape_is_refused(context: MakeContext) -> None:
         QuickContext(
             made.config, made.loss_network, Backbone(TransformNet(NetConfig(3, 1)), "ab" * 32)
         )
-
-
-def test_rounding_to_a_file_happens_once() -> None:
-    net = base()
-    round_weights(net)
-    before = weights(net)
-    round_weights(net)
-    assert not changed(before, net)
