@@ -57,7 +57,7 @@ class TrainingOptions(Request):
         default=None,
         description=f"{', '.join(f'`{name}`' for name in SCHEDULES)}, or the stages as "
         "RATIO:ITERATIONS,… with rising ratios of style to content. `balanced` unless it is "
-        "given, `brief` for profile `quick`.",
+        "given, `brief` for profile `quick`. What a name stands for depends on the loss network.",
         json_schema_extra=example("0.02:900,0.4:400,4:600"),
     )
     adaptive: bool = Field(

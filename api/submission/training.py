@@ -70,7 +70,7 @@ def make_training_draft(
         painting=painting,
         loss_network=options.loss_network,
         profile=options.profile,
-        stages=Schedule.parse(schedule).stages,
+        stages=Schedule.parse(schedule, options.loss_network).stages,
         adaptive=options.adaptive,
         corpus=choose_corpus(services.objects, tenant, options.corpus),
         seed=options.seed,

@@ -35,8 +35,6 @@ from worker.engines.choice import choose_device
 from worker.net import NetConfig
 from worker.net.netfile import unpack
 
-#: From near-identity to a full painting in six stages.
-DEFAULT_SCHEDULE = "0.02:600,0.1:300,0.4:300,1.5:400,5:500,15:700"
 #: Short side (px) of the photo in a `picture`.
 PICTURE_SIDE = 400
 app = typer.Typer(
@@ -65,7 +63,7 @@ class TrainOptions(LearningOptions):
     licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown"
     schedule: Annotated[
         str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
-    ] = DEFAULT_SCHEDULE
+    ] = "balanced"
     width: Annotated[int, typer.Option(min=1, help="32 is the standard net, 16 the light one.")] = (
         32
     )
@@ -96,7 +94,7 @@ class TrainOptions(LearningOptions):
             licence=self.licence,
             painting=self.painting,
             photos=self.photos,
-            schedule=Schedule.parse(self.schedule),
+            schedule=Schedule.parse(self.schedule, self.loss_network),
             net=NetConfig(self.width, self.residual_blocks, self.upsample),  # type: ignore[arg-type]
             hyperparameters=self.hyperparameters(
                 peak_rate=self.peak_rate,

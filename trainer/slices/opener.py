@@ -19,6 +19,7 @@ from infra.errors import ImpastoError
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobSpec, TrainingConfig
 from infra.jobs.domain.timing import DAY_SECONDS
+from infra.jobs.domain.training_options import LOSS_NETWORKS
 from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.data.corpus import Photos
@@ -203,12 +204,18 @@ class SessionOpener:
             return _Start(None, self._published_backbone())
         if config.base == "none" or not config.schedule.begins_near_identity:
             return _Start(None, None)
-        base = self._shared.get_base(base_key)
+        base = self._shared.get_base(base_key) or self._base_of_another_network(config)
         if base is None:
             return _Start(None, None)
         key = layout.start_base(spec.tenant, spec.id, claim.token)
         self._objects.put(key, base)
         return _Start(key, None)
+
+    def _base_of_another_network(self, config: TrainingConfig) -> bytes | None:
+        """Return a base of the same shape: near the identity, loss networks hardly differ."""
+        net = asdict(self._net(config))
+        found = (self._shared.get_base(layout.base(net, name)) for name in LOSS_NETWORKS)
+        return next((base for base in found if base is not None), None)
 
     def _published_backbone(self) -> str:
         """Return the SHA-256 of the backbone that the deployment has chosen.

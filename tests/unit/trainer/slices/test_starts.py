@@ -28,6 +28,24 @@ def test_a_base_of_the_deployment_is_stage_0_as_it_is(make: MakeTrainer) -> None
     assert trainer.card().stages[0].iterations == 0
 
 
+def test_a_base_of_another_loss_network_serves_where_there_is_none_of_its_own(
+    make: MakeTrainer,
+) -> None:
+    """Else the first style over each network would train a near-identity of its own first."""
+    trainer = make()
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    other, own = (
+        pack(TransformNet(NetConfig(2)), NetCard(NetConfig(2), "base", 0, 0.02)) for _ in range(2)
+    )
+    trainer.catalogue.put_base(layout.base(shape, "squeezenet1_0"), other)
+    config: dict[str, object] = {"stages": ((0.1, 50), (1.0, 3)), "base": "auto"}
+    trainer.finish(trainer.submit(**config))
+    assert trainer.nets()[0] == hashlib.sha256(other).hexdigest()
+    trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), own)
+    trainer.finish(trainer.submit(style="dots", **config))
+    assert trainer.card("dots").base_sha256 == hashlib.sha256(own).hexdigest()
+
+
 def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTrainer) -> None:
     trainer, whole = make(), make()
     config: dict[str, object] = {"stages": ((0.1, 3), (1.0, 3)), "base": "auto"}

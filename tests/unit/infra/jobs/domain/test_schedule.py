@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.jobs.domain.schedule import MAX_STAGES, SCHEDULES, Schedule, Stages
+from infra.jobs.domain.schedule import (
+    BASE_RATIO,
+    MAX_STAGES,
+    SCHEDULES,
+    VGG_SCHEDULES,
+    Schedule,
+    Stages,
+)
+from infra.jobs.domain.training_options import LOSS_NETWORKS
 
 
 def test_schedule_is_read_stage_by_stage() -> None:
@@ -14,6 +22,23 @@ def test_schedule_is_read_stage_by_stage() -> None:
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_named_schedule_is_a_schedule(name: str) -> None:
     assert Schedule.parse(name) == Schedule.parse(SCHEDULES[name])
+
+
+@pytest.mark.parametrize("network", LOSS_NETWORKS)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_name_stands_for_the_ladder_of_its_loss_network(name: str, network: str) -> None:
+    """VGG19 loses the photo at ratios that SqueezeNet is only painterly at."""
+    ladder = Schedule.parse(name, network)
+    ladders = VGG_SCHEDULES if network.startswith("vgg") else SCHEDULES
+    assert str(ladder) == ladders[name]
+    assert ladder.stages[0].ratio <= BASE_RATIO  # the deployment's base serves as it
+    assert ladder.stages[-1].ratio == {"brief": 4, "balanced": 6, "thorough": 6}[name] or (
+        network.startswith("squeezenet") and ladder.stages[-1].ratio == 10
+    )
+
+
+def test_stages_that_are_written_out_are_the_same_for_every_loss_network() -> None:
+    assert Schedule.parse("0.1:5,10:7", "vgg19") == Schedule.parse("0.1:5,10:7", "squeezenet1_0")
 
 
 @pytest.mark.parametrize(
