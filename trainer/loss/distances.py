@@ -6,6 +6,7 @@ compared with, so 0 is equal, about 1 is unrelated, and a style:content ratio me
 every painting and every loss network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,10 +40,16 @@ class _Correlations(torch.autograd.Function):
         return torch.bmm(positions, grad + grad.transpose(1, 2))
 
 
-def content_distance(painted: Tensor, photo: Tensor) -> Tensor:
-    """Squared distance of feature maps over the photo's own energy: (B, C, H, W)² → (B,)."""
-    difference = (painted - photo).square().flatten(1).sum(1)
-    return difference / photo.square().flatten(1).sum(1)
+def content_distance(painted: Sequence[Tensor], photo: Sequence[Tensor]) -> Tensor:
+    """Squared distance of feature maps over the photo's own energy, mean of layers.
+
+    Each layer (B, C, H, W), twice → (B,).
+    """
+    terms = [
+        (ours - own).square().flatten(1).sum(1) / own.square().flatten(1).sum(1)
+        for ours, own in zip(painted, photo, strict=True)
+    ]
+    return torch.stack(terms).mean(0)
 
 
 def pixel_distance(painted: Tensor, photo: Tensor) -> Tensor:
@@ -90,7 +97,7 @@ class Distances:
         return (self.content + ratio * self.style).mean() / (1 + ratio)
 
 
-def distances(painted: Features, photo: Tensor, target: StyleTarget) -> Distances:
+def distances(painted: Features, photo: Sequence[Tensor], target: StyleTarget) -> Distances:
     """Compare stylized photos with the content features of the photos and with the painting."""
     return Distances(
         content=content_distance(painted.content, photo),

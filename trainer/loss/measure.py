@@ -1,5 +1,6 @@
 """How good a net is on photos it never trained on: content, style and structural similarity."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -55,11 +56,16 @@ def measure(
     )
 
 
-def _shared(painted: Tensor, photo: Tensor) -> float:
+def _shared(painted: Sequence[Tensor], photo: Sequence[Tensor]) -> float:
     """Content distance over the part that pictures of different sizes have in common."""
-    height, width = (min(painted.shape[side], photo.shape[side]) for side in (2, 3))
+    parts = [_common(ours, own) for ours, own in zip(painted, photo, strict=True)]
+    return content_distance([ours for ours, _ in parts], [own for _, own in parts]).item()
+
+
+def _common(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = (min(a.shape[side], b.shape[side]) for side in (2, 3))
     part = (..., slice(height), slice(width))
-    return content_distance(painted[part], photo[part]).item()
+    return a[part], b[part]
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:

@@ -4,7 +4,11 @@
 the same layers and the weights of Simonyan and Zisserman (2014), which style transfer began with.
 
 Content and style layers follow Gatys, Ecker and Bethge (2016) for VGG (content relu4_2, style
-relu1_1 … relu5_1); for SqueezeNet they are the layers of like depth. Inputs are sRGB 0..1.
+relu1_1 … relu5_1); for SqueezeNet they are the layers of like depth. The original VGG19 is read
+about as deep as Johnson et al. (2016) read theirs: content in relu3_2 too, and style no deeper than
+relu4_1. What relu5_1 sees in a photo is things: photos themselves were 1.3 to 18 times as far from
+fifteen paintings there as silence is (0.3 to 2.5 times in the other layers), and nets came closer
+by fading everything. Inputs are sRGB 0..1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +23,7 @@ from trainer.loss.caffe import IMAGENET_MEAN, IMAGENET_STD, in_torchvisions_conv
 from trainer.loss.original_vgg import read_original_vgg19
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
+from trainer.loss.winograd import by_winograd
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,10 @@ class Taps:
     """Where a torchvision `features` stack is read: layer name → index, after its ReLU."""
 
     layers: dict[str, int]
-    content: str
+    content: tuple[str, ...]
     style: tuple[str, ...]
+    #: Whether 3×3 convolutions are computed by Winograd's filtering where that pays.
+    winograd: bool = False
 
 
 _VGG_STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -35,7 +42,7 @@ _SQUEEZE_STYLE = ("conv1", "fire2", "fire4", "fire5", "fire6")
 
 _VGG19 = Taps(
     {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 20, "relu4_2": 22, "relu5_1": 29},
-    content="relu4_2",
+    content=("relu4_2",),
     style=_VGG_STYLE,
 )
 #: The loss network whose weights come with a package.
@@ -43,21 +50,26 @@ ORIGINAL_VGG19: Final = "vgg19_original"
 
 #: Loss networks by name.
 TAPS: dict[str, Taps] = {
-    ORIGINAL_VGG19: _VGG19,
+    ORIGINAL_VGG19: Taps(
+        {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu3_2": 13, "relu4_1": 20, "relu4_2": 22},
+        content=("relu3_2", "relu4_2"),
+        style=("relu1_1", "relu2_1", "relu3_1", "relu4_1"),
+        winograd=True,
+    ),
     "vgg19": _VGG19,
     "vgg16": Taps(
         {"relu1_1": 1, "relu2_1": 6, "relu3_1": 11, "relu4_1": 18, "relu4_2": 20, "relu5_1": 25},
-        content="relu4_2",
+        content=("relu4_2",),
         style=_VGG_STYLE,
     ),
     "squeezenet1_0": Taps(
         {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 5, "fire5": 7, "fire6": 8},
-        content="fire4",
+        content=("fire4",),
         style=_SQUEEZE_STYLE,
     ),
     "squeezenet1_1": Taps(
         {"conv1": 1, "fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9},
-        content="fire4",
+        content=("fire4",),
         style=_SQUEEZE_STYLE,
     ),
 }
@@ -65,9 +77,9 @@ TAPS: dict[str, Taps] = {
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Features of a batch in a loss network: content (B, C, H, W) and style layers by name."""
+    """Features of a batch in a loss network, each (B, C, H, W): content, and style by name."""
 
-    content: Tensor
+    content: tuple[Tensor, ...]
     style: dict[str, Tensor]
 
 
@@ -81,7 +93,8 @@ class LossNetwork(nn.Module):
         super().__init__()
         self.name = name
         self.taps = TAPS[name]
-        self.features = nn.Sequential(*list(features)[: max(self.taps.layers.values()) + 1])
+        layers = nn.Sequential(*list(features)[: max(self.taps.layers.values()) + 1])
+        self.features = by_winograd(layers) if self.taps.winograd else layers
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
@@ -97,15 +110,20 @@ class LossNetwork(nn.Module):
         """Measure pictures: (B, 3, H, W) float, sRGB about 0..1; each side at least 32."""
         seen = dict(self._walk((picture - self.mean) / self.std))
         return Features(
-            content=seen[self.taps.content].float(),
+            content=tuple(seen[name].float() for name in self.taps.content),
             style={name: seen[name].float() for name in self.taps.style},
         )
 
     @torch.no_grad()
-    def content(self, picture: Tensor) -> Tensor:
-        """Return the content features alone, (B, C, H, W), of pictures that nothing learns from."""
-        walk = self._walk((picture - self.mean) / self.std)
-        return next(seen for name, seen in walk if name == self.taps.content).float()
+    def content(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Return the content features alone of pictures that nothing learns from."""
+        found: dict[str, Tensor] = {}
+        for name, seen in self._walk((picture - self.mean) / self.std):
+            if name in self.taps.content:
+                found[name] = seen.float()
+            if len(found) == len(self.taps.content):
+                break
+        return tuple(found[name] for name in self.taps.content)
 
     def _walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         x = x.contiguous(memory_format=torch.channels_last)

@@ -27,8 +27,17 @@ def test_the_gradient_of_a_gram_matrix_is_that_of_its_definition() -> None:
 def test_content_distance_has_no_unit(scale: float) -> None:
     """Features of any size give the same distance: that is what lets a ratio mean something."""
     a, b = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
-    torch.testing.assert_close(content_distance(a * scale, b * scale), content_distance(a, b))
-    torch.testing.assert_close(content_distance(torch.zeros_like(b), b), torch.ones(2))
+    torch.testing.assert_close(
+        content_distance([a * scale], [b * scale]), content_distance([a], [b])
+    )
+    torch.testing.assert_close(content_distance([torch.zeros_like(b)], [b]), torch.ones(2))
+
+
+def test_layers_of_content_count_alike() -> None:
+    """A layer of small features says as much as one of large features."""
+    a, b = torch.randn(2, 3, 4, 4), 100 * torch.randn(2, 5, 2, 2)
+    both = content_distance([torch.zeros_like(a), b], [a, b])
+    torch.testing.assert_close(both, torch.full((2,), 0.5))
 
 
 def test_a_painting_has_no_distance_from_itself(loss_network: LossNetwork) -> None:

@@ -40,7 +40,7 @@ def test_taps_are_the_layers_that_their_names_say(name: str) -> None:
     names = vgg_names(features) if name.startswith("vgg") else squeeze_names(features)
     for layer, index in TAPS[name].layers.items():
         assert names[index] == layer
-    used = {TAPS[name].content, *TAPS[name].style}
+    used = {*TAPS[name].content, *TAPS[name].style}
     assert used <= set(TAPS[name].layers)
 
 

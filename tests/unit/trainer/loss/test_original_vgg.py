@@ -35,7 +35,7 @@ def in_caffe(state: dict[str, Tensor], picture: Tensor, convolutions: int) -> Te
 
 
 @pytest.mark.parametrize(
-    ("layer", "convolutions"), [("relu1_1", 1), ("relu3_1", 5), ("relu5_1", 13)]
+    ("layer", "convolutions"), [("relu1_1", 1), ("relu3_1", 5), ("relu4_1", 9)]
 )
 def test_its_features_are_those_of_caffes_convention(
     network: LossNetwork, state: dict[str, Tensor], layer: str, convolutions: int
@@ -66,3 +66,12 @@ def test_an_edge_is_seen_where_it_is(network: LossNetwork) -> None:
     columns = difference[8:-8].sum(0)
     assert int(columns.argmax()) in range(19, 22)
     assert columns[4:16].max() == 0
+
+
+def test_content_is_seen_in_two_layers(network: LossNetwork) -> None:
+    picture = torch.rand(1, 3, 64, 64)
+    shallow, deep = network.content(picture)
+    assert (shallow.shape, deep.shape) == ((1, 256, 16, 16), (1, 512, 8, 8))
+    seen = network(picture)
+    assert torch.equal(seen.content[0], shallow)
+    assert torch.equal(seen.content[1], deep)
