@@ -209,9 +209,9 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=0)] = 0
     #: Bytes of nets that one worker process keeps loaded.
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
-    #: Bytes of graphs compiled for a photo's size that one worker process keeps. As much as a photo
-    #: may take: what is too large to be kept is compiled anew for every photo of its size.
-    shape_cache_bytes: Annotated[int, Field(ge=0)] = 2048 * MEBIBYTE
+    #: Bytes of activations that one worker process keeps between photos, for all nets together.
+    #: What a larger photo took is given back behind it.
+    shape_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
     #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
     #: tile, to the same picture. On a GPU, its memory is the measure. Photos on their way, from
     #: their decoding until they are stored, may take as much together (one is always let in).

@@ -19,8 +19,8 @@ from worker.engines.weights import Arrays, rewritten
 from worker.net import TransformNet
 
 EngineName = Literal["torch", "openvino"]
-#: Bytes of compiled shapes that OpenVINO keeps by default.
-SHAPE_CACHE_BYTES = 2 << 30
+#: Bytes of activations that OpenVINO's programs keep by default.
+SHAPE_CACHE_BYTES = 512 << 20
 #: Bytes that a photo may take by default while it is painted.
 MEMORY_BYTES = 2 << 30
 
@@ -59,7 +59,7 @@ def choose_dtype(name: PrecisionSetting, device: torch.device) -> torch.dtype:
 
 
 class EngineFactory:
-    """Makes engines of one kind, which share compiled programs (OpenVINO) or recordings (CUDA).
+    """Makes engines of one kind, which share room for activations (OpenVINO) or recordings (CUDA).
 
     A photo is painted tile by tile if it takes more than `memory_bytes` of the host, or on a GPU
     if it does not fit there. `scratch` is the folder for the planes of such a photo.
@@ -87,9 +87,9 @@ class EngineFactory:
         self._recordings = Recordings()
         self._programs = None
         if engine == "openvino":
-            from worker.engines.openvino.engine import ProgramCache  # its libraries take a moment
+            from worker.engines.openvino.programs import Programs  # its libraries take a moment
 
-            self._programs = ProgramCache(
+            self._programs = Programs(
                 limit_bytes=shape_cache_bytes,
                 threads=threads,
                 bfloat16=self._dtype == torch.bfloat16,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from worker.net import NetConfig, TransformNet
+from worker.net import TransformNet
 from worker.net.polyphase import merged_taps, placed
 
 #: Weights by their names in the net; float32, norms as (1, C, 1, 1).
@@ -28,11 +28,6 @@ def rewritten(net: TransformNet) -> Arrays:
     weights["paint.weight"] = torch.cat(placed(weights["paint.weight"])) * 255
     weights["paint.bias"] = ((weights["paint.bias"] + 0.5) * 255).repeat(4)
     return {name: _array(weight) for name, weight in weights.items()}
-
-
-def shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each rewritten weight."""
-    return {name: array.shape for name, array in rewritten(TransformNet(config)).items()}
 
 
 def doubled_kernels(weight: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from tests.bench.common.tables import table
 from tests.bench.painting.common.difference import differences
 from tests.bench.painting.common.promises import Promise, at_least, judge
 from worker.engines.choice import EngineFactory, choose_engine
-from worker.engines.openvino.engine import calculates_in_bfloat16
+from worker.engines.openvino.programs import calculates_in_bfloat16
 from worker.engines.port import Engine, Pixels
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import TransformNet

@@ -1,4 +1,4 @@
-"""The transform net as an OpenVINO graph: bytes and weights in, bytes out."""
+"""The transform net as an OpenVINO graph: bytes in, bytes out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -62,15 +62,22 @@ class _Graph:
         return op.transpose(op.convert(x, np.uint8), _ints(_NHWC))
 
     def _norm(self, name: str, x: Node) -> Node:
-        # Row by row, then over rows: OpenVINO's own norm sums up millions of float32 numbers one
-        # by one, and is 9/255 off at 12 megapixels, 200/255 in a photo that is nearly flat.
-        apart = op.subtract(x, op.reduce_mean(op.reduce_mean(x, _WIDTH, True), _HEIGHT, True))
-        columns = op.convert(op.slice(op.shape_of(x, "i64"), [3], [4], [1]), np.float32)
-        squares = op.power(op.reduce_l2(apart, _WIDTH, True), np.float32(2))
-        variance = op.divide(op.reduce_mean(squares, _HEIGHT, True), columns)
-        deviation = op.sqrt(op.add(variance, np.float32(_EPS)))
-        factor = op.divide(self._weights[f"{name}.norm.scale"], deviation)
-        return op.add(op.multiply(apart, factor), self._weights[f"{name}.norm.shift"])
+        scale, shift = (self._weights[f"{name}.norm.{part}"] for part in ("scale", "shift"))
+        return instance_norm(x, scale, shift)
+
+
+def instance_norm(x: Node, scale: Node, shift: Node) -> Node:
+    """Return the instance norm of (1, C, H, W) of any size."""
+    # Row by row, then over rows: OpenVINO's own norm sums up millions of float32 numbers one by
+    # one, and is 9/255 off at 12 megapixels, 200/255 in a photo that is nearly flat. Two means one
+    # behind the other would be merged into one such sum when they are compiled.
+    columns = op.convert(op.slice(op.shape_of(x, "i64"), [3], [4], [1]), np.float32)
+    sums = op.reduce_mean(op.reduce_sum(x, _WIDTH, True), _HEIGHT, True)
+    apart = op.subtract(x, op.divide(sums, columns))
+    squares = op.power(op.reduce_l2(apart, _WIDTH, True), np.float32(2))
+    variance = op.divide(op.reduce_mean(squares, _HEIGHT, True), columns)
+    deviation = op.sqrt(op.add(variance, np.float32(_EPS)))
+    return op.add(op.multiply(apart, op.divide(scale, deviation)), shift)
 
 
 def _conv(x: Node, weight: Node, stride: int = 1) -> Node:

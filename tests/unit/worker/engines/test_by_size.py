@@ -7,7 +7,7 @@ import torch
 from worker.engines.by_size import SizedEngine
 from worker.engines.choice import EngineFactory, EngineName
 from worker.engines.memory import needed_bytes
-from worker.engines.openvino.engine import program_bytes
+from worker.engines.openvino.programs import activation_bytes
 from worker.engines.port import Pixels
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
@@ -30,7 +30,7 @@ class Counting:
 #: Bytes that the small photo takes as a whole, by engine.
 NEEDED = {
     "torch": needed_bytes(*SMALL, CONFIG.width),
-    "openvino": program_bytes(CONFIG, *SMALL),
+    "openvino": activation_bytes(CONFIG, *SMALL),
 }
 
 
@@ -57,7 +57,7 @@ def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> 
         assert (check.calls > 1) == tiles
 
 
-def test_programs_are_evicted_for_a_large_photo() -> None:
+def test_activations_are_given_back_for_a_large_photo() -> None:
     factory = EngineFactory("openvino", CPU, threads=1, memory_bytes=NEEDED["openvino"])
     engine = factory(net())
     engine.stylize(noise(*SMALL))
