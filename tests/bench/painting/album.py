@@ -30,9 +30,9 @@ from infra.storage.s3 import S3Store, connect_s3
 from tests.bench.common.nets import light_net, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.plain_net import written_plainly
+from tests.bench.common.promises import Promise, at_least, at_most, judge
 from tests.bench.common.tables import table
 from tests.bench.painting.common.mixed import SIZES, mixed_photos
-from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
 from tests.bench.painting.common.steps import step_seconds
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.port import Engine, Pixels

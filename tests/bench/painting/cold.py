@@ -34,8 +34,8 @@ from infra.stack.programs import API, WORKER, make_plan
 from infra.storage.s3 import connect_s3
 from tests.bench.common.nets import photo
 from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.promises import at_most, judge
 from tests.bench.common.tables import table
-from tests.bench.painting.common.promises import at_most, judge
 from tests.bench.painting.common.service import STYLE, jpeg
 from tests.integration.live_stack import LiveStack, wait_until
 

@@ -22,9 +22,9 @@ from tests.bench.common.nets import BOUNDLESS, light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of, written_plainly
+from tests.bench.common.promises import Promise, at_least, judge
 from tests.bench.common.tables import table
 from tests.bench.painting.common.difference import differences
-from tests.bench.painting.common.promises import Promise, at_least, judge
 from worker.engines.choice import EngineFactory, choose_engine
 from worker.engines.openvino.programs import calculates_in_bfloat16
 from worker.engines.port import Engine, Pixels

@@ -30,10 +30,10 @@ from PIL import Image
 from tests.bench.common.nets import STYLES, light_net, standard_net
 from tests.bench.common.options import save
 from tests.bench.common.plain_net import flops_of, written_plainly
+from tests.bench.common.promises import Promise, at_least, at_most, judge
 from tests.bench.painting.common.difference import differences
 from tests.bench.painting.common.gpu_tables import Result, albums_table, results_table
 from tests.bench.painting.common.mixed import mixed_photos
-from tests.bench.painting.common.promises import Promise, at_least, at_most, judge
 from tests.fakes.album import AlbumHarness
 from worker.album.overlap_runner import ChunkOverlapRunner
 from worker.album.stages import gpu_limits

@@ -36,6 +36,7 @@ from tests.bench.common.nets import BOUNDLESS, light_net, photo, standard_net
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.peak import convolution_peak
 from tests.bench.common.plain_net import flops_of
+from tests.bench.common.promises import judge
 from tests.bench.painting.common.large_tables import (
     Compared,
     Painted,
@@ -45,7 +46,6 @@ from tests.bench.painting.common.large_tables import (
     promises,
     served_sentence,
 )
-from tests.bench.painting.common.promises import judge
 from tests.bench.painting.common.service import WorkerMemory, jpeg, paint_album, put_photos
 from tests.integration.live_stack import LiveStack
 from tests.memory_use import forget_most, most_bytes

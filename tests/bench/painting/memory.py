@@ -21,8 +21,8 @@ from infra.settings import Settings
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3
 from tests.bench.common.options import parser, prepare, save
+from tests.bench.common.promises import Promise, at_most, judge
 from tests.bench.common.tables import table
-from tests.bench.painting.common.promises import Promise, at_most, judge
 from tests.bench.painting.common.service import Size, WorkerMemory, paint_album, put_photos
 from tests.integration.live_stack import LiveStack
 

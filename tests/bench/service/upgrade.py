@@ -24,8 +24,9 @@ from infra import layout
 from infra.stack import EmbeddedStack
 from infra.stack.programs import TRAINER
 from infra.tenants import DEFAULT_TENANT
+from tests.bench.common.environments import check_out, install
 from tests.bench.common.tables import table
-from tests.bench.service.common.other_version import OtherStack, check_out, install
+from tests.bench.service.common.other_version import OtherStack
 from tests.bench.training.common.slice_log import read_slices
 from tests.integration.live_stack import LiveStack, wait_until
 from tests.integration.live_training import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench.painting.common.promises import at_least, at_most, judge
+from tests.bench.common.promises import at_least, at_most, judge
 
 
 def test_a_limit_itself_is_kept() -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.bench.common.promises import Promise, at_least, at_most
 from tests.bench.common.tables import table
-from tests.bench.painting.common.promises import Promise, at_least, at_most
 
 #: What a worker may take above its idle state, by default.
 MEMORY_BYTES = 2 << 30

@@ -1,10 +1,8 @@
-"""Another version of this repository, in an environment of its own, and a stack that it runs."""
+"""A stack that another version of this repository runs."""
 
 import http.client
 import json
-import os
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,48 +11,11 @@ from typing import Final, Self
 
 import psutil
 
+from tests.bench.common.environments import clean_environment
 from tests.integration.live_stack import lives, wait_until
 
-ROOT: Final = Path(__file__).resolve().parents[4]
 #: Seconds until a stack must be ready, on a machine that is busy with other things.
 READY_SECONDS: Final = 600.0
-#: What a version needs to run; not what its tests need.
-EXTRAS: Final = "api,worker,trainer"
-
-
-def check_out(revision: str, folder: Path) -> Path:
-    """Clone this repository at a revision into a folder, and return the folder."""
-    _run("git", "clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(folder))
-    _run("git", "-C", str(folder), "checkout", "--quiet", "--detach", revision)
-    return folder
-
-
-def install(checkout: Path, environment: Path) -> Path:
-    """Install a checkout into a new virtual environment, and return the environment.
-
-    As its own `infra/dev.py` does it: the versions are those of its constraints.
-    """
-    _run(sys.executable, "-m", "venv", str(environment))
-    client = checkout / "api" / "client"
-    alone = [str(client)] if (client / "pyproject.toml").exists() else []
-    packages = [argument for part in (*alone, f"{checkout}[{EXTRAS}]") for argument in ("-e", part)]
-    constraints = str(checkout / "infra" / "constraints.txt")
-    pip = (str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet")
-    _run(*pip, "-c", constraints, *packages)
-    return environment
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, env=clean_environment())
-
-
-def clean_environment() -> dict[str, str]:
-    """Return ours without what leads Python or Impasto to this version."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("IMPASTO_", "PYTHON", "VIRTUAL_ENV"))
-    }
 
 
 class OtherStack:
