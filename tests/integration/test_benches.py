@@ -57,6 +57,11 @@ def run_bench(assets: Path, name: str, out: Path, *options: str) -> str:
     [
         ("schedule", ("--paintings", "1", "--losses", "plain"), "content less direct content"),
         ("quick", ("--painting", "de-stijl"), "1000 quick styles resident"),
+        (
+            "pictures",
+            ("--style", "great-wave", "--opponents", "before", "--revision", "HEAD"),
+            "styles ahead of HEAD",
+        ),
     ],
 )
 def test_a_measurement_ends_in_its_table_with_results_and_pictures(
