@@ -41,6 +41,15 @@ class ObjectRefused(ObjectUnavailable):
         )
 
 
+class ObjectTooLarge(Exception):
+    """The object has more bytes than were wanted; none of them was read."""
+
+    def __init__(self, key: str, size: int) -> None:
+        super().__init__(f"{key!r} has {size} bytes")
+        self.key = key
+        self.size = size
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """One listed or looked-up object; `size` in bytes."""
@@ -72,8 +81,11 @@ class ObjectStore(Protocol):
         """Write or replace an object. A file is streamed from its current position."""
         ...
 
-    def get(self, key: str) -> bytes:
-        """Return the object's bytes; raises ObjectMissing and ObjectRefused."""
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
+        """Return the object's bytes, of which there may be `limit` at most.
+
+        Raises ObjectMissing and ObjectRefused; ObjectTooLarge before anything is read.
+        """
         ...
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from infra.errors import ServiceUnavailable
 from infra.settings import Settings
-from infra.storage.port import ObjectInfo, ObjectUnavailable, check_start
+from infra.storage.port import ObjectInfo, ObjectTooLarge, ObjectUnavailable, check_start
 from infra.storage.s3_client import S3Client, s3_client
 from infra.storage.s3_errors import (
     NothingThere,
@@ -67,11 +67,11 @@ class S3Store:
                     body, self._bucket, key, ExtraArgs=extra, Config=_TRANSFER
                 )
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         """Return the object's bytes; reads again where the body breaks off or was just replaced."""
         before = None
         for _ in range(BODY_ATTEMPTS):
-            body, answer = self._read_whole(key)
+            body, answer = self._read_whole(key, limit)
             # Read twice alike, it is the object, whatever its ETag means.
             if body == before or not in_doubt(body, answer):
                 return body
@@ -83,20 +83,22 @@ class S3Store:
         if stop <= start:
             return b""
         try:
-            return self._read_whole(key, Range=f"bytes={start}-{stop - 1}")[0]
+            return self._read_whole(key, None, Range=f"bytes={start}-{stop - 1}")[0]
         except NothingThere:
             return b""
 
-    def _read_whole(self, key: str, **options: str) -> tuple[bytes, Mapping[str, Any]]:
-        """Return a body and the answer that it came with."""
+    def _read_whole(
+        self, key: str, limit: int | None, **options: str
+    ) -> tuple[bytes, Mapping[str, Any]]:
+        """Return a body and the answer that it came with; raises ObjectTooLarge."""
         for _ in range(BODY_ATTEMPTS - 1):
             with reading(key):
                 answer = self._ask(key, **options)
             with suppress(BotoCoreError):
-                return b"".join(_pieces(answer, PART_BYTES)), answer
+                return _body(key, answer, limit), answer
         with reading(key):
             answer = self._ask(key, **options)
-            return b"".join(_pieces(answer, PART_BYTES)), answer
+            return _body(key, answer, limit), answer
 
     def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         """Yield the object's bytes in pieces; the request is made at once."""
@@ -229,6 +231,14 @@ class S3Store:
                 raise ServiceUnavailable(no_bucket(self._bucket, error_code(error))) from error
         except (BotoCoreError, HTTPError) as error:
             raise connection_error(error) from error
+
+
+def _body(key: str, answer: Mapping[str, Any], limit: int | None) -> bytes:
+    """Return the whole body of an answer; raises ObjectTooLarge."""
+    if limit is not None and (size := answer["ContentLength"]) > limit:
+        answer["Body"].close()
+        raise ObjectTooLarge(key, size)
+    return b"".join(_pieces(answer, PART_BYTES))
 
 
 def _pieces(answer: Mapping[str, Any], chunk_bytes: int) -> Iterator[bytes]:

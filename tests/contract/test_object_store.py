@@ -12,7 +12,7 @@ import pytest
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import PhotoOutcome
 from infra.jobs.manifest import Manifest
-from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore, ObjectTooLarge
 from tests.contract.servers import S3S, Servers
 
 
@@ -52,6 +52,18 @@ def test_range_is_read_as_far_as_there_are_bytes(objects: ObjectStore, prefix: s
     assert objects.get_range(prefix + "a", 250, 300) == body[250:]
     assert objects.get_range(prefix + "a", 256, 300) == b""
     assert objects.get_range(prefix + "a", 7, 7) == b""
+
+
+def test_object_above_the_limit_is_not_read(objects: ObjectStore, prefix: str) -> None:
+    objects.put(prefix + "a", bytes(100))
+    objects.put(prefix + "empty", b"")
+    assert len(objects.get(prefix + "a", limit=100)) == 100
+    assert objects.get(prefix + "empty", limit=0) == b""
+    with pytest.raises(ObjectTooLarge) as caught:
+        objects.get(prefix + "a", limit=99)
+    assert (caught.value.key, caught.value.size) == (prefix + "a", 100)
+    with pytest.raises(ObjectMissing):
+        objects.get(prefix + "b", limit=99)
 
 
 def test_put_replaces(objects: ObjectStore, prefix: str) -> None:

@@ -45,9 +45,9 @@ class WatchedStore(MemoryStore):
         super().__init__()
         self.watch: Callable[[str, str], None] = lambda _operation, _key: None
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         self.watch("get", key)
-        return super().get(key)
+        return super().get(key, limit=limit)
 
     def head(self, key: str) -> ObjectInfo:
         self.watch("head", key)

@@ -9,6 +9,7 @@ from infra.storage.port import (
     ObjectInfo,
     ObjectMissing,
     ObjectRefused,
+    ObjectTooLarge,
     ObjectUnavailable,
     check_start,
 )
@@ -34,7 +35,7 @@ class MemoryStore:
         self.content_types[key] = content_type
         self._fuse.burn(late=True)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         try:
             self._reach()
         except ServiceUnavailable as error:
@@ -44,9 +45,12 @@ class MemoryStore:
         if key in self.refused:
             raise ObjectRefused(key, "in this test")
         try:
-            return self.objects[key]
+            body = self.objects[key]
         except KeyError as error:
             raise ObjectMissing(key) from error
+        if limit is not None and len(body) > limit:
+            raise ObjectTooLarge(key, len(body))
+        return body
 
     def get_range(self, key: str, start: int, stop: int) -> bytes:
         return self.get(key)[start:stop]

@@ -1,7 +1,7 @@
 """Fetches a photo's file from the bucket, or from a ZIP file in it, unless it is too large."""
 
 from infra.jobs.domain.model import ArchiveMember
-from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore
+from infra.storage.port import ObjectMissing, ObjectRefused, ObjectStore, ObjectTooLarge
 from worker.fetch.zip_member import fetch_member
 from worker.pixels import PhotoRejected
 
@@ -15,14 +15,17 @@ def fetch_photo(
     `damaged-in-archive`.
     """
     try:
-        size = member.size if member else objects.head(key).size
-        if size > max_bytes:
-            raise PhotoRejected(
-                "photo-too-many-bytes",
-                f"The file has {size:,} bytes; the most this service takes is {max_bytes:,}, "
-                "so send it smaller.",
-            )
-        return fetch_member(objects, key, member) if member else objects.get(key)
+        if member is None:
+            return objects.get(key, limit=max_bytes)
+        if member.size > max_bytes:
+            raise ObjectTooLarge(key, member.size)
+        return fetch_member(objects, key, member)
+    except ObjectTooLarge as error:
+        raise PhotoRejected(
+            "photo-too-many-bytes",
+            f"The file has {error.size:,} bytes; the most this service takes is {max_bytes:,}, "
+            "so send it smaller.",
+        ) from error
     except ObjectMissing as error:
         raise PhotoRejected(
             "photo-missing", f"There is no object {key!r} in the bucket; upload it first."

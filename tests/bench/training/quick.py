@@ -226,8 +226,8 @@ class _MadeToOrder(MemoryStore):
         self._over = over
         super().put(layout.backbone(over.sha256), backbone)
 
-    def get(self, key: str) -> bytes:
-        return self.style(int(key)) if key.isdigit() else super().get(key)
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
+        return self.style(int(key)) if key.isdigit() else super().get(key, limit=limit)
 
     def style(self, number: int) -> bytes:
         torch.manual_seed(number)

@@ -20,7 +20,7 @@ def test_each_photo_is_named_as_in_flight_before_it_is_touched() -> None:
     named: list[int] = []
 
     def watch(operation: str, key: str) -> None:
-        if operation == "head" and key.startswith("photos/"):
+        if operation == "get" and key.startswith("photos/"):
             index = int(key.removeprefix("photos/photo-").removesuffix(".png"))
             in_flight = harness.record(job).active[0].in_flight
             touched.append(index)
@@ -45,7 +45,7 @@ def test_chunk_with_a_suspect_goes_photo_by_photo() -> None:
     alone: list[tuple[int, ...]] = []
 
     def watch(operation: str, key: str) -> None:
-        if operation == "head" and key.startswith("photos/"):
+        if operation == "get" and key.startswith("photos/"):
             alone.append(harness.record(job).active[0].in_flight)
 
     harness.objects.watch = watch
@@ -106,7 +106,7 @@ def test_outage_of_the_bucket_is_no_photos_failure() -> None:
     harness.work(job)
     view = harness.jobs.queries.get(job, "default")
     assert (view.state, view.done, view.failed) == (JobState.SUCCEEDED, 2, 0)
-    assert {operation for operation, _ in failed} == {"head", "get", "put"}
+    assert {operation for operation, _ in failed} == {"get", "put"}
 
 
 def test_outage_of_redis_is_no_photos_failure() -> None:
