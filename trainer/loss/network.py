@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from infra.errors import ImpastoError
 from trainer.loss.caffe import IMAGENET_MEAN, IMAGENET_STD, in_torchvisions_convention
 from trainer.loss.original_vgg import read_original_vgg19
-from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
 from trainer.loss.winograd import by_winograd
 
@@ -155,6 +154,9 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
 
 def _untrained_features(name: str) -> nn.Sequential:
     """Return torchvision's layers with memory but no values; its classifier gets neither."""
+    # Takes seconds to import, and a trainer that waits for its first training has no use for it.
+    from trainer.loss.torchvision_import import models
+
     with torch.device("meta"):
         features = models.get_model(name.removesuffix("_original"), weights=None).features
     assert isinstance(features, nn.Sequential)

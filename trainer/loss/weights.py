@@ -23,7 +23,6 @@ from torch import Tensor
 
 from infra.errors import ImpastoError
 from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore
-from trainer.loss.torchvision_import import models
 
 #: What a setting begins with that names a place in the bucket: `s3:weights`.
 BUCKET: Final = "s3:"
@@ -77,6 +76,8 @@ class WeightsSource:
 
     def _torchvisions(self, name: str) -> Path:
         """Return the file in torchvision's cache, downloaded where it is not there yet."""
+        from trainer.loss.torchvision_import import models  # as in network.py
+
         url = str(models.get_model_weights(name)[_RELEASE].url)
         path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
         if path.is_file():

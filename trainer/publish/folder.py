@@ -11,7 +11,6 @@ from torch import Tensor
 
 from infra.catalogue.card import StyleCard, stage_file
 from trainer.loss.objective import StepLoss
-from trainer.publish.charts import loss_charts
 from trainer.publish.previews import draw_previews
 from trainer.publish.sheet import contact_sheet, save_sheet
 from trainer.training.context import TrainingContext
@@ -50,6 +49,8 @@ class StyleFolder:
 
     def write_history(self, history: Sequence[Sequence[StepLoss]], card: StyleCard) -> None:
         """Write the losses of each iteration as JSON Lines, and draw them."""
+        from trainer.publish.charts import loss_charts  # matplotlib takes a moment
+
         (self.path / HISTORY).write_text("".join(_lines(history)))
         for kind, chart in loss_charts(card, history).items():
             (self.path / f"losses.{kind}").write_bytes(chart)
