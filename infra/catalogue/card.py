@@ -8,8 +8,16 @@ understands of a published one.
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from infra import layout
 from infra.catalogue.style import STYLE_NAME, Stage
@@ -41,6 +49,13 @@ class NetShape(CardPart):
     width: int
     residual_blocks: int
     upsample: str
+    #: Not written where there is none: such cards are what they were before there was any.
+    grain: float = 0.0
+
+    @model_serializer(mode="wrap")
+    def _described(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = written(self)
+        return fields if self.grain else {k: v for k, v in fields.items() if k != "grain"}
 
 
 class TrainingCard(CardPart):
@@ -184,7 +199,7 @@ class FolderCard(BaseModel):
     title: str
     stages: list[FolderStage] = Field(min_length=1)
     #: The net's shape and how it was trained; without both, the style cannot serve as a base.
-    net: dict[str, str | int] | None = None
+    net: dict[str, str | int | float] | None = None
     training: FolderTraining | None = None
 
 

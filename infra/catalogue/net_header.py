@@ -31,6 +31,7 @@ class NetShape(BaseModel):
     width: int = Field(ge=1, le=256)
     residual_blocks: int = Field(ge=0, le=64)
     upsample: Literal["resize", "transpose"]
+    grain: float = Field(default=0.0, ge=0, le=64, allow_inf_nan=False)
 
 
 class _Described(BaseModel):

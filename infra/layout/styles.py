@@ -122,9 +122,11 @@ def imported_backbone(sha256: str) -> str:
 def base(net: Mapping[str, object], loss_network: str) -> str:
     """The net that new styles of a shape start from, trained with that loss network.
 
-    `net` is the shape as on a style card: width, residual_blocks, upsample.
+    `net` is the shape as on a style card: width, residual_blocks, upsample. There is one base of a
+    shape, whatever its grain: who starts from it takes the grain that its file names.
     """
-    shape = json.dumps({"net": dict(net), "loss_network": loss_network}, sort_keys=True)
+    parts = {name: value for name, value in net.items() if name != "grain"}
+    shape = json.dumps({"net": parts, "loss_network": loss_network}, sort_keys=True)
     return f"{BASES_PREFIX}{hashlib.sha256(shape.encode()).hexdigest()}.safetensors"
 
 

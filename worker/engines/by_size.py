@@ -6,6 +6,7 @@ from typing import Protocol
 from worker.engines.memory import is_out_of_memory
 from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.engines.streaming.painter import StreamedNet
+from worker.net.grain import laid
 
 
 class WholeEngine(Engine, Protocol):
@@ -20,7 +21,8 @@ class SizedEngine:
     """Chooses how a photo is painted; the painting is the same either way.
 
     As a whole if that takes at most `limit_bytes` (None: no limit) and memory suffices now. Else
-    tile by tile, after `evict` has dropped caches that can be rebuilt.
+    tile by tile, after `evict` has dropped caches that can be rebuilt. `whole` is handed photos
+    with the net's grain on them; tiles get theirs one by one, without a copy of the photo.
     """
 
     def __init__(
@@ -63,7 +65,8 @@ class SizedEngine:
     def _try_whole(self, photos: Sequence[Pixels], check: Check) -> list[Pixels] | None:
         """Paint photos as a whole; return None if memory runs out or would."""
         try:
-            return self.whole.stylize_batch(photos, check)
+            grain = self.streamed.config.grain
+            return self.whole.stylize_batch([laid(rgb, grain) for rgb in photos], check)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -1,6 +1,7 @@
 """The transform net, its file format, and the affine of quick styles."""
 
 from worker.net.transform import (
+    MAX_GRAIN,
     SMALLEST_SIDE,
     ConvNorm,
     InstanceNorm,
@@ -13,6 +14,7 @@ from worker.net.transform import (
 )
 
 __all__ = [
+    "MAX_GRAIN",
     "SMALLEST_SIDE",
     "ConvNorm",
     "InstanceNorm",

@@ -103,7 +103,7 @@ def pack_affine(affine: Affine, card: AffineCard) -> bytes:
     weights = {name: values.half().contiguous() for name, values in _by_name(affine).items()}
     described = {
         "version": FORMAT_VERSION,
-        "config": asdict(affine.config),
+        "config": affine.config.described(),
         "backbone": affine.backbone,
         **asdict(card),
     }

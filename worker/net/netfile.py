@@ -7,7 +7,7 @@ Format: https://github.com/huggingface/safetensors#format
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import safetensors
@@ -48,7 +48,7 @@ def pack(net: TransformNet, card: NetCard) -> bytes:
     weights = {name: w.detach().cpu().half().contiguous() for name, w in net.state_dict().items()}
     described = {
         "version": FORMAT_VERSION,
-        "config": asdict(card.config),
+        "config": card.config.described(),
         "style": card.style,
         "stage": card.stage,
         "ratio": card.ratio,

@@ -5,8 +5,8 @@ Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and 
 every convolution, so that borders look like the rest of the picture.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ Upsample = Literal["resize", "transpose"]
 #: Photos with a shorter side (pixels) are extended to it by repeating their edge: reflection
 #: padding and instance statistics need some pixels to work with.
 SMALLEST_SIDE = 16
+#: Strongest grain that a net may name: beyond it little is left of a photo.
+MAX_GRAIN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,14 @@ class NetConfig:
     light one: a quarter of the arithmetic). `upsample` is how the net returns to full resolution:
     `transpose` by strided transposed convolutions, as in the paper; `resize` by nearest-neighbour
     enlargement and a plain convolution, which leaves no checkerboard (Odena et al., 2016).
+    `grain` is no part of the net: it is how strong a noise lies on its photos (see
+    worker.net.grain), as a standard deviation in 255ths of full scale; 0 is none.
     """
 
     width: int = 32
     residual_blocks: int = 5
     upsample: Upsample = "resize"
+    grain: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 256:
@@ -42,6 +47,16 @@ class NetConfig:
             raise ValueError(f"residual_blocks must be 0..64, not {self.residual_blocks}")
         if self.upsample not in get_args(Upsample):
             raise ValueError(f"upsample must be 'resize' or 'transpose', not {self.upsample!r}")
+        if not 0 <= self.grain <= MAX_GRAIN:
+            raise ValueError(f"grain must be 0..{MAX_GRAIN}, not {self.grain}")
+
+    def described(self) -> dict[str, Any]:
+        """Return the config as files hold it: without the grain where there is none.
+
+        So the files of nets without one are the bytes that they were before there was any.
+        """
+        fields = asdict(self)
+        return fields if self.grain else {k: v for k, v in fields.items() if k != "grain"}
 
 
 class InstanceNorm(nn.Module):

@@ -83,8 +83,8 @@ class _Passes:
     @torch.inference_mode()
     def painting(self, rgb: Pixels) -> Pixels:
         kernels = self._kernels
-        photo = PhotoPicture(rgb, device=self._net.device, dtype=self._net.dtype)
-        upsample = self._net.config.upsample
+        grain, upsample = self._net.config.grain, self._net.config.upsample
+        photo = PhotoPicture(rgb, grain, device=self._net.device, dtype=self._net.dtype)
         x = self._normed("down.0", Convolution(photo, kernels.entry()), 1)
         x = self._kept("down.1", Convolution(x, kernels.conv("down.1"), stride=2), 2)
         x = self._kept("down.2", Convolution(x, kernels.conv("down.2"), stride=2), 4)

@@ -17,6 +17,7 @@ from worker.engines.pytorch.channels_last import PHASES, PadMode, interleaved, p
 from worker.engines.streaming.norms import FrozenNorm
 from worker.engines.streaming.windows import Span, Window
 from worker.net import SMALLEST_SIDE, Upsample
+from worker.net.grain import laid
 
 
 class Picture(Protocol):
@@ -38,14 +39,16 @@ class Picture(Protocol):
 
 
 class PhotoPicture:
-    """The photo, 0..1, less its mean colour, which the first norm would take away.
+    """The photo under the net's grain, 0..1, less a colour, which the first norm would take away.
 
-    Left in, it would drown what a nearly flat photo shows in the rounding of sums. A tiny photo has
-    its right and bottom edge repeated, as the net does.
+    It is the photo's mean: left in, it would drown what a nearly flat photo shows in the rounding
+    of sums. A tiny photo has its right and bottom edge repeated, as the net does.
     """
 
-    def __init__(self, rgb: Pixels, *, device: torch.device, dtype: torch.dtype) -> None:
-        self._rgb = rgb
+    def __init__(
+        self, rgb: Pixels, grain: float = 0.0, *, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._rgb, self._grain = rgb, grain
         self._device, self._dtype = device, dtype
         colour = rgb.mean((0, 1), dtype=np.float64)
         self._colour = torch.from_numpy(colour).float().to(device)
@@ -55,7 +58,8 @@ class PhotoPicture:
         """See Picture."""
         rows, below = _reach(window.rows, self._rgb.shape[0])
         columns, beside = _reach(window.columns, self._rgb.shape[1])
-        pixels = self._rgb[rows, columns]
+        shown = self._rgb[rows, columns]
+        pixels = laid(shown, self._grain, top=rows.start, left=columns.start)
         if below or beside:
             pixels = np.pad(pixels, ((0, below), (0, beside), (0, 0)), "edge")
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)

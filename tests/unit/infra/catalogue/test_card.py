@@ -16,6 +16,14 @@ def test_a_card_that_is_read_is_written_byte_for_byte(name: str, tmp_path: Path)
     assert (tmp_path / "card.json").read_bytes() == (STYLES / name / "card.json").read_bytes()
 
 
+def test_a_card_tells_the_grain_where_there_is_one() -> None:
+    """Without one it is the card that it was before there was any: earlier versions read it."""
+    shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
+    assert card.NetShape.model_validate(shape).model_dump() == shape
+    rough = {**shape, "grain": 4.0}
+    assert card.NetShape.model_validate(rough).model_dump() == rough
+
+
 @pytest.mark.parametrize(
     ("known", "whole"),
     [

@@ -264,6 +264,8 @@ def test_base_is_found_by_shape_and_loss_network_alone() -> None:
     assert layout.base({"upsample": "resize", "width": 16}, "vgg19") == key
     assert layout.base({"upsample": "resize", "width": 32}, "vgg19") != key
     assert layout.base({"upsample": "resize", "width": 16}, "vgg16") != key
+    grained = {"width": 16, "upsample": "resize", "grain": 4.0}
+    assert layout.base(grained, "vgg19") == key, "who starts from it takes its grain"
 
 
 def test_first_stage_of_a_folder_becomes_the_base(
@@ -277,6 +279,8 @@ def test_first_stage_of_a_folder_becomes_the_base(
     assert key == layout.base(shape, "vgg19")
     assert key
     assert catalogue.get_base(key) == b"waves 0"
+    change_card(folder, net={**shape, "grain": 2.5})
+    assert catalogue.publish_base(folder) == key
 
 
 def test_two_styles_are_resolved_together(catalogue: StyleCatalogue, tmp_path: Path) -> None:

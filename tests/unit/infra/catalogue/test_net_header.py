@@ -12,6 +12,7 @@ from infra.deployment import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.errors import StyleFileRejected
 from tests.style_files import affine, net
 from worker.net import NetConfig, TransformNet
+from worker.net.netfile import NetCard, pack
 
 Header = dict[str, Any]
 
@@ -37,6 +38,14 @@ def test_all_that_is_bundled_passes() -> None:
     for path in [*BUNDLED_STYLES.glob("*/*.safetensors"), BUNDLED_BACKBONE]:
         found = check_net(path.read_bytes(), path.name)
         assert (found.shape.width, found.backbone) == (16, None)
+
+
+def test_a_net_may_have_a_grain() -> None:
+    """Unlike its backbone's, it would be another shape: a style file of the two is refused."""
+    card = NetCard(NetConfig(1, 1, grain=2.5), "rough", 0, 1.0)
+    rough = check_net(pack(TransformNet(card.config), card), "stage-0").shape
+    assert rough.grain == 2.5
+    assert rough != rough.model_copy(update={"grain": 0.0})
 
 
 def test_an_affine_names_its_backbone() -> None:
@@ -76,6 +85,10 @@ def weight(**changes: object) -> Callable[[Header], object]:
         config(residual_blocks=10**9),
         config(upsample="magic"),
         config(depth=2),
+        config(grain=65),
+        config(grain=-1),
+        config(grain="4"),
+        config(grain=float("nan")),
         describe(version=2),
         describe(backbone="0" * 64),
         describe(provenance=None),

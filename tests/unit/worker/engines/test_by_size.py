@@ -1,5 +1,7 @@
 """What does not fit into memory is painted tile by tile, to the same picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from worker.engines.openvino.programs import activation_bytes
 from worker.engines.port import Pixels
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
+from worker.net.grain import PERIOD, paint
 
 CPU = torch.device("cpu")
 CONFIG = NetConfig(4, 1)
@@ -55,6 +58,23 @@ def test_a_photo_beyond_the_memory_is_painted_tile_by_tile(name: EngineName) -> 
         expected = TorchEngine(net(), device=CPU).stylize(noise(*size))
         assert np.abs(painted - expected).max() <= 1
         assert (check.calls > 1) == tiles
+
+
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_a_net_with_a_grain_paints_the_photo_under_it(name: EngineName) -> None:
+    """As the trainer does, as a whole and tile by tile, also where the noise begins anew."""
+    rough = TransformNet(replace(CONFIG, grain=30.0))
+    rough.load_state_dict(net().state_dict())
+    engine = EngineFactory(name, CPU, threads=1, memory_bytes=NEEDED[name])(rough)
+    for size in (SMALL, LARGE, THIN, (20, PERIOD + 30)):
+        rgb = noise(*size)
+        before = rgb.copy()
+        shown = torch.tensor(rgb).permute(2, 0, 1)[None] / 255
+        expected = paint(rough, shown)[0].permute(1, 2, 0).mul(255).round().numpy()
+        assert np.abs(engine.stylize(rgb).astype(int) - expected).max() <= 1
+        assert np.array_equal(rgb, before)
+    plain = EngineFactory(name, CPU, threads=1)(net()).stylize(noise(*SMALL)).astype(int)
+    assert np.abs(engine.stylize(noise(*SMALL)) - plain).max() > 10
 
 
 def test_activations_are_given_back_for_a_large_photo() -> None:

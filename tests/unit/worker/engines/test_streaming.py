@@ -6,6 +6,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
@@ -22,6 +23,7 @@ from worker.engines.streaming.plane import Plane, plane_bytes
 from worker.engines.streaming.windows import Span, Window, tiling
 from worker.engines.weights import rewritten
 from worker.net import NetConfig, TransformNet, Upsample
+from worker.net.grain import PERIOD, laid
 
 CPU = torch.device("cpu")
 #: Height and width: odd and even, of a few tiles, of a row of them, and smaller than the net takes.
@@ -68,6 +70,14 @@ def test_few_blocks_make_the_whole_picture_too(blocks: int, tmp_path: Path) -> N
     net, rgb = net_of("resize", blocks=blocks), noise(40, 52)
     expected = TorchEngine(net, device=CPU).stylize(rgb).astype(int)
     assert np.abs(streamed(net, tmp_path).paint(rgb) - expected).max() <= 1
+
+
+def test_every_tile_gets_its_part_of_the_grain(tmp_path: Path) -> None:
+    net, rgb = net_of("resize"), noise(61, PERIOD + 61)
+    rough = TransformNet(replace(net.config, grain=12.0))
+    rough.load_state_dict(net.state_dict())
+    expected = TorchEngine(net, device=CPU).stylize(laid(rgb, 12.0)).astype(int)
+    assert np.abs(streamed(rough, tmp_path, 64).paint(rgb) - expected).max() <= 1
 
 
 def test_a_nearly_flat_photo_keeps_what_it_shows(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -69,6 +70,17 @@ def test_a_packed_affine_comes_back_rounded_with_its_card() -> None:
     assert (loaded.config, loaded.backbone) == (CONFIG, BACKBONE)
     assert torch.equal(loaded.values, rounded(packed).values)
     assert pack_affine(loaded, card) == pack_affine(packed, CARD)
+
+
+def test_an_affine_names_the_grain_of_its_backbone() -> None:
+    """So that neither is ever painted with another's; without a grain its file names none."""
+    assert b"grain" not in pack_affine(affine(), CARD)
+    rough = replace(CONFIG, grain=4.0)
+    loaded, _ = unpack_affine(pack_affine(affine(config=rough), CARD))
+    assert loaded.config == rough
+    with pytest.raises(ValueError, match="does not fit"):
+        apply(backbone(), loaded)
+    assert apply(TransformNet(rough), loaded).config.grain == 4.0
 
 
 def test_what_was_taken_from_a_net_makes_the_same_net_again() -> None:

@@ -3,6 +3,8 @@
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.deployment import BUNDLED_STYLES
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import FORMAT, NetCard, NetFileRejected, blend, pack, read_card, unpack
 
@@ -50,6 +53,23 @@ def test_packing_what_was_unpacked_changes_no_byte() -> None:
     assert pack(*unpack(data)) == data
 
 
+@pytest.mark.parametrize("stage", sorted(BUNDLED_STYLES.glob("*/stage-4.safetensors")))
+def test_bundled_nets_are_packed_as_they_were(stage: Path) -> None:
+    """Those of before nets had a grain too: files and hashes of nets without one stay."""
+    data = stage.read_bytes()
+    assert pack(*unpack(data)) == data
+
+
+def test_a_file_names_the_grain_of_its_net() -> None:
+    card = replace(CARD, config=replace(CONFIG, grain=4.0))
+    data = pack(TransformNet(card.config), card)
+    assert described(data)["config"]["grain"] == 4.0
+    loaded, read = unpack(data)
+    assert read == card
+    assert loaded.config.grain == 4.0
+    assert pack(loaded, read) == data
+
+
 def with_weight(name: str, weight: torch.Tensor) -> bytes:
     original = pack(net(), CARD)
     weights = {**safetensors.torch.load(original), name: weight}
@@ -68,6 +88,9 @@ def with_weight(name: str, weight: torch.Tensor) -> bytes:
         (lambda: tampered(config={"width": 4}), "do not fit"),
         (lambda: tampered(config={"width": 99999}), "metadata is damaged"),
         (lambda: tampered(config=None), "metadata is damaged"),
+        (lambda: tampered(config={"width": 2, "grain": 65}), "metadata is damaged"),
+        (lambda: tampered(config={"width": 2, "grain": "4"}), "metadata is damaged"),
+        (lambda: tampered(config={"width": 2, "grain": float("nan")}), "metadata is damaged"),
         (lambda: tampered(stage="three"), "metadata is damaged"),
         (lambda: with_weight("extra", torch.zeros(1).half()), "do not fit"),
         (lambda: with_weight("paint.bias", torch.full((3,), torch.nan).half()), "no finite"),
