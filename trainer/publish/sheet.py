@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 
 from worker.net import TransformNet
+from worker.pixels.grid import Cell, draw_grid
 
 #: Height and width of one picture on the sheet, pixels.
 CELL = (200, 260)
-#: Height of the line of captions, pixels.
-CAPTION = 26
 GAP = 4
+#: Size of the type of captions, pixels.
+TYPE = 16
 #: Height of a triptych, pixels.
 TRIPTYCH_HEIGHT = 300
 
@@ -23,22 +24,12 @@ def contact_sheet(
 ) -> Image.Image:
     """Draw each photo, (1, 3, H, W) 0..1, and what each net makes of it; the painting heads it."""
     columns = ["photo", *captions]
-    width = len(columns) * (CELL[1] + GAP) + GAP
-    height = CAPTION + (len(photos) + 1) * (CELL[0] + GAP) + GAP
-    sheet = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(16)
-    sheet.paste(cell(painting), (GAP, GAP))
-    draw.text(
-        (CELL[1] + 4 * GAP, CELL[0] // 2), "the painting; below, photos by stage", "black", font
-    )
-    for column, caption in enumerate(columns):
-        draw.text((GAP + column * (CELL[1] + GAP), CELL[0] + 2 * GAP), caption, "black", font)
-    for row, photo in enumerate(photos):
-        top = CAPTION + GAP + (row + 1) * (CELL[0] + GAP)
-        for column, picture in enumerate([photo, *(net.eval()(photo) for net in nets)]):
-            sheet.paste(cell(picture), (GAP + column * (CELL[1] + GAP), top))
-    return sheet
+    rows = [[Cell(cell(painting), "the painting")]]
+    for number, photo in enumerate(photos):
+        pictures = [photo, *(net.eval()(photo) for net in nets)]
+        above = [""] * len(columns) if number else columns
+        rows.append([Cell(cell(one), name) for one, name in zip(pictures, above, strict=True)])
+    return draw_grid(rows, type_size=TYPE, gap=GAP)
 
 
 def triptych(painting: Tensor, photo: Tensor, net: TransformNet) -> Image.Image:

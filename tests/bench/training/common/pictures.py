@@ -9,9 +9,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from trainer.publish.sheet import CAPTION, CELL, GAP, cell, save_sheet
+from trainer.publish.sheet import CELL, GAP, cell, save_sheet
 from worker.net import TransformNet
 
+#: Height of a line of captions, pixels.
+CAPTION = 26
 #: Colours of a picture in the manner of De Stijl, by how often they come.
 _PRIMARIES = ((225, 30, 35), (25, 70, 160), (250, 210, 30), (245, 243, 235), (245, 243, 235))
 _BLACK = (20, 20, 20)
