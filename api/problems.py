@@ -91,6 +91,14 @@ class ResultMissing(ImpastoError):
     status = HTTPStatus.NOT_FOUND
 
 
+class PreviewFailed(ImpastoError):
+    """A sheet was to be the answer, and cannot be painted."""
+
+    type = "preview-failed"
+    title = "The preview cannot be painted."
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class Unauthorized(ImpastoError):
     """No key, or a wrong one."""
 

@@ -1,16 +1,18 @@
 """The services that the API depends on, and their accessors for views."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app, g, request
 
 from api.tenants import tenant_of
+from api.waiting import HeldAnswers
 from infra.catalogue import StyleCatalogue
 from infra.catalogue.changes import StyleChanges
 from infra.catalogue.visible import TenantStyles
 from infra.jobs.service import JobServices
+from infra.previews.intake import PreviewIntake
 from infra.redis.counters import Counters
 from infra.settings import Settings
 from infra.storage.port import ObjectStore
@@ -25,6 +27,7 @@ class Services:
 
     settings: Settings
     jobs: JobServices
+    previews: PreviewIntake
     styles: StyleCatalogue
     changes: StyleChanges
     objects: ObjectStore
@@ -33,6 +36,7 @@ class Services:
     gauges: Mapping[str, Callable[[], float]]
     #: Name of a part to a call that raises an exception while that part is not there.
     probes: Mapping[str, Callable[[], None]]
+    held: HeldAnswers = field(default_factory=HeldAnswers)
 
     def styles_of(self, tenant: str) -> TenantStyles:
         """Return the styles that a tenant sees."""

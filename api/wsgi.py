@@ -49,6 +49,7 @@ def make_services(deployment: Deployment, preparation: "Preparation") -> Service
     return Services(
         settings=deployment.settings,
         jobs=deployment.jobs,
+        previews=deployment.previews.intake,
         styles=deployment.styles,
         changes=StyleChanges(objects=deployment.objects, clock=time.time),
         objects=deployment.objects,

@@ -10,9 +10,11 @@ from infra.broker.notifier import CeleryNotifier, celery_app
 from infra.catalogue import StyleCatalogue
 from infra.jobs.maintenance.sweeper import Sweeper
 from infra.jobs.service import JobServices, connect_jobs
+from infra.previews.service import PreviewServices, connect_previews
 from infra.redis.client import RedisClient, connect_redis
 from infra.redis.counters import Counters
 from infra.redis.job_store import RedisJobStore
+from infra.redis.preview_queue import RedisPreviewQueue
 from infra.redis.worker_registry import TRAINERS_KEY, WorkerRegistry
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
@@ -35,6 +37,7 @@ class Deployment:
     celery: Celery
     records: RedisJobStore
     jobs: JobServices
+    previews: PreviewServices
     styles: StyleCatalogue
     counters: Counters
     workers: WorkerRegistry
@@ -44,7 +47,7 @@ class Deployment:
     def sweeper(self) -> Sweeper:
         """Return a sweeper for this process, not started."""
         return Sweeper(
-            sweep=self.jobs.sweep,
+            sweeps=(self.jobs.sweep, self.previews.sweep),
             take_turn=self.records.take_turn,
             seconds=self.settings.sweep_seconds,
         )
@@ -60,10 +63,14 @@ def connect(settings: Settings) -> Deployment:
     redis = connect_redis(settings)
     celery = celery_app(settings)
     records = RedisJobStore(client=redis)
+    notifier = CeleryNotifier(app=celery, client=redis)
     jobs = connect_jobs(
+        objects=objects, records=records, notifier=notifier, clock=time.time, settings=settings
+    )
+    previews = connect_previews(
         objects=objects,
-        records=records,
-        notifier=CeleryNotifier(app=celery, client=redis),
+        queue=RedisPreviewQueue(client=redis),
+        notifier=notifier,
         clock=time.time,
         settings=settings,
     )
@@ -74,6 +81,7 @@ def connect(settings: Settings) -> Deployment:
         celery=celery,
         records=records,
         jobs=jobs,
+        previews=previews,
         styles=StyleCatalogue(objects),
         counters=Counters(client=redis),
         workers=WorkerRegistry(client=redis),

@@ -94,6 +94,14 @@ class StyleNotYours(ImpastoError):
     status = HTTPStatus.FORBIDDEN
 
 
+class PreviewMissing(ImpastoError):
+    """No preview of this tenant has that id, or its time is over."""
+
+    type = "preview-missing"
+    title = "There is no such preview."
+    status = HTTPStatus.NOT_FOUND
+
+
 class InvalidRequest(ImpastoError):
     """The request cannot be understood or asks for something impossible."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from celery import Task, signals  # pyright: ignore[reportMissingTypeStubs]
 
-from infra.broker.notifier import STYLIZE_TASK, listen_to_all_lanes
+from infra.broker.notifier import PREVIEW_TASK, STYLIZE_TASK, listen_to_all_lanes
 from infra.deployment import connect
 from infra.log import configure_logging
 from infra.settings import load_settings
@@ -50,13 +50,19 @@ def stylize(self: Task, job_id: str, chunk: int) -> None:
     child().work(job_id, chunk, str(self.request.hostname))
 
 
+@app.task(name=PREVIEW_TASK, ignore_result=True, acks_late=False)
+def preview(tenant: str, preview: str) -> None:
+    """Paint one preview, if it still is to be painted."""
+    child().preview(tenant, preview)
+
+
 def attend(sender: Consumer) -> Heartbeat:
     """Return the main process's work besides listening."""
     return Heartbeat.of(deployment, sender, "stylize")
 
 
 def listen(**_: object) -> None:
-    """Listen to every lane of albums, whichever queues the command line names."""
+    """Listen to every lane of albums, and for previews, whatever the command line names."""
     listen_to_all_lanes(app)
 
 

@@ -10,11 +10,14 @@ from infra.deployment import Deployment
 from infra.errors import ServiceUnavailable
 from infra.jobs.claims.album import ChunkClaims
 from worker.album.overlap_runner import ChunkOverlapRunner
+from worker.album.parts import PipelineParts
 from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_LIMITS, Stages, gpu_limits
 from worker.engines.choice import EngineFactory
 from worker.engines.net_cache import NetCache
 from worker.pixels.decoder import PhotoDecoder
+from worker.previews.painter import PreviewPainter
+from worker.process.lease_keeper import LeaseTiming
 from worker.process.malloc import share_one_heap
 
 log = structlog.get_logger()
@@ -24,10 +27,16 @@ class Child:
     """Takes chunks and works them; lives as long as its process, and its nets with it."""
 
     def __init__(
-        self, *, chunks: ChunkClaims, runner: ChunkOverlapRunner, stop: threading.Event
+        self,
+        *,
+        chunks: ChunkClaims,
+        runner: ChunkOverlapRunner,
+        previews: PreviewPainter,
+        stop: threading.Event,
     ) -> None:
         self._chunks = chunks
         self._runner = runner
+        self._previews = previews
         self._stop = stop
 
     def work(self, job: str, chunk: int, worker: str) -> None:
@@ -44,6 +53,14 @@ class Child:
             return
         if claim is not None:
             self._runner.run(claim)
+
+    def preview(self, tenant: str, preview: str) -> None:
+        """Paint a preview, while the last photos of a chunk may still be under way.
+
+        Its message is trusted no more than a chunk's.
+        """
+        if not self._stop.is_set():
+            self._previews.work(tenant, preview)
 
     def finish(self) -> None:
         """Wait until nothing is at work: to be called at the process's end."""
@@ -81,4 +98,26 @@ def build_child(deployment: Deployment, stop: threading.Event) -> Child:
         stages=Stages(gpu_limits() if engines.device.type == "cuda" else CPU_LIMITS),
     )
     runner = ChunkOverlapRunner(pipeline=pipeline, stop=stop)
-    return Child(chunks=deployment.jobs.chunks, runner=runner, stop=stop)
+    return Child(
+        chunks=deployment.jobs.chunks,
+        runner=runner,
+        previews=_previews(deployment, pipeline),
+        stop=stop,
+    )
+
+
+def _previews(deployment: Deployment, parts: PipelineParts) -> PreviewPainter:
+    """Let previews be painted with the parts of the album pipeline."""
+    return PreviewPainter(
+        claims=deployment.previews.claims,
+        objects=parts.objects,
+        nets=parts.nets,
+        tally=parts.tally,
+        stop=parts.stop,
+        decode=parts.decode,
+        device=parts.stages.device,
+        max_photo_bytes=parts.max_photo_bytes,
+        timing=LeaseTiming(
+            lease_seconds=parts.lease_seconds, heartbeat_seconds=parts.heartbeat_seconds
+        ),
+    )

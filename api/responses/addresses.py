@@ -27,6 +27,11 @@ def job_address(job_id: str) -> str:
     return address(f"/v1/jobs/{job_id}")
 
 
+def preview_page(preview: str) -> str:
+    """Return the address of a preview."""
+    return address(f"/v1/previews/{preview}")
+
+
 def style_address(style: str, file: str = "") -> str:
     """Return the address of a style, or of one of its files."""
     return address(f"/v1/styles/{style}/{file}").removesuffix("/")

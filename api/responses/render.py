@@ -41,7 +41,7 @@ def job(view: JobView) -> schemas.Job:
         expires_at=None if view.expires is None else timestamp(view.expires),
         retry_of=view.retry_of,
         note=view.note,
-        error=_reason(view.error),
+        error=reason(view.error),
         training=_training(view),
         links=schemas.JobLinks.model_validate(_links(view)),
     )
@@ -105,8 +105,9 @@ def _outcome(view: ItemView) -> dict[str, Any]:
     if view.outcome is None:
         return {**dict.fromkeys(names), "error": None}
     known = {name: getattr(view.outcome, name) for name in names}
-    return {**known, "error": _reason(view.outcome.error)}
+    return {**known, "error": reason(view.outcome.error)}
 
 
-def _reason(problem: Problem | None) -> schemas.Reason | None:
+def reason(problem: Problem | None) -> schemas.Reason | None:
+    """Render why something failed; None where it did not."""
     return None if problem is None else schemas.Reason(type=problem.type, detail=problem.detail)

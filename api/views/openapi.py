@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.schemas.jobs import AlbumByKeys, AlbumOptions
+from api.schemas.previews import PreviewOptions
 from api.schemas.styles import StyleChange, StyleImport
 from api.schemas.training import MAX_PREVIEWS, TrainingByKeys, TrainingOptions
 
@@ -104,6 +105,15 @@ def style_change_body() -> dict[str, Any]:
     example = {"value": {"visibility": "shared"}}
     content = {"schema": StyleChange.model_json_schema(), "examples": {"share": example}}
     return {"required": True, "content": {"application/json": content}}
+
+
+def preview_body() -> dict[str, Any]:
+    """Document a preview's photo, and what it is shown in."""
+    schema = PreviewOptions.model_json_schema()
+    photo = {**_FILE, "description": "The photo: JPEG, HEIC, AVIF, PNG, WebP, TIFF, BMP or GIF."}
+    schema["properties"] |= {"photo": photo}
+    schema["required"] = ["photo"]
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def body_schemas() -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ They are acknowledged early and have no results. The sweep sends a lost message 
 that comes twice finds its chunk taken.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
@@ -11,6 +12,7 @@ from kombu.entity import Queue
 from kombu.exceptions import KombuError
 
 from infra.broker.transport import SERVER, TRANSPORT, broker_url
+from infra.broker.turns import FIRST, PreviewsFirst
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.lanes import LANES
 from infra.jobs.domain.model import JobKind
@@ -22,6 +24,10 @@ from infra.settings import Settings
 #: Task of a worker: arguments are the job's id and the chunk's number.
 STYLIZE_TASK: Final = "impasto.stylize"
 STYLIZE_QUEUE: Final = "stylize"
+#: Task of a worker: arguments are the tenant and the preview's id. Its queue comes before all
+#: lanes: whoever sent a photo there looks at a screen meanwhile.
+PREVIEW_TASK: Final = "impasto.preview"
+PREVIEW_QUEUE: Final = FIRST
 #: Task of a trainer: arguments are the job's id and the chunk's number, which is always 0.
 TRAIN_TASK: Final = "impasto.train"
 TRAIN_QUEUE: Final = "train"
@@ -47,8 +53,7 @@ _PUBLISH: Final = {
 }
 
 _TRANSPORT: Final = {
-    # Whoever listens to several queues takes from each in turn: that is what lanes rely on.
-    "queue_order_strategy": "round_robin",
+    "queue_order_strategy": PreviewsFirst,
 }
 
 
@@ -68,7 +73,7 @@ def celery_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=False,
-        task_queues=[Queue(name) for name in (*STYLIZE_QUEUES, TRAIN_QUEUE)],
+        task_queues=[Queue(name) for name in (*STYLIZE_QUEUES, PREVIEW_QUEUE, TRAIN_QUEUE)],
         task_default_queue=STYLIZE_QUEUE,
         task_create_missing_queues=False,
         task_publish_retry=True,
@@ -96,14 +101,17 @@ def celery_app(settings: Settings) -> Celery:
 
 
 def listen_to_all_lanes(app: Celery) -> None:
-    """Let a worker that starts now listen to every lane of albums, not only to the first."""
+    """Let a worker that starts now listen to every lane of albums, and for previews."""
     select = cast("Any", app).amqp.queues.select_add
-    for queue in STYLIZE_QUEUES:
+    for queue in (*STYLIZE_QUEUES, PREVIEW_QUEUE):
         select(Queue(queue))
 
 
 class CeleryNotifier:
-    """The Notifier of every deployment: sends Celery messages. Threads may share it."""
+    """Notifier and PreviewNotifier of every deployment: sends Celery messages.
+
+    Threads may share it.
+    """
 
     def __init__(self, *, app: Celery, client: RedisClient) -> None:
         self._app = app
@@ -111,11 +119,18 @@ class CeleryNotifier:
 
     def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
         """Send one message about a chunk; raises ServiceUnavailable."""
-        send = cast("Any", self._app).send_task
         task, queues = _TASKS[kind]
+        self._send(task, [job, chunk], queues[lane])
+
+    def notify_preview(self, tenant: str, preview: str) -> None:
+        """Send one message about a preview; raises ServiceUnavailable."""
+        self._send(PREVIEW_TASK, [tenant, preview], PREVIEW_QUEUE)
+
+    def _send(self, task: str, arguments: Sequence[object], queue: str) -> None:
+        send = cast("Any", self._app).send_task
         try:
             with redis_errors():
-                send(task, args=[job, chunk], queue=queues[lane])
+                send(task, args=arguments, queue=queue)
         except (KombuError, OSError) as error:
             fault = f"The broker cannot be reached ({type(error).__name__}); try again soon."
             raise ServiceUnavailable(tls_fault(error) or fault) from error

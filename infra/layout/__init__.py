@@ -54,6 +54,17 @@ from infra.layout.jobs import (
     upload,
 )
 from infra.layout.parts import TENANTS_PREFIX, tenant_prefix
+from infra.layout.previews import (
+    PREVIEWS_PREFIX,
+    parse_preview_marker,
+    preview_marker,
+    preview_outcome,
+    preview_photo,
+    preview_picture,
+    preview_prefix,
+    preview_sheet,
+    preview_spec,
+)
 from infra.layout.styles import (
     BACKBONES_PREFIX,
     BASES_PREFIX,
@@ -88,6 +99,7 @@ __all__ = [
     "ENDED_PREFIX",
     "OPEN_PREFIX",
     "PART_PHOTOS",
+    "PREVIEWS_PREFIX",
     "STYLES_PREFIX",
     "STYLE_REMOVALS_PREFIX",
     "TENANTS_PREFIX",
@@ -118,6 +130,7 @@ __all__ = [
     "parse_newest_entry",
     "parse_open_marker",
     "parse_outcomes",
+    "parse_preview_marker",
     "parse_progress",
     "parse_reference",
     "parse_style_preview",
@@ -125,6 +138,13 @@ __all__ = [
     "photos_part",
     "place_name",
     "place_tenant",
+    "preview_marker",
+    "preview_outcome",
+    "preview_photo",
+    "preview_picture",
+    "preview_prefix",
+    "preview_sheet",
+    "preview_spec",
     "private_place",
     "private_styles",
     "progress",

@@ -217,6 +217,8 @@ class RecordingNotifier:
         self.messages: list[tuple[str, int]] = []
         #: The same for trainers, whose queue is another one.
         self.training_messages: list[tuple[str, int]] = []
+        #: The same for previews: tenant and id.
+        self.preview_messages: list[tuple[str, str]] = []
         #: The same messages, by their lane.
         self.lanes: list[deque[tuple[str, int]]] = [deque() for _ in range(LANES)]
         self.down = False
@@ -224,15 +226,23 @@ class RecordingNotifier:
         self.fault: Exception | None = None
 
     def notify(self, job: str, chunk: int, kind: JobKind = "stylize", lane: int = 0) -> None:
+        self._reach()
+        self._queue(kind).append((job, chunk))
+        if kind == "stylize":
+            self.lanes[lane].append((job, chunk))
+        self._fuse.burn(late=True)
+
+    def notify_preview(self, tenant: str, preview: str) -> None:
+        self._reach()
+        self.preview_messages.append((tenant, preview))
+        self._fuse.burn(late=True)
+
+    def _reach(self) -> None:
         self._fuse.burn()
         if self.fault is not None:
             raise self.fault
         if self.down:
             raise ServiceUnavailable("The broker is down (in this test).")
-        self._queue(kind).append((job, chunk))
-        if kind == "stylize":
-            self.lanes[lane].append((job, chunk))
-        self._fuse.burn(late=True)
 
     def backlog(self, queue: JobKind = "stylize") -> int:
         return len(self._queue(queue))

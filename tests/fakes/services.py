@@ -16,14 +16,18 @@ from infra.jobs.domain.model import (
     JobSpec,
     PhotoEntry,
     PhotoOutcome,
+    Problem,
     TrainingConfig,
     TrainingProgress,
 )
 from infra.jobs.service import connect_jobs
+from infra.previews.model import PaintedFile, PreviewOutcome, PreviewSpec
+from infra.previews.service import connect_previews
 from infra.redis.client import RedisClient
 from infra.redis.counters import Counters
 from infra.settings import Settings
 from tests.fakes.jobs import Clock, MemoryJobStore, RecordingNotifier
+from tests.fakes.previews import MemoryPreviewQueue
 from tests.fakes.storage import MemoryStore
 
 STYLE = "water-lilies"
@@ -69,6 +73,7 @@ class World:
     objects: MemoryStore = field(default_factory=MemoryStore)
     records: MemoryJobStore = field(default_factory=MemoryJobStore)
     notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
+    preview_queue: MemoryPreviewQueue = field(default_factory=MemoryPreviewQueue)
     clock: Clock = field(default_factory=Clock)
     probes: dict[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
 
@@ -76,6 +81,13 @@ class World:
         self.jobs = connect_jobs(
             objects=self.objects,
             records=self.records,
+            notifier=self.notifier,
+            clock=self.clock,
+            settings=self.settings,
+        )
+        self.previews = connect_previews(
+            objects=self.objects,
+            queue=self.preview_queue,
             notifier=self.notifier,
             clock=self.clock,
             settings=self.settings,
@@ -89,6 +101,7 @@ class World:
         return Services(
             settings=self.settings,
             jobs=self.jobs,
+            previews=self.previews.intake,
             styles=StyleCatalogue(self.objects),
             changes=StyleChanges(objects=self.objects, clock=self.clock),
             objects=self.objects,
@@ -105,6 +118,25 @@ class World:
                 outcomes = [paint(claim.spec, photo) for photo in claim.photos]
                 self.jobs.chunks.report(claim, outcomes)
                 self.jobs.chunks.finish(claim)
+
+    def preview(self, *, error: Problem | None = None) -> None:
+        """Answer every message of a preview: paint nothing that could be seen, or fail."""
+        while self.notifier.preview_messages:
+            claim = self.previews.claims.claim(*self.notifier.preview_messages.pop(0))
+            if claim is not None:
+                self.previews.claims.finish(claim, self._previewed(claim.spec, error))
+
+    def _previewed(self, spec: PreviewSpec, error: Problem | None) -> PreviewOutcome:
+        if error is not None:
+            return PreviewOutcome(finished=self.clock(), error=error)
+        kept = PaintedFile(width=4, height=3, bytes=len(b"picture"))
+        place = (spec.tenant, spec.id)
+        if spec.sheet:
+            self.objects.put(layout.preview_sheet(*place), b"picture")
+            return PreviewOutcome(finished=self.clock(), sheet=kept)
+        for number in range(len(spec.pictures)):
+            self.objects.put(layout.preview_picture(*place, number), b"picture")
+        return PreviewOutcome(finished=self.clock(), pictures=(kept,) * len(spec.pictures))
 
     def learn(self, *, until: int | None = None) -> None:
         """Answer every message for a trainer: train each stage, publish it; stop before `until`."""

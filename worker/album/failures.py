@@ -17,36 +17,31 @@ class StyleUnusable(Exception):
 
 def failed(spec: JobSpec, entry: PhotoEntry, error: Exception) -> PhotoOutcome:
     """Return the outcome of a photo that failed with `error`."""
-    return PhotoOutcome(index=entry.index, error=_problem(spec, entry, error))
+    where = {"job_id": spec.id, "photo": entry.index, "key": entry.key}
+    return PhotoOutcome(index=entry.index, error=problem_of(error, style=spec.style, **where))
 
 
-def _problem(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+def problem_of(error: Exception, *, style: str, **where: object) -> Problem:
+    """Return the reason of an error; `where` is logged with one that is a bug of ours."""
     if isinstance(error, PhotoRejected):
         return Problem(type=error.type, detail=error.detail)
     if isinstance(error, StyleUnusable):
         return Problem(
             type="style-unusable",
-            detail=f"The nets of style {spec.style!r} cannot be used ({error}); publish it again.",
+            detail=f"The nets of style {style!r} cannot be used ({error}); publish it again.",
         )
     if is_out_of_memory(error):
         return Problem(
             type="photo-too-large-for-memory",
             detail="The photo needs more memory than this worker has; send it smaller.",
         )
-    return _incident(spec, entry, error)
+    return _incident(error, **where)
 
 
-def _incident(spec: JobSpec, entry: PhotoEntry, error: Exception) -> Problem:
+def _incident(error: Exception, **where: object) -> Problem:
     """Report a bug of ours: the user gets a number, and the log has the details under it."""
     incident = secrets.token_hex(4)
-    log.error(
-        "photo failed by a bug",
-        incident=incident,
-        job_id=spec.id,
-        photo=entry.index,
-        key=entry.key,
-        exc_info=error,
-    )
+    log.error("photo failed by a bug", incident=incident, exc_info=error, **where)
     return Problem(
         type="internal",
         detail=f"Something went wrong inside the worker; its log says more at {incident}.",

@@ -42,6 +42,7 @@ def service(quiet_log: None, world: World) -> Iterator[str]:
         while not stop.wait(0.01):
             world.work(world.paint)
             world.learn()
+            world.preview()
 
     serve = partial(server.serve_forever, poll_interval=0.02)
     threads = [threading.Thread(target=target) for target in (serve, work)]

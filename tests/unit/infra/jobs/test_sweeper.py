@@ -11,7 +11,7 @@ from tests.fakes.service import TENANT, FakeDeployment
 
 
 def sweeper(world: FakeDeployment, turn: bool = True, seconds: float = 60.0) -> Sweeper:
-    return Sweeper(sweep=world.jobs.sweep, take_turn=lambda _: turn, seconds=seconds)
+    return Sweeper(sweeps=[world.jobs.sweep], take_turn=lambda _: turn, seconds=seconds)
 
 
 def test_step_sweeps_when_it_is_its_turn() -> None:
@@ -41,7 +41,19 @@ def test_bug_does_not_end_the_sweeper() -> None:
         raise RuntimeError("a bug")
 
     world = FakeDeployment()
-    Sweeper(sweep=world.jobs.sweep, take_turn=broken, seconds=60).step()
+    Sweeper(sweeps=[world.jobs.sweep], take_turn=broken, seconds=60).step()
+
+
+def test_sweep_that_fails_takes_no_other_with_it() -> None:
+    class Broken:
+        def run(self) -> None:
+            raise RuntimeError("a bug")
+
+    world = FakeDeployment()
+    job = world.submit(3).id
+    world.records.flush()
+    Sweeper(sweeps=[Broken(), world.jobs.sweep], take_turn=lambda _: True, seconds=60).step()
+    assert world.records.open_jobs() == [job]
 
 
 def test_turn_is_shorter_than_the_period() -> None:
@@ -52,7 +64,7 @@ def test_turn_is_shorter_than_the_period() -> None:
         asked.append(seconds)
         raise ServiceUnavailable("away")
 
-    Sweeper(sweep=FakeDeployment().jobs.sweep, take_turn=take, seconds=3.0).step()
+    Sweeper(sweeps=[FakeDeployment().jobs.sweep], take_turn=take, seconds=3.0).step()
     assert 0 < asked[0] < 3.0
 
 
@@ -63,7 +75,7 @@ def test_thread_sweeps_until_it_is_stopped() -> None:
         swept.set()
         return False
 
-    running = Sweeper(sweep=FakeDeployment().jobs.sweep, take_turn=take, seconds=0.01)
+    running = Sweeper(sweeps=[FakeDeployment().jobs.sweep], take_turn=take, seconds=0.01)
     running.start()
     assert swept.wait(10)
     running.stop()

@@ -1,0 +1,1 @@
+"""Previews on their way in."""
