@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from impasto_client import Job, JobState, Training
+from impasto_client import Job, JobState, PreviewState, StylePreview, Training
 
 #: Seconds below which a rate says nothing about the time left.
 SHORTEST_SECONDS = 2.0
@@ -27,6 +27,26 @@ def sending(total_bytes: int, *, quiet: bool) -> Generator[Callable[[int], None]
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=total_bytes)
         yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def previewing(
+    total_bytes: int, *, quiet: bool
+) -> Generator[tuple[Callable[[int], None], Callable[[StylePreview], None]]]:
+    """Show how a preview comes; yields functions that take the bytes just sent, and the preview."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal  # a line that goes again leaves none in a file
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+        task = progress.add_task("Sending ", total=total_bytes, note="")
+
+        def show(preview: StylePreview) -> None:
+            waits = preview.state is PreviewState.QUEUED
+            note = "waiting for a worker" if waits else f"{len(preview.pictures)} pictures"
+            whole = 1 if preview.state.terminal else None  # a bar that moves until all are there
+            progress.update(task, description="Painting", total=whole, completed=1, note=note)
+
+        yield lambda count: progress.advance(task, count), show
 
 
 @contextmanager

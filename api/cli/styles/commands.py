@@ -7,6 +7,7 @@ import typer
 
 from api.cli.options import AsJson, Overwrite, Url
 from api.cli.service import UsageError, connect
+from api.cli.styles.sheet import sheet, strengths
 from api.cli.tables import print_json, show_styles
 from impasto_client import Style, Visibility, to_json
 
@@ -52,10 +53,12 @@ app = typer.Typer(
 
 @app.callback()
 def styles(context: typer.Context, as_json: AsJson = False, url: Url = None) -> None:
-    """List the styles; export, import, share, rename and delete them.
+    """List the styles; look at them on a photo; export, import, share, rename and delete them.
 
     \b
     impasto styles
+    impasto styles sheet beach.jpg
+    impasto styles strengths night beach.jpg
     impasto styles export night
     impasto styles import night.style.zip --name night-2
     impasto styles import trained/night
@@ -77,6 +80,10 @@ def styles(context: typer.Context, as_json: AsJson = False, url: Url = None) -> 
             show_styles(found)
         else:
             typer.echo("No style is published yet.")
+
+
+app.command()(sheet)
+app.command()(strengths)
 
 
 @app.command("export")

@@ -17,6 +17,13 @@ from .jobs import (
     Training,
 )
 from .options import FormatChoice, JobKind, MetadataChoice, Stroke, TrainingOptions
+from .previews.documents import (
+    PreviewLinks,
+    PreviewPicture,
+    PreviewSheet,
+    PreviewState,
+    StylePreview,
+)
 from .style_files import pack_style
 from .styles import (
     Corpus,
@@ -46,6 +53,10 @@ __all__ = [
     "Limits",
     "MetadataChoice",
     "PhotoFormat",
+    "PreviewLinks",
+    "PreviewPicture",
+    "PreviewSheet",
+    "PreviewState",
     "PublishedStage",
     "Reason",
     "RefusedFormat",
@@ -55,6 +66,7 @@ __all__ = [
     "Stroke",
     "Style",
     "StyleLinks",
+    "StylePreview",
     "StyleShare",
     "StyleWithCard",
     "Training",

@@ -32,6 +32,7 @@ from .formats import Formats
 from .jobs import Item, ItemPage, Job, JobPage
 from .options import FormatChoice, MetadataChoice, Stroke, TrainingOptions
 from .photo_names import safe_path
+from .previews.calls import PreviewCalls
 from .style_calls import StyleCalls
 from .upload_body import FileBrokeOff, Upload, UploadFile, written
 
@@ -43,7 +44,7 @@ PAGE = 500
 T = TypeVar("T")
 
 
-class Client(StyleCalls):
+class Client(StyleCalls, PreviewCalls):
     """A client of one service. Close it, or use it as a context manager."""
 
     def __init__(

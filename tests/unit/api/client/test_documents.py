@@ -15,12 +15,14 @@ from pydantic import BaseModel
 from api.archives.zip_directory import ZIP_BEGINNINGS
 from api.schemas import formats as format_schemas
 from api.schemas import jobs as job_schemas
+from api.schemas import previews as preview_schemas
 from api.schemas import styles as style_schemas
 from api.schemas.training import TrainingOptions as TrainingSchema
 from impasto_client import (
     Client,
     Job,
     Reason,
+    StylePreview,
     TrainingOptions,
     formats,
     jobs,
@@ -45,6 +47,7 @@ DOCUMENTS = [
     (style_schemas.StageList, styles.StageList),
     (style_schemas.CorpusList, styles.CorpusList),
     (format_schemas.Formats, formats.Formats),
+    (preview_schemas.StylePreview, StylePreview),
 ]
 
 

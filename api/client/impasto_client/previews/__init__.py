@@ -1,0 +1,1 @@
+"""Previews: one photo, small, in several styles or strengths."""
