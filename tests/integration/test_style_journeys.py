@@ -183,6 +183,25 @@ def test_a_folder_of_the_trainer_paints_as_its_style_does(
     assert painted(fresh, photo(tmp_path), "great-wave", tmp_path / "b") == ours
 
 
+def look_before_choosing(alice: Client, bob: Client, photo: Path, out: Path) -> None:
+    """A sheet shows what its tenant sees, to nobody else."""
+    sheet = alice.submit_preview(photo)
+    wait_until(lambda: alice.preview(sheet.id).state.terminal, "the sheet", PHOTO_SECONDS)
+    found = alice.preview(sheet.id)
+    assert "lilies" in [picture.style for picture in found.pictures]
+    assert found.sheet is not None
+    assert alice.save(found.sheet.address, out / "sheet.jpg").read_bytes()[:2] == b"\xff\xd8"
+    for look in (
+        lambda: bob.preview(sheet.id),
+        lambda: bob.save(f"{sheet.links.self}/sheet.jpg", out / "no.jpg"),
+        lambda: bob.submit_preview(photo, styles=["lilies"]),
+    ):
+        with pytest.raises(ClientError) as hidden:
+            look()
+        assert hidden.value.type in ("preview-missing", "style-missing")
+    assert "lilies" not in [picture.style for picture in bob.submit_preview(photo).pictures]
+
+
 def test_two_tenants_share_rename_and_delete(
     source: LiveStack, alice: Client, bob: Client, tmp_path: Path
 ) -> None:
@@ -193,6 +212,7 @@ def test_two_tenants_share_rename_and_delete(
         bob.submit([photo(tmp_path)], style="lilies")
     assert missing.value.type == "style-missing"
     hers = painted(alice, photo(tmp_path), "lilies", tmp_path / "a")
+    look_before_choosing(alice, bob, photo(tmp_path), tmp_path)
     assert cli(source.url, KEYS["alice"], "styles", "share", "lilies").returncode == 0
     worker = source.pool_child()
     worker.suspend()
