@@ -211,7 +211,7 @@ class Settings(BaseSettings):
     net_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
     #: Bytes of activations that one worker process keeps between photos, for all nets together.
     #: What a larger photo took is given back behind it.
-    shape_cache_bytes: Annotated[int, Field(ge=0)] = 512 * MEBIBYTE
+    shape_cache_bytes: Annotated[int, Field(ge=0)] = 384 * MEBIBYTE
     #: Bytes that one worker process may take to paint a photo; larger ones are painted tile by
     #: tile, to the same picture. On a GPU, its memory is the measure. Photos on their way, from
     #: their decoding until they are stored, may take as much together (one is always let in).

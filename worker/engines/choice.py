@@ -20,7 +20,7 @@ from worker.net import TransformNet
 
 EngineName = Literal["torch", "openvino"]
 #: Bytes of activations that OpenVINO's programs keep by default.
-SHAPE_CACHE_BYTES = 512 << 20
+SHAPE_CACHE_BYTES = 384 << 20
 #: Bytes that a photo may take by default while it is painted.
 MEMORY_BYTES = 2 << 30
 

@@ -37,6 +37,8 @@ EVERY = {"tiny": 6, "small": 50, "full": 50}
 #: What the later readings may lie above the first one: which photo is the largest is chance, so a
 #: single one may do so by more than their mean.
 HIGHEST, MEAN = 1.15, 1.05
+#: Megabytes that worker and decoders together may have at any time.
+MEGABYTES = 1000
 #: Of the style, the last net, and one between two of its stages.
 STRENGTHS = (1.0, 0.6)
 
@@ -122,6 +124,7 @@ def promises(readings: list[Reading]) -> list[Promise]:
         at_most(f"highest peak over that {after}", max(peaks), HIGHEST, "{:.2f}"),
         at_most(f"mean peak over that {after}", fmean(peaks), MEAN, "{:.2f}"),
         at_most(f"mean resident over that {after}", resident, MEAN, "{:.2f}"),
+        at_most("highest peak, MB", max(r.peak_bytes for r in readings) / 1e6, MEGABYTES, "{:.0f}"),
     ]
 
 

@@ -25,6 +25,11 @@ BYTES_PER_PIXEL_AND_CHANNEL = 10
 #: weights laid out anew. Measured with the light net: 9 to 12 MB.
 COMPILED_BYTES = 12 << 20
 
+#: Kernels, one for each layer and size of a photo, that a program keeps. OpenVINO's default is
+#: 5,000: a program grew by 0.6 MB with every new size, and gained no time that could be measured
+#: (findings/openvino-kernels-per-size.sh).
+KERNELS = 64
+
 
 class Program:
     """One net, compiled."""
@@ -131,6 +136,7 @@ class Programs:
         chosen: dict[str, str | int] = {
             "INFERENCE_PRECISION_HINT": self._precision,
             "PERFORMANCE_HINT": "LATENCY",
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
         }
         if self._threads:
             chosen["INFERENCE_NUM_THREADS"] = self._threads
