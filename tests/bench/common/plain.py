@@ -30,11 +30,12 @@ def plain_gram(features: Tensor) -> Tensor:
 
 
 def plain_losses(painted: Features, photo: Features, target: StyleTarget) -> tuple[Tensor, Tensor]:
-    """Return content loss (mean squared error) and style loss (summed over layers), scalars.
+    """Return content loss (mean squared errors) and style loss, both summed over layers, scalars.
 
     Gram matrices are averaged over positions and divided by their channels, as Johnson et al. do.
     """
-    content = F.mse_loss(painted.content, photo.content)
+    pairs = zip(painted.content, photo.content, strict=True)
+    content = torch.stack([F.mse_loss(ours, own) for ours, own in pairs]).sum()
     style = torch.stack(
         [
             ((plain_gram(f) - target.grams[name]) / f.shape[1]).square().sum((1, 2)).mean()
@@ -51,7 +52,10 @@ def plain_scale(network: LossNetwork, photos: list[Tensor], target: StyleTarget)
     Plain losses have no scale of their own: a fixed weight means other things for another
     painting and loss network. Energy over energy makes the two kinds of training comparable.
     """
-    energy = [network(photo).content.square().mean().item() for photo in photos[:SCALE_PHOTOS]]
+    energy = [
+        sum(seen.square().mean().item() for seen in network(photo).content)
+        for photo in photos[:SCALE_PHOTOS]
+    ]
     style = sum((grams / grams.shape[0]).square().sum().item() for grams in target.grams.values())
     return sum(energy) / len(energy) / style
 
