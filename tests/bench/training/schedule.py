@@ -1,6 +1,6 @@
 """Staged against direct training: does raising the style:content ratio step by step pay?
 
-    python3 infra/dev.py bench schedule [--scale small|full]
+    python3 infra/dev.py bench schedule [--scale small|full] [--loss-network vgg19_original]
 
 Both arms have the same net, seed, photos and total iterations. The direct one trains at the last
 ratio from the first step; the staged one comes to it from the lowest. No arm has the trainer's
@@ -8,29 +8,37 @@ pixel distance, which at high ratios would help the direct one more. With plain 
 errors, Johnson et al., 2016) a ratio is weighed by the energies of photos and painting, so that
 it means about the same as a dimensionless one. "Photo lost" is content distance over that to
 another photo: at 1 a painting could as well be one of the other photo.
+
+Over a VGG the ladder lies lower, and results are kept under a name of their own. At full scale that
+is some six hours of a processor; what was stopped goes on two minutes before its end, so it can run
+under `nice` whenever there is time.
 """
 
 import argparse
 import itertools
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
 
 from tests.bench.common.options import parser, prepare, save
-from tests.bench.common.tables import spread, table
-from tests.bench.training.common.arms import Arm, Laboratory, Outcome
+from tests.bench.training.common.arms import Arm, Laboratory
 from tests.bench.training.common.assets import find_assets
+from tests.bench.training.common.pairs import (
+    Cell,
+    equal_style_table,
+    results_table,
+    unique,
+    verdict,
+)
 from tests.bench.training.common.pictures import draw_grid, paint
-from trainer.loss.measure import Measured
 from trainer.loss.objective import Hyperparameters
 from worker.net import NetConfig
 
-Key = TypeVar("Key")
 LOSSES = ("dimensionless", "plain")
-#: The staged arm's lowest ratio, and the share of iterations that each stage gets.
+#: The staged arm's lowest ratio, over SqueezeNet and over the VGGs.
 LOWEST = 0.02
+VGG_LOWEST = 0.1
+#: The share of iterations that each stage gets.
 SHARES = (0.25, 0.15, 0.15, 0.2, 0.25)
 #: Adam's highest learning rate in every stage.
 PEAK_RATE = 1e-3
@@ -60,59 +68,66 @@ SCALES: dict[str, dict[str, object]] = {
         "batch": 2,
     },
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One training and how it ended."""
-
-    painting: str
-    losses: str
-    ratio: float
-    arm: str
-    seed: int
-    outcome: Outcome
-    #: Held-out measures after each stage; the direct arm has but one.
-    path: list[Measured]
+#: What is another over the VGGs, which see more in a step, and want more of them.
+VGG_SCALES: dict[str, dict[str, object]] = {
+    "tiny": {"ratios": [8.0]},
+    "small": {"ratios": [8.0], "iterations": 200},
+    "full": {"ratios": [4.0, 8.0], "seeds": [1, 2], "iterations": 800, "crop": 128, "batch": 4},
+}
 
 
 def main() -> None:
     """Train every arm and print the tables."""
-    made = parser("schedule", __doc__ or "", trains=True)
-    made.add_argument("--paintings", type=int, default=3, help="how many")
-    made.add_argument("--losses", choices=LOSSES, action="append", help="default: both")
-    made.add_argument("--ratios", type=float, nargs="+", help="last ratios")
-    made.add_argument("--seeds", type=int, nargs="+")
-    for name in ("iterations", "width", "crop", "batch"):
-        made.add_argument(f"--{name}", type=int)
-    options = made.parse_args()
-    for name, value in SCALES[options.scale].items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
+    options = _parse()
     out = prepare(options)
     assets = find_assets()
-    paintings = dict(itertools.islice(assets.paintings().items(), options.paintings))
+    found = assets.paintings()
+    names = options.painting or itertools.islice(found, options.paintings)
+    paintings = {name: found[name] for name in names}
     network = assets.loss_network(options.loss_network)
     laboratory = Laboratory(photos=assets.photos, loss_network=network, out=out)
+    kept = f"schedule-{network.name}" if _is_vgg(network.name) else "schedule"
     cells: list[Cell] = []
     for name, painting in paintings.items():
         for seed, losses in itertools.product(options.seeds, options.losses or LOSSES):
             cells += _compare(laboratory, options, name, painting, str(losses), int(seed))
-            save(out, "schedule", [asdict(cell) for cell in cells])
-    _draw(laboratory, options, cells, paintings, out / "schedule.jpg")
+            save(out, kept, [asdict(cell) for cell in cells])
+    _draw(laboratory, options, cells, paintings, out / f"{kept}.jpg")
     print(
         f"\n### Staged against direct: {len(paintings)} paintings, {len(options.seeds)} seeds, "
         f"{options.iterations} iterations of {options.batch} crops of {options.crop} px, "
         f"width {options.width}, {network.name}\n"
     )
     print(results_table(cells))
-    print(f"\n{equal_style_table(cells)}\n\nMade by: {made.prog} --scale {options.scale}")
+    print(f"\n{equal_style_table(cells)}\n\n{verdict(cells)}")
 
 
-def staged(last: float, iterations: int) -> str:
+def _parse() -> argparse.Namespace:
+    made = parser("schedule", __doc__ or "", trains=True)
+    made.add_argument("--paintings", type=int, default=3, help="how many")
+    made.add_argument("--painting", action="append", help="these alone, by name")
+    made.add_argument("--losses", choices=LOSSES, action="append", help="default: both")
+    made.add_argument("--ratios", type=float, nargs="+", help="last ratios")
+    made.add_argument("--seeds", type=int, nargs="+")
+    for name in ("iterations", "width", "crop", "batch"):
+        made.add_argument(f"--{name}", type=int)
+    options = made.parse_args()
+    other = VGG_SCALES if _is_vgg(options.loss_network) else {}
+    for name, value in {**SCALES[options.scale], **other.get(options.scale, {})}.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    options.lowest = VGG_LOWEST if other else LOWEST
+    return options
+
+
+def _is_vgg(loss_network: str) -> bool:
+    return loss_network.startswith("vgg")
+
+
+def staged(last: float, iterations: int, lowest: float = LOWEST) -> str:
     """Return a schedule that rises geometrically from the lowest ratio to the last."""
     top = len(SHARES) - 1
-    ratios = [LOWEST * (last / LOWEST) ** (step / top) for step in range(top + 1)]
+    ratios = [lowest * (last / lowest) ** (step / top) for step in range(top + 1)]
     counts = [round(share * iterations) for share in SHARES]
     counts[-1] += iterations - sum(counts)
     return ",".join(f"{r:.6g}:{n}" for r, n in zip(ratios, counts, strict=True))
@@ -129,7 +144,7 @@ def _compare(
     cells: list[Cell] = []
     for ratio in options.ratios:
         schedules = {
-            "staged": staged(ratio, options.iterations),
+            "staged": staged(ratio, options.iterations, options.lowest),
             "direct": f"{ratio:g}:{options.iterations}",
         }
         for arm, schedule in schedules.items():
@@ -150,74 +165,6 @@ def _compare(
     return cells
 
 
-def results_table(cells: Sequence[Cell]) -> str:
-    """Return mean ± deviation over paintings and seeds, by losses, last ratio and arm."""
-    rows = []
-    for losses, ratio, arm in _unique((c.losses, c.ratio, c.arm) for c in cells):
-        seen = [
-            c.outcome.measured for c in cells if (c.losses, c.ratio, c.arm) == (losses, ratio, arm)
-        ]
-        rows.append(
-            (
-                f"{losses}, {ratio:g}, {arm}",
-                spread([m.style for m in seen]),
-                spread([m.content for m in seen]),
-                spread([m.ssim for m in seen]),
-                spread([m.lost for m in seen]),
-            )
-        )
-    head = ("losses, last ratio, arm", "style distance", "content distance", "SSIM", "photo lost")
-    return table(head, rows)
-
-
-def equal_style_table(cells: Sequence[Cell]) -> str:
-    """Return how the staged arm's content compares with the direct one's at the same style."""
-    rows = []
-    for losses, ratio in _unique((c.losses, c.ratio) for c in cells):
-        pairs = _pairs([c for c in cells if (c.losses, c.ratio) == (losses, ratio)])
-        gaps = [gap for staged, direct in pairs if (gap := content_gap(staged, direct)) is not None]
-        lower = sum(s.outcome.measured.style < d.outcome.measured.style for s, d in pairs)
-        rows.append(
-            (
-                f"{losses}, {ratio:g}",
-                spread(gaps) if gaps else "–",
-                f"{sum(gap < 0 for gap in gaps)} of {len(gaps)}",
-                f"{len(pairs) - len(gaps)} of {len(pairs)}",
-                f"{lower} of {len(pairs)}",
-            )
-        )
-    head = (
-        "last ratio",
-        "staged content less direct content, at the direct net's style",
-        "staged keeps more",
-        "not comparable",
-        "staged ends with less style distance",
-    )
-    return table(head, rows)
-
-
-def content_gap(staged: Cell, direct: Cell) -> float | None:
-    """Return the content distance of the staged path, where it has the direct net's style, less it.
-
-    The path runs through the staged arm's stages; between two of them it is a line over the
-    logarithm of style. None where the direct net's style lies outside of the path.
-    """
-    goal = direct.outcome.measured
-    for here, there in itertools.pairwise(staged.path):
-        low, high = sorted((here, there), key=lambda m: m.style)
-        if low.style <= goal.style <= high.style and low.style < high.style:
-            share = math.log(goal.style / low.style) / math.log(high.style / low.style)
-            return low.content + share * (high.content - low.content) - goal.content
-    return None
-
-
-def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
-    """Return the staged and the direct cell of each painting and seed."""
-    found = {(c.painting, c.seed, c.arm): c for c in cells}
-    both = _unique((c.painting, c.seed) for c in cells)
-    return [(found[(*key, "staged")], found[(*key, "direct")]) for key in both]
-
-
 def _draw(
     laboratory: Laboratory,
     options: argparse.Namespace,
@@ -232,7 +179,7 @@ def _draw(
         "photo",
         *(f"{r:g} {a}" for r in options.ratios for a in ("staged", "direct")),
     ]
-    for name, losses in _unique((c.painting, c.losses) for c in cells):
+    for name, losses in unique((c.painting, c.losses) for c in cells):
         context = laboratory.context(Arm(paintings[name], "1:1", hyperparameters=Hyperparameters()))
         photo = context.held_out[len(rows) % len(context.held_out)]
         mine = [
@@ -241,10 +188,6 @@ def _draw(
         pictures = [paint(c.outcome.load(), photo) for c in mine]
         rows.append((f"{name}, {losses}", [context.painting, photo, *pictures]))
     draw_grid(path, columns, rows)
-
-
-def _unique(values: Iterable[Key]) -> list[Key]:
-    return list(dict.fromkeys(values))
 
 
 if __name__ == "__main__":

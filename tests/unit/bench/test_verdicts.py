@@ -1,5 +1,6 @@
 """What measurements conclude from their numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from infra.jobs.domain.schedule import Schedule
 from tests.bench.common.tables import spread, table
 from tests.bench.training import schedule, strength, warmstart
+from tests.bench.training.common import pairs
 from tests.bench.training.common.arms import Outcome
 from trainer.loss.measure import Measured
 
@@ -15,9 +17,9 @@ def outcome(style: float, content: float, seconds: float = 1.0) -> Outcome:
     return Outcome(Measured(content, style, 0.5, 0.4), seconds, str(Path()))
 
 
-def cell(arm: str, *path: tuple[float, float]) -> schedule.Cell:
+def cell(arm: str, *path: tuple[float, float]) -> pairs.Cell:
     measured = [outcome(style, content).measured for style, content in path]
-    return schedule.Cell("waves", "plain", 1.0, arm, 1, outcome(*path[-1]), measured)
+    return pairs.Cell("waves", "plain", 1.0, arm, 1, outcome(*path[-1]), measured)
 
 
 def test_a_staged_schedule_rises_to_the_last_ratio_in_all_the_iterations() -> None:
@@ -31,14 +33,38 @@ def test_content_is_compared_at_equal_style() -> None:
     """Between the staged path's styles 0.1 and 0.4, style 0.2 lies halfway by logarithm."""
     staged = cell("staged", (0.9, 0.3), (0.4, 0.4), (0.1, 0.8))
     direct = cell("direct", (0.2, 0.7))
-    assert schedule.content_gap(staged, direct) == pytest.approx(-0.1)
-    assert "| -0.100 | 1 of 1 | 0 of 1 | 1 of 1 |" in schedule.equal_style_table([staged, direct])
+    assert pairs.content_gap(staged, direct) == pytest.approx(-0.1)
+    assert "| -0.100 | 1 of 1 | 0 of 1 | 1 of 1 |" in pairs.equal_style_table([staged, direct])
 
 
 def test_a_style_that_the_staged_path_does_not_pass_is_not_compared() -> None:
     staged, direct = cell("staged", (0.9, 0.3), (0.4, 0.4)), cell("direct", (0.2, 0.7))
-    assert schedule.content_gap(staged, direct) is None
-    assert "| – | 0 of 0 | 1 of 1 | 0 of 1 |" in schedule.equal_style_table([staged, direct])
+    assert pairs.content_gap(staged, direct) is None
+    assert "| – | 0 of 0 | 1 of 1 | 0 of 1 |" in pairs.equal_style_table([staged, direct])
+
+
+def test_the_finding_holds_where_most_pairs_keep_and_lose_so() -> None:
+    """Both content and loss of the photo are compared at the direct net's own style."""
+    staged = cell("staged", (0.9, 0.3), (0.4, 0.4), (0.1, 0.8))
+    direct = cell("direct", (0.2, 0.7))
+    lost = replace(direct.outcome.measured, lost=0.9)
+    loser = replace(direct, outcome=replace(direct.outcome, measured=lost))
+    assert pairs.lost_gap(staged, loser) == pytest.approx(-0.5)
+    told = pairs.verdict([staged, loser])
+    assert "finding holds" in told
+    assert "keeps more content in 1 of 1 pairs, and has lost less of the photo in 1" in told
+    assert "less style distance in 1 of 1" in told
+    keeper = cell("direct", (0.2, 0.5))
+    assert "does not hold" in pairs.verdict([staged, keeper])
+    assert "does not hold" in pairs.verdict([staged, cell("direct", (0.05, 0.9))])
+
+
+def test_over_a_vgg_the_ladder_begins_where_it_is_told_to() -> None:
+    made = Schedule.parse(schedule.staged(8, 800, schedule.VGG_LOWEST))
+    assert [stage.ratio for stage in made.stages] == pytest.approx(
+        [0.1, 0.299, 0.894, 2.675, 8], rel=1e-3
+    )
+    assert made.iterations == 800
 
 
 def run(share: float, style: float, content: float, start: str = "base") -> warmstart.Run:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from infra.jobs.domain.schedule import Schedule
 from tests.bench.common.plain import PlainTrainer
+from tests.bench.training.common.resumable import run_stage
 from trainer.loss.measure import Measured
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
@@ -61,12 +62,16 @@ class Arm:
 
 
 class Laboratory:
-    """Runs arms; a stage that was trained before, by this or an earlier run, is not repeated."""
+    """Runs arms; what was trained before, by this or an earlier run, is not repeated.
+
+    A stage that was stopped goes on where its last checkpoint was written; one with plain losses
+    begins again.
+    """
 
     def __init__(self, *, photos: Path, loss_network: LossNetwork, out: Path) -> None:
         self._photos = photos
         self.network = loss_network
-        self._nets = out / "nets"
+        self._nets = out / "nets" / loss_network.name
         self._nets.mkdir(parents=True, exist_ok=True)
         self._contexts: dict[tuple[Path, Hyperparameters], TrainingContext] = {}
 
@@ -137,12 +142,11 @@ class Laboratory:
     ) -> tuple[Path, float]:
         path = self._nets / f"{arm.digest(stage + 1)}.safetensors"
         if not path.exists():
-            begun = time.process_time()
             trainer = self._trainer(arm, context, stage, net)
-            while not trainer.done:
-                trainer.step()
-            trainer.close()
-            seconds = time.process_time() - begun
+            if isinstance(trainer, StageTrainer):
+                seconds = run_stage(trainer, path.with_suffix(".checkpoint"), path.stem)
+            else:
+                seconds = _run_plain(trainer)
             ratio = context.config.schedule.stages[stage].ratio
             card = NetCard(arm.config, "bench", stage, ratio, {"seconds": seconds})
             path.write_bytes(pack(net, card))
@@ -154,6 +158,14 @@ class Laboratory:
         if arm.losses == "dimensionless":
             return context.stage_trainer(stage, net)
         return PlainTrainer(context=context, stage=stage, net=net)
+
+
+def _run_plain(trainer: PlainTrainer) -> float:
+    begun = time.process_time()
+    while not trainer.done:
+        trainer.step()
+    trainer.close()
+    return time.process_time() - begun
 
 
 def _say(outcome: Outcome) -> str:
