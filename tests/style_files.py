@@ -30,7 +30,11 @@ def affine(backbone: bytes, seed: int, stage: int = 0) -> bytes:
 
 
 def members(
-    nets: Mapping[int, bytes] | None = None, *, backbone: bytes | None = None, **manifest: object
+    nets: Mapping[int, bytes] | None = None,
+    *,
+    backbone: bytes | None = None,
+    path_from: str | None = None,
+    **manifest: object,
 ) -> dict[str, bytes]:
     """Return the members of a style file, the manifest first; `manifest` changes its fields."""
     stages = {0: net(1), 2: net(2, 2)} if nets is None else nets
@@ -44,6 +48,7 @@ def members(
         for number, body in stages.items()
     ]
     card = {"name": "night", "title": "Night", "licence": "CC0-1.0", "stages": entries}
+    card |= {"path_from": path_from} if path_from else {}
     files = {f"stage-{number}.safetensors": body for number, body in stages.items()}
     if backbone is not None:
         files["backbone.safetensors"] = backbone

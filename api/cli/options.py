@@ -55,8 +55,8 @@ Strength = Annotated[
         min=0,
         max=1,
         help="How strong the style is: a point on the way through its stages, which "
-        "`impasto styles` lists. 0 is its first stage, nearly the photo; 1 its last; between "
-        "two stages lies a mixture of both.",
+        "`impasto styles` lists. 0 is the photo itself; 1 its last stage; between two stages "
+        "lies a mixture of both. Styles of 0.1.0 begin at their first stage, nearly the photo.",
     ),
 ]
 Blend = Annotated[

@@ -105,7 +105,7 @@ def _card(stored: bytes, style: Style) -> bytes:
     listed: object = card.get("stages")
     entries = cast("list[object]", listed if isinstance(listed, list) else [])
     details = [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
-    known = {(entry.get("stage"), entry.get("sha256")): entry for entry in details}
+    told = {(entry.get("stage"), entry.get("sha256")): entry for entry in details}
     plain: list[dict[str, Any]] = [
         {
             "stage": stage.stage,
@@ -115,8 +115,9 @@ def _card(stored: bytes, style: Style) -> bytes:
         }
         for stage in style.stages
     ]
-    stages = [{**known.get((one["stage"], one["sha256"]), {}), **one} for one in plain]
-    whole = {**card, "name": style.name, "title": style.title, "stages": stages}
+    stages = [{**told.get((one["stage"], one["sha256"]), {}), **one} for one in plain]
+    known = {"name": style.name, "title": style.title, "path_from": style.path_from}
+    whole = {**card, **known, "stages": stages}
     return json.dumps(whole, indent=2).encode() + b"\n"
 
 

@@ -95,7 +95,8 @@ class AlbumOptions(Request):
         ge=0,
         le=1,
         allow_inf_nan=False,
-        description="How strong the style is: 0 is almost the photo, 1 the whole style.",
+        description="How strong the style is: 0 is the photo (of a style whose `path_from` is "
+        "`first-stage`, almost the photo), 1 the whole style.",
         json_schema_extra=example(0.8),
     )
     blend: WrittenShare = Field(

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.schemas.base import Line, NewName, Request, example
-from infra.catalogue.style import Visibility
+from infra.catalogue.style import PathStart, Visibility
 
 
 class StageSummary(BaseModel):
@@ -38,6 +38,11 @@ class Style(BaseModel):
     licence: str | None
     stages: list[StageSummary]
     published: datetime
+    path_from: PathStart = Field(
+        default="first-stage",
+        description="What a `strength` of 0 is: `photo`, the photo itself, which fades on the way "
+        "to the second stage; or `first-stage`, nearly the photo, as of styles of 0.1.0.",
+    )
     visibility: Visibility = Field(
         default="shared", description="`private`: only its tenant sees it; `shared`: all do."
     )
@@ -93,7 +98,10 @@ class StageDetail(StageSummary):
     """One published version of a style, with the details on its card."""
 
     strength: float = Field(
-        ge=0, le=1, description="The `strength` of an album that means just this stage."
+        ge=0,
+        le=1,
+        description="The `strength` of an album that paints with just this stage. Where the path "
+        "begins at the photo, the photo itself stands before the first of several: 0 is the photo.",
     )
     iterations: int | None = Field(description="Iterations that it was trained.")
     seconds: float | None = Field(description="Seconds that it was trained.")

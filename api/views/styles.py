@@ -89,11 +89,10 @@ def _previews(style: Style) -> list[Preview]:
 def _detail(style: Style, position: int, card: KnownCard, previews: list[str]) -> StageDetail:
     stage: Stage = style.stages[position]
     known = card.stage(stage.stage)
-    last = len(style.stages) - 1
     return StageDetail(
         stage=stage.stage,
         ratio=stage.ratio,
-        strength=position / last if last else 1.0,
+        strength=style.strength_of(position),
         iterations=known.iterations,
         seconds=known.seconds,
         held_out=known.held_out and Distances.model_validate(known.held_out.model_dump()),
@@ -116,6 +115,7 @@ def show(style: Style) -> StyleSchema:
         licence=_card(style).licence,
         stages=[StageSummary(stage=stage.stage, ratio=stage.ratio) for stage in style.stages],
         published=style.published,
+        path_from=style.path_from,
         visibility=style.visibility,
         own=tenant_styles().owns(style),
         links=StyleLinks.model_validate(links),

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from infra import layout
-from infra.catalogue.style import STYLE_NAME, Stage
+from infra.catalogue.style import STYLE_NAME, PathStart, Stage
 from infra.errors import InvalidRequest
 
 
@@ -158,6 +158,8 @@ class StyleCard(CardPart):
     held_out_photos: int
     photos_before_training: Losses
     stages: list[StageCard]
+    #: Where the path of strengths begins. Cards of 0.1.0 do not say.
+    path_from: PathStart = "first-stage"
     #: SHA-256 (hex) of the net that stage 0 was taken from as it was, instead of being trained.
     base_sha256: str | None = None
     interventions: list[Intervention] = []
@@ -198,6 +200,7 @@ class FolderCard(BaseModel):
     name: str
     title: str
     stages: list[FolderStage] = Field(min_length=1)
+    path_from: PathStart = "first-stage"
     #: The net's shape and how it was trained; without both, the style cannot serve as a base.
     net: dict[str, str | int | float] | None = None
     training: FolderTraining | None = None

@@ -14,7 +14,7 @@ from infra import layout
 from infra.catalogue.card import read_card, read_net, read_stage
 from infra.catalogue.indexes import StyleIndexes
 from infra.catalogue.names import StyleNames
-from infra.catalogue.style import Blend, Stage, Style, StyleShare, Visibility, resolve
+from infra.catalogue.style import Blend, PathStart, Stage, Style, StyleShare, Visibility, resolve
 from infra.errors import StyleTaken
 from infra.storage.port import ObjectMissing, ObjectStore
 
@@ -79,13 +79,13 @@ class StyleCatalogue(StyleIndexes):
         files: Mapping[str, bytes],
         backbone: str | None = None,
         tenant: str | None = None,
+        path_from: PathStart = "first-stage",
         check: Callable[[], None] = lambda: None,
     ) -> Style:
         """Publish one more stage of a training's style: its net, then `files`, the index last.
 
-        `name` is its place, `tenant` its owner, `files` are by their names below the style. Safe to
-        repeat; another net for the same stage takes its place. There is a `check` before each
-        write, and what it raises ends the work. Raises StyleTaken when the job has not reserved it.
+        `name` is its place, `files` go by their names below it. Safe to repeat, also with another
+        net. Raises StyleTaken where the job has not reserved it; `check` may raise before a write.
         """
         if self._of_job(name, job) is None:
             self._clear_previews(name, job, files, check)
@@ -96,8 +96,7 @@ class StyleCatalogue(StyleIndexes):
         check()
         # Only now: since the look above, others may have published, or taken the name.
         before = self._of_job(name, job)
-        others = [s for s in before.stages if s.stage != stage] if before else []
-        stages = tuple(sorted([*others, new], key=lambda s: s.stage))
+        stages = _with_stage(before, new)
         if before and before.stages == stages:
             return before
         style = Style(
@@ -109,6 +108,7 @@ class StyleCatalogue(StyleIndexes):
             job=job,
             backbone=backbone,
             tenant=tenant,
+            path_from=path_from,
         )
         self.put_index(style)
         return style
@@ -191,9 +191,9 @@ class StyleCatalogue(StyleIndexes):
     def publish(self, folder: Path) -> Style:
         """Put a style folder (card, nets, pictures) into the bucket, its index last.
 
-        Safe to repeat: nets lie under their hash, and a style that is there in the same stages
-        stays as it is; one whose index is damaged is put right. Raises InvalidRequest when the
-        card or a net is not what it should be.
+        Safe to repeat: nets lie under their hash, and a style that is there in the same stages,
+        on the same path, stays as it is; one whose index is damaged is put right. Raises
+        InvalidRequest when the card or a net is not what it should be.
         """
         card = read_card(folder)
         entries = sorted(card.stages, key=lambda entry: entry.stage)
@@ -202,13 +202,20 @@ class StyleCatalogue(StyleIndexes):
         with suppress(ValidationError):
             published = self.find(card.name)
         users = published and (published.job is not None or published.tenant is not None)
-        if published and (users or published.stages == stages):
+        same = published and (published.stages, published.path_from) == (stages, card.path_from)
+        if published and (users or same):
             return published  # what a user has trained or imported under this name is the user's
         for entry, stage in zip(entries, stages, strict=True):
             self._put_net(folder / entry.file, stage)
         for path in _companions(folder):
             self._put_file(path, layout.style_file(card.name, path.name))
-        style = Style(name=card.name, title=card.title, stages=stages, published=datetime.now(UTC))
+        style = Style(
+            name=card.name,
+            title=card.title,
+            stages=stages,
+            published=datetime.now(UTC),
+            path_from=card.path_from,
+        )
         self.put_index(style)
         return style
 
@@ -243,6 +250,12 @@ def _stage(place: str, job: str, stage: int, ratio: float, net: bytes) -> Stage:
     """Return a stage that a training publishes at a place."""
     sha256 = hashlib.sha256(net).hexdigest()
     return Stage(stage=stage, ratio=ratio, sha256=sha256, key=layout.style_net(place, sha256, job))
+
+
+def _with_stage(style: Style | None, new: Stage) -> tuple[Stage, ...]:
+    """Return a style's stages with a new one, which may take another's place."""
+    others = [stage for stage in style.stages if stage.stage != new.stage] if style else []
+    return tuple(sorted([*others, new], key=lambda stage: stage.stage))
 
 
 def _visibility(place: str) -> Visibility:

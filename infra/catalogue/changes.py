@@ -81,6 +81,7 @@ class StyleChanges:
                 stages=tuple(stage(one, change) for one in manifest.stages),
                 published=datetime.fromtimestamp(self._clock(), UTC),
                 backbone=packed.backbone,
+                path_from=packed.path_from,
                 tenant=tenant,
                 visibility=visibility,
             )

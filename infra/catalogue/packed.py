@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.catalogue.card import FolderCard, stage_file
 from infra.catalogue.net_header import NetHeader, check_net
+from infra.catalogue.style import PathStart
 from infra.errors import StyleFileRejected
 
 FORMAT: Final = "impasto-style"
@@ -77,6 +78,8 @@ class PackedStyle:
     manifest: StyleManifest
     #: SHA-256 (hex) of the net that the stages are affines over; None for whole nets.
     backbone: str | None
+    #: Where its card says that the path of strengths begins.
+    path_from: PathStart
     #: Returns a member's bytes, as they were checked.
     read: Callable[[str], bytes]
 
@@ -111,17 +114,18 @@ def read_packed(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Packe
         odd = sorted(manifest.files.keys() ^ (sizes.keys() - {MANIFEST}))[0]
         raise StyleFileRejected(f"Its manifest and what it holds differ at {odd[:100]!r}.")
     headers: dict[str, NetHeader] = {}
+    card: FolderCard | None = None
     for name, known in manifest.files.items():
         body = _member(name, known, sizes[name], read)
         if name.endswith(".safetensors"):
             headers[name] = check_net(body, name)
         elif name == CARD:
-            _check_card(body, manifest)
+            card = _card(body, manifest)
         elif (start := _BEGINNINGS.get(name.rpartition(".")[2])) and not body.startswith(start):
             raise StyleFileRejected(f"{name} is no picture of the kind that its name says.")
-    if CARD not in manifest.files:
+    if card is None:
         raise StyleFileRejected("It holds no card.json; a style cannot be without its card.")
-    return PackedStyle(manifest, _backbone(manifest, headers), read)
+    return PackedStyle(manifest, _backbone(manifest, headers), card.path_from, read)
 
 
 def _manifest(sizes: Mapping[str, int], read: Callable[[str], bytes]) -> StyleManifest:
@@ -171,7 +175,7 @@ def _member(name: str, known: PackedFile, size: int, read: Callable[[str], bytes
     return body
 
 
-def _check_card(body: bytes, manifest: StyleManifest) -> None:
+def _card(body: bytes, manifest: StyleManifest) -> FolderCard:
     try:
         card = FolderCard.model_validate_json(body)
     except ValidationError as error:
@@ -179,6 +183,7 @@ def _check_card(body: bytes, manifest: StyleManifest) -> None:
     nets = {(one.stage, manifest.files[one.file].sha256) for one in manifest.stages}
     if any((one.stage, one.sha256) not in nets for one in card.stages):
         raise StyleFileRejected("Its card.json names other nets than it holds.")
+    return card
 
 
 def _backbone(manifest: StyleManifest, headers: Mapping[str, NetHeader]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from infra import layout
-from infra.catalogue.style import WeightedNet
+from infra.catalogue.style import Blend, WeightedNet
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.claim import ClaimedChunk
 from infra.jobs.domain.model import JobDraft, JobRecord, PhotoEntry, PhotoOutcome, Stroke
@@ -19,6 +19,7 @@ from tests.fakes.storage import MemoryStore
 from tests.photos import encoded, scene
 from worker.album.pipeline import AlbumPipeline
 from worker.album.stages import CPU_LIMITS, ConcurrencyLimits, Stages
+from worker.engines.photo_share import blend_engine
 from worker.engines.port import Check, Engine, go_on
 from worker.pixels import Photo, PixelLimits, decode
 from worker.pixels.memory_budget import MemoryBudget, Reservation
@@ -105,18 +106,18 @@ class TogetherEngine(InvertingEngine):
 
 
 class FakeNets:
-    """One engine for every blend; `error` is raised instead where it is set."""
+    """One engine for the nets of every blend; `error` is raised instead where it is set."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.asked = 0
         self.error: Exception | None = None
 
-    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
+    def engine(self, nets: Sequence[WeightedNet], stroke: Stroke = "native") -> Engine:
         self.asked += 1
         if self.error is not None:
             raise self.error
-        return self._engine
+        return blend_engine(nets, stroke, lambda _: self._engine)
 
 
 class RecordingTally:
@@ -178,6 +179,7 @@ class AlbumHarness:
         *,
         stroke: Stroke = "native",
         stems: Mapping[str, str] | None = None,
+        blend: Blend = BLEND,
     ) -> str:
         """Upload photos (None: leave one out) and submit them as one album; returns its id.
 
@@ -187,7 +189,7 @@ class AlbumHarness:
             if data is not None:
                 self.objects.put(f"photos/{name}", data)
         job = self.jobs.submission.new_job_id()
-        draft = JobDraft(id=job, tenant="default", style="test", stroke=stroke, blend=BLEND)
+        draft = JobDraft(id=job, tenant="default", style="test", stroke=stroke, blend=blend)
         entries = [
             PhotoEntry(index=index, name=name, stem=(stems or {}).get(name), key=f"photos/{name}")
             for index, name in enumerate(photos)

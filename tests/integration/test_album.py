@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -149,6 +150,34 @@ def test_a_net_is_loaded_once_for_forty_photos_and_not_again_for_the_next_job(
         job = client.submit(album, style=STYLE, strength=0.515)
         Monotone(client, job.id).until(finished, "the album to end")
         assert net_loads(stack) == before + 1
+
+
+def test_a_path_of_strengths_begins_at_the_photo(
+    stack: LiveStack, client: Client, tmp_path: Path
+) -> None:
+    """At 0 a photo comes back as it was, without a net; and each step further is further away."""
+    noise = np.random.default_rng(1).integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    photos = distinct(2, 90) | {"noise.jpg": encoded(Image.fromarray(noise), "JPEG", quality=95)}
+    files, before = write(tmp_path, photos), net_loads(stack)
+    away: list[list[float]] = []
+    for strength in (0.0, 0.1, 0.2):
+        job = client.submit(files, style=STYLE, strength=strength)
+        job = Monotone(client, job.id).until(finished, "the album to end")
+        assert job.state is JobState.SUCCEEDED
+        folder = tmp_path / f"at-{strength}"
+        results = [picture(client, item, folder) for item in client.items(job.id)]
+        away.append(list(map(decibels, files, results)))
+        if strength == 0:
+            assert net_loads(stack) == before
+    assert min(away[0]) >= 45
+    assert all(a > b > c > 10 for a, b, c in zip(*away, strict=True))
+
+
+def decibels(photo: Path, result: Image.Image) -> float:
+    """Return the PSNR of a result against its photo."""
+    with Image.open(photo) as image:
+        difference = np.asarray(image.convert("RGB"), float) - np.asarray(result.convert("RGB"))
+    return 10 * np.log10(255**2 / max(np.square(difference).mean(), 1e-9))
 
 
 def test_an_album_sent_again_is_not_painted_again(

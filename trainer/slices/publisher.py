@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from infra import layout
+from infra.catalogue.style import PathStart
 from infra.jobs.domain.model import JobSpec
 from infra.storage.port import ObjectMissing, ObjectStore
 from trainer.slices.opener import SessionOpener
@@ -32,6 +33,7 @@ class Catalogue(Protocol):
         files: Mapping[str, bytes],
         backbone: str | None,
         tenant: str,
+        path_from: PathStart,
         check: Callable[[], None],
     ) -> object:
         """Publish one more stage of a training's style; safe to repeat."""
@@ -86,6 +88,7 @@ class StagePublisher:
             files=style_files(session.files.path),
             backbone=session.backbone,
             tenant=spec.tenant,
+            path_from=card.path_from,
             check=keeper.check,
         )
         self._trainings.stage_published(keeper.claim, stage)

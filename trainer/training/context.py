@@ -183,6 +183,7 @@ class TrainingContext:
             held_out_photos=len(self.held_out),
             photos_before_training=photos,
             stages=[],
+            path_from="photo",
             notes=_notes(len(self.corpus)),
         )
 

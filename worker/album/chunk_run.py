@@ -19,7 +19,6 @@ from worker.album.queues.commit_queue import CommitQueue
 from worker.album.queues.window import Window
 from worker.album.unreadable import PhotoDeferred, bounded_tries
 from worker.engines.port import Engine
-from worker.engines.strokes import ProportionalEngine
 from worker.net.netfile import NetFileRejected
 from worker.pixels.photo import Pixels
 from worker.process.lease_keeper import Halted
@@ -229,8 +228,7 @@ class ChunkRun:
 
     def _engine(self) -> Engine:
         try:
-            engine = self._pipeline.nets.engine(self._spec.blend)
-            return ProportionalEngine(engine) if self._spec.stroke == "proportional" else engine
+            return self._pipeline.nets.engine(self._spec.blend, self._spec.stroke)
         except (ObjectMissing, NetFileRejected) as error:
             raise StyleUnusable(str(error)) from error
 

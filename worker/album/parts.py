@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.model import Stroke
 from infra.jobs.metadata import MetadataChoice
 from infra.storage.port import ObjectStore
 from worker.album.chunk_keeper import ChunkService
@@ -19,7 +20,7 @@ from worker.pixels.memory_budget import Reservation
 class Nets(Protocol):
     """The part of NetCache that the pipeline uses."""
 
-    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
+    def engine(self, nets: Sequence[WeightedNet], stroke: Stroke = "native") -> Engine:
         """Return the engine of a blend; raises ObjectMissing and NetFileRejected."""
         ...
 

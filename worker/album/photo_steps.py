@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra import layout
+from infra.catalogue.style import is_photo_alone
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import JobSpec, PhotoEntry, PhotoOutcome
 from infra.jobs.result_index import ResultIndexEntry
@@ -64,6 +65,7 @@ class PhotoSteps:
         self._decode = decode
         self._max_bytes = max_bytes
         self._clock = clock
+        self._unpainted = is_photo_alone(spec.blend)
         self._results = ResultStore(objects=objects, tenant=spec.tenant, job=spec.id)
 
     def prepare(self, entry: PhotoEntry) -> PreparedPhoto | PhotoOutcome:
@@ -93,7 +95,7 @@ class PhotoSteps:
     def encode(self, prepared: PreparedPhoto, painting: Pixels, seconds: float) -> PaintedPhoto:
         """Encode a painting, (H, W, 3) of exactly its photo's size; painting took `seconds`."""
         started = self._clock()
-        data = encode(painting, prepared.photo)
+        data = encode(painting, prepared.photo, faithful=self._unpainted)
         seconds += prepared.seconds + self._clock() - started
         return PaintedPhoto(prepared=prepared, data=data, seconds=seconds)
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from infra import layout
 from infra.catalogue.style import WeightedNet
+from infra.jobs.domain.model import Stroke
 from infra.storage.port import ObjectMissing, ObjectStore
+from worker.engines.photo_share import blend_engine
 from worker.engines.port import Engine
 from worker.net import TransformNet
 from worker.net.affine import Affine, apply, is_affine, mix, unpack_affine
@@ -59,12 +61,15 @@ class NetCache:
         """Bytes of weights that are loaded."""
         return sum(kept.bytes for kept in self._kept.values())
 
-    def engine(self, nets: Sequence[WeightedNet]) -> Engine:
-        """Return the engine of a blend, loading it if necessary.
+    def engine(self, nets: Sequence[WeightedNet], stroke: Stroke = "native") -> Engine:
+        """Return the engine of a blend, loading it if necessary; see `blend_engine`.
 
         Raises ObjectMissing for a net that is not in the store, and NetFileRejected for one whose
         bytes have changed since the job was accepted or that cannot be blended with the others.
         """
+        return blend_engine(nets, stroke, self._loaded)
+
+    def _loaded(self, nets: Sequence[WeightedNet]) -> Engine:
         key = tuple((net.sha256, net.weight) for net in nets)
         found = self._keep(key, lambda: self._load(nets))
         if isinstance(found, Affine):

@@ -37,11 +37,24 @@ _OPTIONS: dict[ResultFormat, dict[str, int | str]] = {
     "AVIF": {"quality": 90, "speed": 10, "subsampling": "4:4:4", "max_threads": 1},
 }
 
+#: For a photo that comes back as it is: 45 dB or more from what was decoded, whatever it shows.
+#: Measured on 24 small photos, and on noise of every level, which is the hardest (least PSNR; bits
+#: a pixel of the photos, which came with 2.3): JPEG at 99 49.1 and 47.2 dB (5.7), at 98 44.9 and
+#: 43.0 (4.7), at 92 36.5 (2.8). AVIF at 100 48.1 and 48.3 dB (7.6), at 97 42.1 (3.1). WebP halves
+#: the colours' resolution unless nothing is lost: at 100 35.8 dB (5.2), lossless 8.4 bits.
+_FAITHFUL_OPTIONS: dict[ResultFormat, dict[str, int | str]] = {
+    "JPEG": {"quality": 99, "subsampling": 0},
+    "PNG": _OPTIONS["PNG"],
+    "WEBP": {"lossless": True, "quality": 0, "method": 0},
+    "AVIF": {**_OPTIONS["AVIF"], "quality": 100},
+}
 
-def encode(rgb: Pixels, photo: Photo) -> bytes:
+
+def encode(rgb: Pixels, photo: Photo, *, faithful: bool = False) -> bytes:
     """Encode `rgb` (H, W, 3) as the result of `photo`: its format and, if it has one, its alpha.
 
-    Raises ValueError when the size is not exactly the photo's.
+    `faithful` is for what has no paint on it, and takes about twice the bytes. Raises ValueError
+    when the size is not exactly the photo's.
     """
     if rgb.shape != photo.rgb.shape:
         raise ValueError(f"a result of {rgb.shape} for a photo of {photo.rgb.shape}")
@@ -50,7 +63,8 @@ def encode(rgb: Pixels, photo: Photo) -> bytes:
     if photo.alpha is not None and photo.format != "JPEG":
         image.putalpha(Image.fromarray(photo.alpha))
     file = io.BytesIO()
-    image.save(file, photo.format, **_OPTIONS[photo.format], **_metadata(photo))
+    options = _FAITHFUL_OPTIONS if faithful else _OPTIONS
+    image.save(file, photo.format, **options[photo.format], **_metadata(photo))
     return file.getvalue()
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 #: Who sees a style: its tenant alone, or all of them.
 Visibility = Literal["private", "shared"]
+#: What a strength of 0 is: the photo itself, or a style's first stage, which is nearly the photo.
+PathStart = Literal["photo", "first-stage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Style:
     visibility: Visibility = "shared"
     #: Whether you may rename, share and delete it.
     own: bool = False
+    path_from: PathStart = "first-stage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,8 @@ class Distances:
 class StageDetail(StageSummary):
     """One published version of a style, with what its card says about it."""
 
-    #: The `strength` of an album that means exactly this stage: 0..1.
+    #: The `strength` of an album that paints with just this stage: 0..1. Where the path begins at
+    #: the photo, the photo itself stands before the first of several: 0 is the photo.
     strength: float
     iterations: int | None
     #: Seconds of training.

@@ -56,7 +56,8 @@ def with_nets(draft: JobDraft, objects: ObjectStore, styles: TenantStyles) -> Jo
     A style that was renamed or shared has the same nets under other keys.
     """
     noted = noted_keys(objects)
-    leaving = {net.key for net in draft.blend if net.key in noted or not _exists(objects, net.key)}
+    keys = {net.key for net in draft.blend if not net.is_photo}
+    leaving = {key for key in keys if key in noted or not _exists(objects, key)}
     if not leaving:
         return draft
     kept = {stage.sha256: stage.key for style in styles.list() for stage in style.stages}

@@ -1,6 +1,7 @@
 """What comes as a style and is none: refused with its reason, and nothing of it is kept."""
 
 import io
+import json
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,7 +10,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from infra.settings import Settings
 from tests.fakes.services import World
-from tests.style_files import members, zipped
+from tests.style_files import members, unzipped, zipped
 
 
 def send(client: FlaskClient, *fields: tuple[str, object]) -> TestResponse:
@@ -53,6 +54,27 @@ def test_a_form_that_is_wrong_says_where(
     assert refusal(refused) == (422, "invalid-request")
     assert refused.get_json()["errors"][0]["pointer"] == pointer
     assert world.objects.objects == before
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"), [("photo", "photo"), ("first-stage", "first-stage"), (None, "first-stage")]
+)
+def test_where_a_path_begins_goes_with_the_style(
+    client: FlaskClient, told: str | None, meant: str
+) -> None:
+    """Through import, rename and export, and in again; old files do not say."""
+    send(client, file(zipped(members(path_from=told))))
+    client.patch("/v1/styles/night", json={"name": "dusk"})
+    exported = client.get("/v1/styles/dusk/export").data
+    assert json.loads(unzipped(exported)["card.json"])["path_from"] == meant
+    assert send(client, file(exported), ("name", "again")).status_code == 201
+    for name in ("dusk", "again"):
+        assert client.get(f"/v1/styles/{name}").get_json()["path_from"] == meant
+
+
+def test_a_path_that_begins_elsewhere_is_refused(client: FlaskClient) -> None:
+    refused = send(client, file(zipped(members(path_from="painting"))))
+    assert refusal(refused) == (422, "style-file-rejected")
 
 
 def lying_size() -> bytes:

@@ -1,5 +1,7 @@
 """Styles over HTTP: stages, cards, charts, pictures; and the corpora they are learnt on."""
 
+import json
+
 import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -93,6 +95,19 @@ def test_stages_say_what_was_measured_and_which_strength_means_them(client: Flas
     assert answer["notes"] == ["The corpus is small."]
     assert last["held_out"] == {"content": 0.4, "style": 0.04, "ssim": 0.6}
     assert client.get(last["previews"][0]).data == b"preview 1"
+
+
+def test_a_style_says_whether_its_path_begins_at_the_photo(
+    client: FlaskClient, world: World
+) -> None:
+    """Those of 0.1.0 do not; of one that does, the photo stands before the first stage."""
+    assert client.get(f"/v1/styles/{STYLE}").get_json()["path_from"] == "first-stage"
+    key = layout.style_index(STYLE)
+    index = json.loads(world.objects.get(key))
+    world.objects.put(key, json.dumps(index | {"path_from": "photo"}).encode())
+    assert client.get(f"/v1/styles/{STYLE}").get_json()["path_from"] == "photo"
+    stages = client.get(f"/v1/styles/{STYLE}/stages").get_json()["stages"]
+    assert [stage["strength"] for stage in stages] == [0.0, 1.0]
 
 
 def test_previews_are_listed_stage_by_stage(client: FlaskClient, world: World) -> None:

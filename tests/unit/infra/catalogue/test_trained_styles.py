@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from infra import layout
 from infra.catalogue import Style, StyleCatalogue
+from infra.catalogue.style import PathStart
 from infra.errors import StyleTaken
 from infra.jobs.domain.rules import StaleLease
 from tests.fakes.jobs import Fuse
@@ -23,11 +25,13 @@ def publish_stage(
     net: bytes = b"",
     name: str = "waves",
     backbone: str | None = None,
+    path_from: PathStart = "first-stage",
     check: Callable[[], None] = lambda: None,
 ) -> Style:
     return catalogue.publish_stage(
         name,
         backbone=backbone,
+        path_from=path_from,
         title="Great Waves",
         job=job,
         stage=stage,
@@ -50,6 +54,17 @@ def test_stages_are_published_one_by_one(catalogue: StyleCatalogue, objects: Mem
     assert objects.get(style.stages[2].key) == b"net 2"
     assert catalogue.file("waves", "previews/stage-1/0.jpg") == b"jpeg"
     assert objects.content_types[layout.style_preview("waves", 1, 0)] == "image/jpeg"
+
+
+@pytest.mark.parametrize("path_from", get_args(PathStart))
+def test_a_trained_style_says_where_its_path_begins(
+    catalogue: StyleCatalogue, path_from: PathStart
+) -> None:
+    catalogue.reserve("waves", "j1", "default")
+    for stage in range(2):
+        publish_stage(catalogue, stage, path_from=path_from)
+    assert catalogue.get("waves").path_from == path_from
+    assert catalogue.resolve("waves", 0)[0].is_photo == (path_from == "photo")
 
 
 def test_stage_published_again_changes_nothing(catalogue: StyleCatalogue) -> None:

@@ -7,6 +7,7 @@ import pytest
 from infra import layout
 from infra.catalogue import Stage, Style, StyleCatalogue
 from infra.catalogue.changes import StyleRemoval
+from infra.catalogue.style import PHOTO_KEY, PHOTO_SHA256, WeightedNet
 from infra.errors import JobNotFinished, NothingToRetry, StyleMissing
 from infra.jobs.domain.model import JobDraft, JobState, PhotoEntry, Problem
 from infra.layout.ids import new_job_id
@@ -150,6 +151,22 @@ def test_photos_of_a_renamed_style_are_retried_with_the_nets_where_they_are_now(
     spec = world.claim(again.id, 0).spec
     assert [net.key for net in spec.blend] == [stage.key for stage in stages]
     assert [net.weight for net in spec.blend] == [net.weight for net in BLEND]
+
+
+def test_the_photo_itself_is_no_net_that_could_be_gone() -> None:
+    """A retry of a weak album looks for its nets, and takes over its photo's share."""
+    world = FakeDeployment()
+    put_nets(world)
+    photo = WeightedNet(key=PHOTO_KEY, sha256=PHOTO_SHA256, weight=0.75)
+    for blend in ((photo, BLEND[0].model_copy(update={"weight": 0.25})), (photo,)):
+        job = world.jobs.submission.new_job_id()
+        draft = JobDraft(id=job, tenant=TENANT, style="s", blend=blend)
+        world.jobs.submission.submit(draft, entries(1))
+        claim = world.claim(job, 0)
+        world.jobs.chunks.report(claim, [failed(0)])
+        world.jobs.chunks.finish(claim)
+        again = world.jobs.submission.retry(job, TENANT)
+        assert world.claim(again.id, 0).spec.blend == blend
 
 
 def keys_below(world: FakeDeployment, prefix: str) -> list[str]:

@@ -31,6 +31,7 @@ def test_a_training_becomes_a_style_with_all_that_belongs_to_it(make: MakeTraine
     assert [stage.sha256 for stage in card.stages] == trainer.nets()
     assert card.notes
     assert "only 8 photos" in card.notes[0]
+    assert (card.path_from, trainer.catalogue.get("stripes").path_from) == ("photo", "photo")
     files = {key.removeprefix("styles/stripes/") for key in trainer.at.objects.objects}
     assert {"contact-sheet.jpg", "losses.svg", "losses.png", "history.jsonl"} <= files
     assert {f"previews/stage-{stage}/{n}.jpg" for stage in (0, 1) for n in (0, 1)} <= files

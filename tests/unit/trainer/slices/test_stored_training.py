@@ -61,6 +61,8 @@ def test_it_goes_on_behind_its_newest_checkpoint(make: MakeTrainer, stored: Stor
     assert card.stages[0].sha256 == old["stages"][0]["sha256"] == trainer.nets()[0]
     assert card.stages[0].held_out.style == old["stages"][0]["held_out"]["style"]
     assert card.stages[1].iterations == 4
+    # Its first stage was strength 0 already, and stays that.
+    assert trainer.catalogue.get("stripes").path_from == card.path_from == "first-stage"
     history = [
         json.loads(line) for line in trainer.catalogue.file("stripes", "history.jsonl").splitlines()
     ]

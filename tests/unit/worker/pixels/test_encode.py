@@ -78,6 +78,28 @@ def test_result_shows_the_pixels_it_was_made_of(format: ResultFormat) -> None:
     assert np.abs(shown - pixels).mean() < (0.01 if format == "PNG" else 2)
 
 
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("colours", ["all", "black and white", "soft"])
+def test_a_photo_that_comes_back_as_it_is_keeps_45_decibels(
+    format: ResultFormat, colours: str
+) -> None:
+    """Of noise too, which no encoder foresees; with its transparency, where it has some."""
+    random = np.random.default_rng(7)
+    pixels = {
+        "all": random.integers(0, 256, (96, 130, 3)),
+        "black and white": random.integers(0, 2, (96, 130, 3)) * 255,
+        "soft": random.normal(128, 20, (96, 130, 3)).clip(0, 255),
+    }[colours].astype(np.uint8)
+    alpha = pixels[..., 0]
+    data = encode(pixels, Photo(rgb=pixels, alpha=alpha, format=format), faithful=True)
+    with opened(data) as result:
+        shown = np.asarray(result.convert("RGB"), np.float64)
+        assert ("A" in result.getbands()) == (format != "JPEG")
+    error = np.square(shown - pixels)[alpha > 0].mean()
+    assert error <= 255**2 / 10**4.5
+    assert (error == 0) == (format in ("PNG", "WEBP"))
+
+
 def test_result_of_another_size_is_refused() -> None:
     photo = decode(encoded(scene(), "PNG"), LIMITS)
     with pytest.raises(ValueError, match="for a photo of"):
