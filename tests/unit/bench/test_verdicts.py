@@ -87,17 +87,23 @@ def test_shares_keep_the_ratios() -> None:
     assert warmstart.scaled("0.1:100,1:300", 100) == "0.1:25,1:75"
 
 
-def point(style: float, content: float) -> strength.Point:
-    return strength.Point(0.0, "", Measured(content, style, 0.5, 0.4))
+def point(style: float, content: float, psnr: float = 20.0) -> strength.Point:
+    return strength.Point(content, "", style, content, 1 - content, psnr - content, psnr)
 
 
 def test_a_step_in_the_wrong_direction_is_reported_with_its_size() -> None:
-    good = [point(0.6, 0.3), point(0.4, 0.4), point(0.2, 0.5)]
-    assert "Style distance falls at every point" in strength.verdict(good)
+    good = [point(0.6, 0.0, 50.0), point(0.3, 0.4), point(0.2, 0.5)]
+    assert "Style distance falls at every point, by 0.300 at most (0.0 to 0.4)." in (
+        strength.verdict(good)
+    )
     assert "Content distance rises at every point" in strength.verdict(good)
+    assert "At strength 0 the least PSNR is 50.0 dB." in strength.verdict(good)
+    assert strength.holds(good)
+    assert not strength.holds([point(0.6, 0.0, 44.9), *good[1:]])
     bad = strength.verdict([point(0.6, 0.5), point(0.4, 0.45), point(0.45, 0.5)])
     assert "Style distance goes the wrong way in 1 of 2 steps, by 0.0500" in bad
     assert "Content distance goes the wrong way in 1 of 2 steps, by 0.0500" in bad
+    assert not strength.holds([point(0.6, 0.0, 50.0), point(0.6, 0.4), point(0.5, 0.5)])
 
 
 def test_tables_are_markdown() -> None:
