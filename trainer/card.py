@@ -8,6 +8,16 @@ from worker.net import TransformNet
 
 #: Iterations of every stage whose losses and weights the card keeps, to prove a repetition.
 FIRST_ITERATIONS = 20
+#: What stands on the card of a training beside what it was sent with. Names among them are of
+#: later versions, which go on from the checkpoints of earlier ones.
+UNDECISIVE = {
+    "corpus",
+    "corpus_photos",
+    "corpus_sha256",
+    "corpus_terms",
+    "loss_weights",
+    "threads",
+}
 
 
 def config_digest(card: StyleCard) -> str:
@@ -15,7 +25,7 @@ def config_digest(card: StyleCard) -> str:
     parts = {
         "painting": card.painting.model_dump(exclude={"title"}),
         "net": card.net.model_dump(),
-        "training": card.training.model_dump(exclude={"corpus_photos", "corpus_sha256", "threads"}),
+        "training": card.training.model_dump(exclude=UNDECISIVE),
         "name": card.name,
         "base": card.base_sha256,
     }

@@ -7,10 +7,12 @@ from functools import lru_cache
 import structlog
 import torch
 
+from infra.corpus import BUILT_IN
 from infra.deployment import Deployment
 from trainer.compute.arithmetic import Arithmetic, set_up_cpu
 from trainer.data.corpus import Photos
 from trainer.data.shards import ShardCache, ShardCorpus
+from trainer.data.starter import starter_corpus
 from trainer.loss.network import LossNetwork, load_loss_network
 from trainer.loss.weights import weights_source
 from trainer.slices.opener import SessionOpener
@@ -74,6 +76,8 @@ def _make_opener(deployment: Deployment, device: torch.device) -> SessionOpener:
     )
 
     def open_corpus(tenant: str, name: str) -> Photos:
+        if name == BUILT_IN:
+            return starter_corpus()
         return ShardCorpus(objects=objects, tenant=tenant, name=name, cache=cache)
 
     @lru_cache(maxsize=1)

@@ -135,7 +135,7 @@ def stylize(
 @app.command()
 def train(
     painting: PaintingFile,
-    name: NewStyleName,
+    name: NewStyleName = None,
     title: Title = None,
     licence: Licence = None,
     profile: ProfileName = None,
@@ -150,10 +150,10 @@ def train(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Learn a style from a painting.
+    """Learn a style from a painting, on your photos or on those that come with Impasto.
 
     \b
-    impasto corpus add coco ~/train2017
+    impasto train starry-night.jpg
     impasto train starry-night.jpg --name night --profile quick --preview me.jpg
 
     Each stage is stronger than the one before, and can be used as soon as it is published.

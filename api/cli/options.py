@@ -92,7 +92,12 @@ ResultFormat = Annotated[
     ),
 ]
 PaintingFile = Annotated[Path, typer.Argument(metavar="PAINTING", help="Picture of the painting.")]
-NewStyleName = Annotated[str, typer.Option(help="Name of the new style: a-z, 0-9 and hyphens.")]
+NewStyleName = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the new style: a-z, 0-9 and hyphens. Default: the painting's file name."
+    ),
+]
 Title = Annotated[str | None, typer.Option(help="What the painting is called.")]
 Licence = Annotated[str | None, typer.Option(help="Terms of the style.")]
 ProfileName = Annotated[str | None, typer.Option(help=f"{_either(PROFILES)}.")]
@@ -106,7 +111,10 @@ ScheduleText = Annotated[
 Adaptive = Annotated[bool, typer.Option(help="Go on to the next stage as soon as one has settled.")]
 CorpusName = Annotated[
     str | None,
-    typer.Option(help="Photos to learn on; may be left out where there is only one corpus."),
+    typer.Option(
+        help="Photos to learn on, from `impasto corpus list`. Default: your only corpus, else "
+        "starter, the photos that come with Impasto."
+    ),
 ]
 LossNetworkName = Annotated[str | None, typer.Option(help=f"{_either(LOSS_NETWORKS)}.")]
 Seed = Annotated[int | None, typer.Option(help="Decides first weights and crops.")]

@@ -10,6 +10,7 @@ from api.schemas import jobs as schemas
 from api.schemas.base import timestamp
 from api.schemas.training import PublishedStage, Training
 from infra.catalogue.style import StyleShare
+from infra.corpus import shown_corpus
 from infra.jobs.domain.model import Problem
 from infra.jobs.views import ItemState, ItemView, JobView
 
@@ -75,6 +76,10 @@ def _training(view: JobView) -> Training | None:
         iteration=now.iteration if now else 0,
         iterations=now.iteration_total if now else config.iterations,
         ratio=config.stages[stage][0],
+        loss_network=config.loss_network,
+        schedule=str(config.schedule),
+        corpus=shown_corpus(config.corpus),
+        corpus_photos=config.corpus_photos,
         published=[PublishedStage(stage=n, ratio=config.stages[n][0]) for n in view.published],
         **{name: getattr(now, name, None) for name in measured},
     )

@@ -150,10 +150,19 @@ class Corpus(BaseModel):
     shards: int | None = Field(description="Files that the photos are packed in.")
 
 
+class StarterCorpus(BaseModel):
+    """The photos that come with Impasto, for whoever has prepared none."""
+
+    name: str = Field(json_schema_extra=example("starter"))
+    photos: int = Field(ge=0)
+    terms: str = Field(description="Under which terms the photos may be used.")
+
+
 class CorpusList(BaseModel):
-    """Every complete corpus, by name."""
+    """Every complete corpus of the tenant, by name, and the one that comes with Impasto."""
 
     corpora: list[Corpus]
+    starter: StarterCorpus | None = None
 
 
 class StylePath(BaseModel):

@@ -65,8 +65,8 @@ class TrainingOptions(Request):
     )
     corpus: NewName | None = Field(
         default=None,
-        description="Name of the photos to learn on, from `GET /v1/corpora`; may be left out "
-        "where there is only one.",
+        description="Name of the photos to learn on, from `GET /v1/corpora`. Unless it is given, "
+        "your only corpus; where you have none, `starter`, the photos that come with Impasto.",
         json_schema_extra=example("coco"),
     )
     seed: int = Field(
@@ -130,6 +130,10 @@ class Training(BaseModel):
                 "content": 0.41,
                 "style": 0.12,
                 "note": None,
+                "loss_network": "vgg19_original",
+                "schedule": "0.02:1000,0.1:1800",
+                "corpus": "starter",
+                "corpus_photos": 104,
                 "published": [{"stage": 0, "ratio": 0.02}],
             }
         )
@@ -144,4 +148,12 @@ class Training(BaseModel):
     content: float | None = Field(description="Content loss, dimensionless.")
     style: float | None = Field(description="Style loss, dimensionless.")
     note: str | None = Field(description="What else happened, such as a step back.")
+    loss_network: str = Field(
+        default="", description="Network whose features measure content and style."
+    )
+    schedule: str = Field(default="", description="The stages, as RATIO:ITERATIONS,….")
+    corpus: str = Field(default="", description="Name of the photos that it learns on.")
+    corpus_photos: int | None = Field(
+        default=None, description="How many they were at submission; null in trainings of 0.1.0."
+    )
     published: list[PublishedStage] = Field(description="Stages that can be used already.")

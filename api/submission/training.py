@@ -61,8 +61,9 @@ def make_training_draft(
     services: Services,
     tenant: str,
 ) -> JobDraft:
-    """Build the draft of a training with its defaults; raises InvalidFields without a corpus."""
+    """Build the draft of a training with its defaults; raises InvalidFields."""
     schedule = options.schedule or USUAL_SCHEDULES[options.profile]
+    corpus = choose_corpus(services.objects, tenant, options.corpus)
     config = TrainingConfig(
         style=options.style,
         title=options.title or options.style,
@@ -72,7 +73,8 @@ def make_training_draft(
         profile=options.profile,
         stages=Schedule.parse(schedule, options.loss_network).stages,
         adaptive=options.adaptive,
-        corpus=choose_corpus(services.objects, tenant, options.corpus),
+        corpus=corpus.stored,
+        corpus_photos=corpus.photos,
         seed=options.seed,
         base=options.base,
         previews=tuple(previews),

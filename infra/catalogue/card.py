@@ -58,6 +58,14 @@ class NetShape(CardPart):
         return fields if self.grain else {k: v for k, v in fields.items() if k != "grain"}
 
 
+class LossWeights(CardPart):
+    """The weights of the loss network: whose they are, the file they came in, and its SHA-256."""
+
+    origin: str
+    file: str
+    sha256: str
+
+
 class TrainingCard(CardPart):
     """Everything that decides the weights, but for the pictures themselves."""
 
@@ -72,11 +80,16 @@ class TrainingCard(CardPart):
     identity: float
     seed: int
     threads: int
-    #: Name and size of the corpus, and a SHA-256 over its photos' file names and bytes.
+    #: Size of the corpus, and a SHA-256 over its photos' file names and bytes.
     corpus_photos: int
     corpus_sha256: str
     #: Whether stages could end before the schedule's iterations, once they had settled.
     adaptive: bool = False
+    #: Not told before 0.2.0, like the name of the corpus.
+    loss_weights: LossWeights | None = None
+    corpus: str | None = None
+    #: Under which terms its photos may be used, where that is known.
+    corpus_terms: str | None = None
 
 
 class FirstIterations(CardPart):

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from infra import layout
+from infra.corpus import PHOTOS, STARTER
 from infra.errors import ImpastoError
 from infra.settings import at_home, load_settings
 from infra.stack.attach import attach
@@ -81,13 +82,14 @@ def add_command(
 
 @app.command("list")
 def list_command(tenant: Tenant = DEFAULT_TENANT, url: Url = None) -> None:
-    """List the corpora that are whole."""
+    """List the corpora that are whole, and the one that comes with Impasto."""
     try:
         objects = connect_s3(attach(load_settings(), url))
         table = Table("corpus", "photos", "shards", "MB", box=None)
         for index in _whole(objects, tenant):
             size = sum(file.bytes for file in index.files) / 1e6
             table.add_row(index.name, str(index.photos), str(index.shards), f"{size:.0f}")
+        table.add_row(f"{STARTER} (comes with Impasto)", str(PHOTOS), "", "")
     except (ImpastoError, OSError) as error:
         fail(str(error))
     Console().print(table)

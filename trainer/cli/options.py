@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from infra.corpus import FOLDER
 from infra.jobs.domain.training_options import MAX_SEED
 from infra.settings import load_settings
 from infra.stack.attach import attach
@@ -26,7 +27,13 @@ Options = TypeVar("Options")
 SMALLEST_CROP = 40
 
 Painting = Annotated[Path, typer.Option(help="Picture of the painting to learn from.")]
-Photos = Annotated[Path, typer.Option(help="Folder of photos to learn on; COCO's works as it is.")]
+Photos = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of photos to learn on; COCO's works as it is. Default: those that come along.",
+        show_default=False,
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder to write into.")]
 Network = Annotated[str, typer.Option(help=f"One of {', '.join(TAPS)}.")]
 Weights = Annotated[
@@ -69,8 +76,8 @@ def read_loss_network(name: str, weights: Path | None) -> LossNetwork:
 class LearningOptions:
     """Options of every training on this machine: photos, loss network and hyperparameters."""
 
-    photos: Photos
     out: Out
+    photos: Photos = FOLDER
     loss_network: Network = ORIGINAL_VGG19
     loss_weights: Weights = None
     painting_side: Side = 384

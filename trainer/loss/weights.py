@@ -14,13 +14,14 @@ import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import safetensors.torch
 import torch
 import torch.hub
 from torch import Tensor
 
+from infra.catalogue.card import LossWeights
 from infra.errors import ImpastoError
 from infra.storage.port import ObjectInfo, ObjectMissing, ObjectStore
 
@@ -33,6 +34,9 @@ _HASHED: Final = re.compile(r".*-([0-9a-f]{8})\.pth")
 _SUFFIXES: Final = (".safetensors", ".pth")
 #: Which of torchvision's weights: those that style transfer has always used.
 _RELEASE: Final = "IMAGENET1K_V1"
+#: What cards say of files that torchvision downloads, and of those that a user has put somewhere.
+_TORCHVISIONS: Final = f"torchvision's own training ({_RELEASE})"
+_CHOSEN: Final = "the place that IMPASTO_LOSS_WEIGHTS names"
 
 
 class WeightsMissing(ImpastoError):
@@ -49,6 +53,13 @@ class WeightsRejected(ImpastoError):
     title = "The weights of the loss network cannot be used."
 
 
+class FoundWeights(NamedTuple):
+    """Weights as they are stored, by their names, and what a card says of them."""
+
+    state: dict[str, Tensor]
+    facts: LossWeights
+
+
 class WeightsSource:
     """Finds state dicts of torchvision models by the models' names.
 
@@ -60,12 +71,11 @@ class WeightsSource:
         self._folder = folder
         self._may_download = download
 
-    def state_dict(self, name: str) -> dict[str, Tensor]:
-        """Return the network's weights as they are stored.
-
-        Raises WeightsMissing and WeightsRejected.
-        """
-        return _read(self._find(name) or self._torchvisions(name))
+    def read(self, name: str) -> FoundWeights:
+        """Return the network's weights; raises WeightsMissing and WeightsRejected."""
+        if (path := self._find(name)) is not None:
+            return _read(path, _CHOSEN)
+        return _read(self._torchvisions(name), _TORCHVISIONS)
 
     def _find(self, name: str) -> Path | None:
         if self._folder is None:
@@ -157,18 +167,18 @@ class BucketWeights(WeightsSource):
         self._prefix = prefix
         self._cache = place
 
-    def state_dict(self, name: str) -> dict[str, Tensor]:
+    def read(self, name: str) -> FoundWeights:
         """See WeightsSource; also raises ServiceUnavailable."""
         key = next((key for key in self._keys(name) if self._exists(key)), None)
         if key is None:
-            return _read(self._torchvisions(name))
+            return _read(self._torchvisions(name), _TORCHVISIONS)
         path = self._copied(key)
         try:
-            return _read(path)
+            return _read(path, _CHOSEN)
         except WeightsRejected:
             # Damaged: what lies in the bucket by now may be whole, and as long.
             path.unlink(missing_ok=True)
-            return _read(self._copied(key))
+            return _read(self._copied(key), _CHOSEN)
 
     def _place(self) -> str:
         """See WeightsSource."""
@@ -222,8 +232,13 @@ def _write(path: Path, body: bytes) -> None:
     draft.replace(path)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    _check_hash(path)
+def _read(path: Path, origin: str) -> FoundWeights:
+    sha256 = _checked_hash(path)
+    facts = LossWeights(origin=origin, file=path.name, sha256=sha256)
+    return FoundWeights(_state(path), facts)
+
+
+def _state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -241,23 +256,24 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise WeightsRejected(f"{path} is not a readable state dict: {error}") from error
 
 
-def _check_hash(path: Path) -> None:
-    """Hold a file to the hash in its name or beside it; raises WeightsRejected."""
+def _checked_hash(path: Path) -> str:
+    """Return a file's SHA-256 (hex); raises WeightsRejected where its name, or a file, differ."""
     beside = _beside(path, "sha256")
     if beside.exists():
         words = beside.read_text(errors="replace").split()
         expected = words[0].lower() if words else "nothing"
     else:
         expected = _named_hash(path)
-    if expected is None:
-        return
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected is None:
+        return found
     if not expected or not found.startswith(expected):
         raise WeightsRejected(
             f"{path} is damaged: its SHA-256 is {found}, and should begin with {expected}. "
             "Fetch it again."
         )
+    return found
 
 
 def _named_hash(path: Path) -> str | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from infra.catalogue.card import Losses, NetShape, PaintingCard, StyleCard, TrainingCard
+from infra.corpus import describe_corpus
 from infra.jobs.domain.schedule import Schedule
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.compute.machine import machine
@@ -188,11 +189,15 @@ class TrainingContext:
         )
 
     def _training_card(self) -> TrainingCard:
+        name, terms = describe_corpus(self.config.photos)
         return TrainingCard(
             loss_network=self.loss_network.name,
             schedule=str(self.config.schedule),
             **asdict(self.config.hyperparameters),
             threads=torch.get_num_threads(),
+            loss_weights=self.loss_network.weights,
+            corpus=name,
+            corpus_terms=terms,
             corpus_photos=len(self.corpus),
             corpus_sha256=self.corpus.sha256(),
             adaptive=self.config.adaptive is not None,

@@ -88,6 +88,13 @@ class Training:
     #: Other events, such as a step back.
     note: str | None
     published: list[PublishedStage]
+    #: The network that measures content and style; empty from a service of 0.1.0, as the next two.
+    loss_network: str = ""
+    #: The stages, as RATIO:ITERATIONS,….
+    schedule: str = ""
+    #: Name of the photos that it learns on, and how many they were at submission.
+    corpus: str = ""
+    corpus_photos: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,16 @@ from typing import Any
 
 from .connection import ClientError, Connection, quoted
 from .style_files import pack_style
-from .styles import Corpus, CorpusList, StageDetail, StageList, Style, StyleList, StyleWithCard
+from .styles import (
+    Corpus,
+    CorpusList,
+    StageDetail,
+    StageList,
+    StarterCorpus,
+    Style,
+    StyleList,
+    StyleWithCard,
+)
 from .styles import Visibility as Visibility
 from .upload_body import FileBrokeOff, Upload, UploadFile
 
@@ -30,8 +39,12 @@ class StyleCalls:
         return self._service.get(f"{style_address(style)}/stages", StageList).stages
 
     def corpora(self) -> list[Corpus]:
-        """Return the corpora that styles can be trained on."""
+        """Return your corpora that styles can be trained on."""
         return self._service.get("/v1/corpora", CorpusList).corpora
+
+    def starter_corpus(self) -> StarterCorpus | None:
+        """Return the photos that come with the service; None from one of 0.1.0."""
+        return self._service.get("/v1/corpora", CorpusList).starter
 
     def export_style(self, name: str, path: Path, *, overwrite: bool = False) -> Path:
         """Fetch a style as one file (nets, card, pictures), and return its path.

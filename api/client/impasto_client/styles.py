@@ -123,7 +123,19 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StarterCorpus:
+    """The photos that come with the service, for whoever has prepared none."""
+
+    name: str
+    photos: int
+    #: Under which terms they may be used.
+    terms: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusList:
-    """Every corpus that is complete, by name."""
+    """Every corpus that is complete, by name, and the one that comes with the service."""
 
     corpora: list[Corpus]
+    #: None from a service of 0.1.0.
+    starter: StarterCorpus | None = None

@@ -78,13 +78,13 @@ class TrainingConfig(Value):
     stages: Annotated[Stages, AfterValidator(check_stages)]
     adaptive: bool = False
     corpus: str
+    corpus_photos: int | None = None  # at submission; 0.1.0 did not count them
     seed: int = Field(default=1, ge=0)
     #: Whether the deployment's shared base serves as stage 0, where there is one.
     base: Literal["auto", "none"] = "auto"
     #: Object keys of the photos that every stage is shown on; none means the usual ones.
     previews: tuple[str, ...] = ()
-    #: Who sees the style; trainings of 0.1.0 made styles for everybody.
-    visibility: Visibility = "shared"
+    visibility: Visibility = "shared"  # trainings of 0.1.0 made styles for everybody
     #: Short side (px) of the painting as the loss network sees it; photos in a step; crops' side.
     painting_side: int = Field(default=384, ge=1)
     batch: int = Field(default=4, ge=1)

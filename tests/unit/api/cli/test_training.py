@@ -247,21 +247,6 @@ def test_help_explains_what_a_strength_is() -> None:
     assert "impasto train starry-night.jpg" in run("train", "--help").stdout
 
 
-def test_training_says_before_it_starts_how_long_it_takes(service: str, painting: Path) -> None:
-    """The one style there was trained at 61.5 s for 900 iterations; this has 10 and 20 of them."""
-    told = train(painting, service, "--no-watch").stderr
-    assert "At most 30 iterations in 2 stages: about 2 s at the pace of water-lilies." in told
-
-
-def test_training_without_a_style_to_go_by_says_so(
-    service: str, painting: Path, world: World
-) -> None:
-    for key in [key for key in world.objects.objects if key.startswith("styles/")]:
-        world.objects.delete(key)
-    told = train(painting, service, "--no-watch", "--schedule", "1:7").stderr
-    assert "At most 7 iterations in 1 stage; how long they take is known after" in told
-
-
 def test_time_left_is_never_nothing_at_all() -> None:
     """After the last iteration come pictures, and the last photo may be the largest."""
     assert note(training()) == "running, 9 s left"

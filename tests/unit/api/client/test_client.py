@@ -104,6 +104,7 @@ def test_stored_painting_is_submitted_by_its_key(service: str, world: World) -> 
     world.objects.put("night.jpg", PAINTING)
     with Client(service) as client:
         (corpus,) = client.corpora()
+        assert client.starter_corpus() is not None
         job = client.submit_stored_training(
             "night.jpg", style="night", previews=["night.jpg"], corpus=corpus.name, seed=2
         )

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from api.submission.form_body import submit_upload
 from api.submission.multipart import FilePart, TextPart
 from infra import layout
+from infra.corpus import BUILT_IN, PHOTOS, STARTER
 from infra.jobs.domain.model import Problem, TrainingConfig
 from tests.fakes.services import CORPUS, World, add_corpus
 from tests.unit.api.requests import photos, problem, slug
@@ -33,6 +34,10 @@ def test_painting_is_answered_at_once_with_a_training(client: FlaskClient, world
         "style": None,
         "note": None,
         "published": [],
+        "loss_network": "vgg19_original",
+        "schedule": "0.1:10,1.5:20,4:30",
+        "corpus": CORPUS,
+        "corpus_photos": 300,
     }
     assert world.notifier.training_messages == [(job["id"], 0)]
     assert world.notifier.messages == []
@@ -68,6 +73,7 @@ def test_everything_asked_for_is_in_the_config(client: FlaskClient, world: World
         "profile": "quick",
         "adaptive": True,
         "corpus": "mine",
+        "corpus_photos": 300,
         "seed": 7,
         "base": "none",
         **{
@@ -205,8 +211,46 @@ def test_kind_may_come_after_the_painting(world: World) -> None:
 def test_one_corpus_need_not_be_named_but_several_must(client: FlaskClient, world: World) -> None:
     add_corpus(world.objects, "mine")
     details = problem(submit_training(client), 422)
-    assert details["errors"] == [{"pointer": "/corpus", "detail": "name one of coco, mine"}]
+    several = "name one of coco, mine, starter"
+    assert details["errors"] == [{"pointer": "/corpus", "detail": several}]
     assert submit_training(client, corpus="mine").status_code == 202
+
+
+def test_who_has_no_photos_learns_on_those_that_come_along(
+    client: FlaskClient, world: World
+) -> None:
+    world.objects.delete_prefix(layout.corpora_prefix("default"))
+    job = submit_training(client).get_json()
+    assert (job["training"]["corpus"], job["training"]["corpus_photos"]) == (STARTER, PHOTOS)
+    assert config_of(world, job["id"]).corpus == BUILT_IN
+
+
+def test_photos_that_come_along_may_be_named_beside_ones_own(
+    client: FlaskClient, world: World
+) -> None:
+    """Who has called a corpus of their own so means that one."""
+    named = submit_training(client, corpus=STARTER).get_json()
+    add_corpus(world.objects, STARTER, photos=7)
+    own = submit_training(client, corpus=STARTER, style="other").get_json()
+    assert [config_of(world, job["id"]).corpus for job in (named, own)] == [BUILT_IN, STARTER]
+    assert [job["training"]["corpus_photos"] for job in (named, own)] == [PHOTOS, 7]
+
+
+@pytest.mark.parametrize("name", ["brief", "balanced", "thorough"])
+def test_a_schedule_by_name_is_that_of_the_loss_network(
+    client: FlaskClient, world: World, name: str
+) -> None:
+    over = {
+        network: config_of(
+            world,
+            submit_training(
+                client, style=f"s{network[:3]}", schedule=name, loss_network=network
+            ).get_json()["id"],
+        ).stages
+        for network in ("vgg19", "squeezenet1_0")
+    }
+    assert over["squeezenet1_0"][-1][0] == 10
+    assert over["vgg19"][-1][0] <= 6
 
 
 @pytest.mark.parametrize(

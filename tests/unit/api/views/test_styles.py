@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from infra import layout
+from infra.corpus import PHOTOS
 from infra.settings import Settings
 from tests.fakes.services import STYLE, World, add_corpus, publish
 from tests.unit.api.requests import slug
@@ -190,6 +191,12 @@ def test_corpora_are_listed_with_their_photos(client: FlaskClient, world: World)
         ("coco-2", 3),
         ("coco2", 3),
     ]
+
+
+def test_photos_that_come_along_are_told_beside_ones_own(client: FlaskClient) -> None:
+    starter = client.get("/v1/corpora").get_json()["starter"]
+    assert (starter["name"], starter["photos"]) == ("starter", PHOTOS)
+    assert "CC0" in starter["terms"]
 
 
 @pytest.mark.parametrize("key", ["/x", "../corpus.json", "\n/corpus.json", "bad/corpus.json"])

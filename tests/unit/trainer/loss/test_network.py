@@ -53,19 +53,19 @@ def test_a_loss_network_does_not_learn(loss_network: LossNetwork) -> None:
 
 
 def test_pth_state_dicts_serve_as_well(tmp_path: Path, weights_folder: Path) -> None:
-    state = WeightsSource(folder=weights_folder).state_dict("squeezenet1_1")
+    state = WeightsSource(folder=weights_folder).read("squeezenet1_1").state
     saved = tmp_path / "state.pth"
     torch.save(state, saved)
     # torchvision's own names end in the first digits of the file's hash.
     saved.rename(tmp_path / f"squeezenet1_1-{file_sha256(saved)[:8]}.pth")
-    again = WeightsSource(folder=tmp_path).state_dict("squeezenet1_1")
+    again = WeightsSource(folder=tmp_path).read("squeezenet1_1").state
     assert all(torch.equal(again[name], weight) for name, weight in state.items())
 
 
 def test_a_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "squeezenet1_1.pth")
     with pytest.raises(WeightsRejected, match="not a readable state dict"):
-        WeightsSource(folder=tmp_path).state_dict("squeezenet1_1")
+        WeightsSource(folder=tmp_path).read("squeezenet1_1")
 
 
 def test_a_state_dict_of_other_things_than_tensors_is_refused(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_missing_weights_say_what_to_put_where(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     with pytest.raises(WeightsMissing, match=r"vgg19-\w+\.pth .*IMPASTO_LOSS_WEIGHTS"):
-        WeightsSource(folder=tmp_path).state_dict("vgg19")
+        WeightsSource(folder=tmp_path).read("vgg19")
 
 
 def test_an_unknown_loss_network_names_the_choices(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from trainer.loss.weights import WeightsSource
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
-    return read_original_vgg19()
+    return read_original_vgg19().state
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,15 @@ def test_it_has_the_weights_that_were_published(state: dict[str, Tensor]) -> Non
     torch.testing.assert_close(state["features.0.bias"][:6], expected, rtol=0, atol=1e-4)
     assert len(state) == 32
     assert state["features.34.weight"].shape == (512, 512, 3, 3)
+
+
+def test_cards_say_whose_weights_they_are(network: LossNetwork) -> None:
+    """So that anybody can tell them from torchvision's, and find the very same file."""
+    facts = network.weights
+    assert facts is not None
+    assert facts.origin.startswith("Simonyan and Zisserman's own VGG19")
+    assert facts.file == "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+    assert facts.sha256 == "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 
 
 def test_an_edge_is_seen_where_it_is(network: LossNetwork) -> None:

@@ -33,11 +33,11 @@ def hash_of(path: Path) -> str:
 def test_a_file_is_held_to_the_hash_in_its_name(tmp_path: Path) -> None:
     path = write_pth(tmp_path, "plain")
     right = path.rename(tmp_path / f"vgg16-{hash_of(path)[:8]}.pth")
-    found = WeightsSource(folder=tmp_path).state_dict("vgg16")
+    found = WeightsSource(folder=tmp_path).read("vgg16").state
     assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
     right.rename(tmp_path / "vgg16-00000000.pth")
     with pytest.raises(WeightsRejected, match="SHA-256"):
-        WeightsSource(folder=tmp_path).state_dict("vgg16")
+        WeightsSource(folder=tmp_path).read("vgg16")
 
 
 def test_a_file_is_held_to_the_hash_beside_it(tmp_path: Path) -> None:
@@ -45,23 +45,23 @@ def test_a_file_is_held_to_the_hash_beside_it(tmp_path: Path) -> None:
     safetensors.torch.save_file(STATE, path)
     beside = tmp_path / "vgg16.safetensors.sha256"
     beside.write_text(f"{hash_of(path)}  vgg16.safetensors\n")
-    WeightsSource(folder=tmp_path).state_dict("vgg16")
+    WeightsSource(folder=tmp_path).read("vgg16")
     beside.write_text("0" * 64)
     with pytest.raises(WeightsRejected, match="should begin with 0000"):
-        WeightsSource(folder=tmp_path).state_dict("vgg16")
+        WeightsSource(folder=tmp_path).read("vgg16")
 
 
 def test_a_hash_that_is_no_text_is_refused(tmp_path: Path) -> None:
     safetensors.torch.save_file(STATE, tmp_path / "vgg16.safetensors")
     (tmp_path / "vgg16.safetensors.sha256").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(WeightsRejected, match="is damaged"):
-        WeightsSource(folder=tmp_path).state_dict("vgg16")
+        WeightsSource(folder=tmp_path).read("vgg16")
 
 
 def test_a_pickle_called_safetensors_is_refused(tmp_path: Path) -> None:
     write_pth(tmp_path, "vgg16.safetensors")
     with pytest.raises(WeightsRejected, match="not a readable state dict"):
-        WeightsSource(folder=tmp_path).state_dict("vgg16")
+        WeightsSource(folder=tmp_path).read("vgg16")
 
 
 @pytest.mark.parametrize("name", ["vgg16.safetensors", "vgg16.pth", None])
@@ -76,12 +76,12 @@ def test_weights_may_lie_in_the_bucket(tmp_path: Path, name: str | None) -> None
     objects.put(f"weights/{name}", source.read_bytes())
     found = weights_source(Path("s3:weights/"), objects, tmp_path / "cache")
     assert isinstance(found, BucketWeights)
-    weights = found.state_dict("vgg16")
+    weights = found.read("vgg16").state
     assert torch.equal(weights["features.0.weight"], STATE["features.0.weight"])
     copied = [path for path in (tmp_path / "cache").rglob("vgg16*") if path.suffix != ".etag"]
     assert [path.name for path in copied] == [name]
     before = [path.stat().st_mtime_ns for path in copied]
-    found.state_dict("vgg16")
+    found.read("vgg16")
     assert [path.stat().st_mtime_ns for path in copied] == before
 
 
@@ -90,7 +90,7 @@ def test_a_hash_in_the_bucket_counts_too(tmp_path: Path) -> None:
     objects.put("weights/vgg16.pth", write_pth(tmp_path, "vgg16.pth").read_bytes())
     objects.put("weights/vgg16.pth.sha256", b"0" * 64)
     with pytest.raises(WeightsRejected, match="SHA-256"):
-        weights_source(Path("s3:weights"), objects, tmp_path / "cache").state_dict("vgg16")
+        weights_source(Path("s3:weights"), objects, tmp_path / "cache").read("vgg16")
 
 
 @pytest.mark.parametrize("wrong", ["hash", "weights"])
@@ -104,10 +104,10 @@ def test_what_is_put_right_in_the_bucket_is_used(tmp_path: Path, wrong: str) -> 
     objects.put("weights/vgg16.pth.sha256", b"0" * 64 if wrong == "hash" else right)
     source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
     with pytest.raises(WeightsRejected, match="SHA-256"):
-        source.state_dict("vgg16")
+        source.read("vgg16")
     objects.put("weights/vgg16.pth", whole)
     objects.put("weights/vgg16.pth.sha256", right)
-    source.state_dict("vgg16")
+    source.read("vgg16")
 
 
 def put_weights(objects: MemoryStore, key: str, value: float, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def put_weights(objects: MemoryStore, key: str, value: float, tmp_path: Path) ->
 
 
 def value_of(source: WeightsSource) -> float:
-    return source.state_dict("vgg16")["features.0.weight"][0, 0].item()
+    return source.read("vgg16").state["features.0.weight"][0, 0].item()
 
 
 def test_weights_that_are_replaced_in_the_bucket_are_used(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_copy_that_was_cut_off_is_made_again(
 
         dying.setattr(Path, "replace", die_at_etag)
         with pytest.raises(KeyboardInterrupt):
-            source.state_dict("vgg16")
+            source.read("vgg16")
     put_weights(objects, key, 1.0, tmp_path)
     assert value_of(source) == 1.0
 
@@ -171,16 +171,16 @@ def test_what_is_gone_from_the_bucket_is_not_used(tmp_path: Path) -> None:
     objects.put("weights/vgg16.safetensors", b"nothing")
     source = weights_source(Path("s3:weights"), objects, tmp_path / "cache")
     with pytest.raises(WeightsRejected):
-        source.state_dict("vgg16")
+        source.read("vgg16")
     objects.delete("weights/vgg16.safetensors")
     objects.put("weights/vgg16.pth", write_pth(tmp_path, "vgg16.pth").read_bytes())
-    source.state_dict("vgg16")
+    source.read("vgg16")
 
 
 def test_torchvisions_old_files_are_read(tmp_path: Path) -> None:
     """Those of VGG are older than the format that torch.save writes by now."""
     torch.save(STATE, tmp_path / "vgg16.pth", _use_new_zipfile_serialization=False)
-    found = WeightsSource(folder=tmp_path).state_dict("vgg16")
+    found = WeightsSource(folder=tmp_path).read("vgg16").state
     assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
 
 
@@ -189,7 +189,7 @@ def test_more_than_tensors_is_reported_in_our_words(tmp_path: Path, zipped: bool
     """PyTorch's would tell how to run the code in it."""
     torch.save({"a": tmp_path}, tmp_path / "vgg16.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(WeightsRejected, match="more than tensors") as caught:
-        WeightsSource(folder=tmp_path).state_dict("vgg16")
+        WeightsSource(folder=tmp_path).read("vgg16")
     assert "\n" not in str(caught.value)
 
 
@@ -200,13 +200,13 @@ def test_a_bucket_without_them_leaves_it_to_torchvision(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     source = weights_source(Path("s3:weights"), MemoryStore(), tmp_path / "cache")
     with pytest.raises(WeightsMissing, match="IMPASTO_LOSS_WEIGHTS"):
-        source.state_dict("vgg16")
+        source.read("vgg16")
 
 
 def test_where_weights_in_the_bucket_would_lie_is_reported(tmp_path: Path) -> None:
     source = weights_source(Path("s3:weights"), MemoryStore(), tmp_path / "cache", download=False)
     with pytest.raises(WeightsMissing, match=r"under 'weights/', which IMPASTO_LOSS_WEIGHTS"):
-        source.state_dict("vgg16")
+        source.read("vgg16")
 
 
 @pytest.fixture
@@ -223,13 +223,13 @@ def test_torchvisions_cache_is_held_to_its_hashes(torchvisions_cache: Path) -> N
     """Torchvision itself looks at them only while it downloads."""
     write_pth(torchvisions_cache, "vgg16-397923af.pth")
     with pytest.raises(WeightsRejected, match="should begin with 397923af"):
-        WeightsSource(folder=None).state_dict("vgg16")
+        WeightsSource(folder=None).read("vgg16")
 
 
 def test_torchvisions_cache_serves_without_a_download(torchvisions_cache: Path) -> None:
     path = write_pth(torchvisions_cache, "vgg16-397923af.pth")
     path.with_name(f"{path.name}.sha256").write_text(hash_of(path))
-    found = WeightsSource(folder=None, download=False).state_dict("vgg16")
+    found = WeightsSource(folder=None, download=False).read("vgg16").state
     assert torch.equal(found["features.0.weight"], STATE["features.0.weight"])
 
 
@@ -238,7 +238,7 @@ def test_code_in_torchvisions_cache_is_not_run(torchvisions_cache: Path) -> None
     torch.save(torch.nn.Linear(2, 2), path)
     path.with_name(f"{path.name}.sha256").write_text(hash_of(path))
     with pytest.raises(WeightsRejected, match="not a readable state dict"):
-        WeightsSource(folder=None).state_dict("vgg16")
+        WeightsSource(folder=None).read("vgg16")
 
 
 def test_a_download_that_is_not_allowed_is_not_tried(
@@ -246,7 +246,7 @@ def test_a_download_that_is_not_allowed_is_not_tried(
 ) -> None:
     """The error names the file, the folders, and both settings."""
     with pytest.raises(WeightsMissing) as caught:
-        WeightsSource(folder=tmp_path / "mine", download=False).state_dict("vgg19")
+        WeightsSource(folder=tmp_path / "mine", download=False).read("vgg19")
     for told in ("vgg19-dcbb9e9d.pth", str(torchvisions_cache), f"{tmp_path}/mine"):
         assert told in caught.value.detail
     assert "IMPASTO_LOSS_WEIGHTS_DOWNLOAD is off" in caught.value.detail
@@ -268,5 +268,5 @@ def test_a_download_that_stalls_is_given_up(
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(WeightsMissing, match="timed out"):
-            WeightsSource(folder=None).state_dict("vgg19")
+            WeightsSource(folder=None).read("vgg19")
     assert socket.getdefaulttimeout() is None

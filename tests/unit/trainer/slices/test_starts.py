@@ -149,3 +149,9 @@ def test_a_quick_style_without_a_backbone_is_a_clear_error(make: MakeTrainer) ->
     view = trainer.finish(trainer.submit(profile="quick"))
     assert view.error is not None
     assert view.error.type == "backbone-missing"
+
+
+def test_card_names_the_corpus_that_the_training_was_sent_with(make: MakeTrainer) -> None:
+    trainer = make()
+    trainer.finish(trainer.submit(stages=((1.0, 2),)))
+    assert trainer.card().training.corpus == "c"

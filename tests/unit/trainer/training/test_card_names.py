@@ -1,0 +1,48 @@
+"""What a card says of the weights and the photos that a style was learnt with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from infra.catalogue.card import LossWeights
+from infra.corpus import FOLDER, PHOTOS, SHA256, STARTER, TERMS
+from trainer.card import config_digest
+from trainer.training.context import TrainingContext
+
+NEW = ("corpus", "corpus_terms", "loss_weights")
+
+
+def test_card_names_the_photos_that_came_along(context: Callable[..., TrainingContext]) -> None:
+    made = context()
+    over = TrainingContext(replace(made.config, photos=FOLDER), made.loss_network)
+    card = over.blank_card(over.photos_themselves).training
+    assert (card.corpus, card.corpus_terms) == (STARTER, TERMS)
+    assert (card.corpus_photos, card.corpus_sha256) == (PHOTOS, SHA256)
+
+
+def test_card_names_a_folder_of_ones_own_and_no_terms(
+    context: Callable[..., TrainingContext],
+) -> None:
+    made = context()
+    card = made.blank_card(made.photos_themselves).training
+    assert (card.corpus, card.corpus_terms) == (made.config.photos.name, None)
+
+
+def test_card_names_the_file_of_the_loss_networks_weights(
+    context: Callable[..., TrainingContext],
+) -> None:
+    made = context()
+    weights = made.blank_card(made.photos_themselves).training.loss_weights
+    assert isinstance(weights, LossWeights)
+    assert weights.file == "squeezenet1_1.safetensors"
+    assert len(weights.sha256) == 64
+    assert "IMPASTO_LOSS_WEIGHTS" in weights.origin
+
+
+def test_names_decide_nothing(context: Callable[..., TrainingContext]) -> None:
+    """A training of 0.1.0, whose card has none, goes on from its checkpoint."""
+    made = context()
+    card = made.blank_card(made.photos_themselves)
+    told = card.training.model_copy(update=dict.fromkeys(NEW))
+    assert config_digest(card.model_copy(update={"training": told})) == config_digest(card)
+    other = card.training.model_copy(update={"seed": 5})
+    assert config_digest(card.model_copy(update={"training": other})) != config_digest(card)
