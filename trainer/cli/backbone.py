@@ -1,6 +1,6 @@
 """`python -m trainer.cli.backbone`: make a backbone, and quick styles over one, on this machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +29,9 @@ from trainer.loss.network import UnknownLossNetwork
 from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import SHEET_PHOTOS
 from trainer.publish.sheet import contact_sheet, save_sheet
-from trainer.training.context import RunConfig, TrainingContext
+from trainer.training.context import GRAIN, RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
-from worker.net import NetConfig
+from worker.net import MAX_GRAIN, NetConfig, TransformNet
 from worker.net.affine import apply
 from worker.net.netfile import unpack
 
@@ -76,6 +76,9 @@ class FromStyleOptions(LearningOptions):
     iterations: Annotated[
         int, typer.Option(min=1, help="In which norms learn to keep the photo.")
     ] = NEUTRAL_ITERATIONS
+    grain: Annotated[
+        float, typer.Option(min=0, max=MAX_GRAIN, help="Noise on photos, whatever the style had.")
+    ] = GRAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +136,15 @@ def from_style_command(options: FromStyleOptions) -> None:
     --painting monet.jpg --photos train2017 --out bb
     """
     set_up_cpu(options.threads)
-    strong, card = unpack(options.style.read_bytes())
+    style, card = unpack(options.style.read_bytes())
+    strong = TransformNet(replace(card.config, grain=options.grain))
+    strong.load_state_dict(style.state_dict())
     config = _config(
         options,
         name="backbone",
         painting=options.painting,
         schedule=f"{NEUTRAL_RATIO}:{options.iterations}",
-        net=card.config,
+        net=strong.config,
         hyperparameters=options.hyperparameters(),
     )
     context = TrainingContext(config, options.read_loss_network())

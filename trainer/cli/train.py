@@ -32,9 +32,10 @@ from trainer.loss.network import UnknownLossNetwork
 from trainer.loss.objective import Hyperparameters
 from trainer.publish.sheet import save_sheet, triptych
 from trainer.schedule.learning_rate import Adaptive
+from trainer.training.context import GRAIN
 from worker.engines.choice import choose_device
-from worker.net import NetConfig
-from worker.net.netfile import unpack
+from worker.net import MAX_GRAIN, NetConfig
+from worker.net.netfile import read_card, unpack
 
 #: Short side (px) of the photo in a `picture`.
 PICTURE_SIDE = 400
@@ -70,6 +71,10 @@ class TrainOptions(LearningOptions):
     )
     residual_blocks: Annotated[int, typer.Option(min=0, help="Residual blocks of the net.")] = 5
     upsample: Annotated[str, typer.Option(help="resize or transpose.")] = "resize"
+    grain: Annotated[
+        float | None,
+        typer.Option(min=0, max=MAX_GRAIN, help=f"Noise on photos; the base's, else {GRAIN:g}."),
+    ] = None
     peak_rate: Annotated[float, typer.Option(help="The first stage's highest rate.")] = 1e-3
     later_rate: Annotated[float, typer.Option(help="All other stages' highest rate.")] = 5e-4
     floor_rate: Annotated[float, typer.Option(help="Lowest learning rate of a stage.")] = 3e-5
@@ -96,7 +101,7 @@ class TrainOptions(LearningOptions):
             painting=self.painting,
             photos=self.photos,
             schedule=Schedule.parse(self.schedule, self.loss_network),
-            net=NetConfig(self.width, self.residual_blocks, self.upsample),  # type: ignore[arg-type]
+            net=NetConfig(self.width, self.residual_blocks, self.upsample, self._grain()),  # type: ignore[arg-type]
             hyperparameters=self.hyperparameters(
                 peak_rate=self.peak_rate,
                 floor_rate=self.floor_rate,
@@ -111,6 +116,15 @@ class TrainOptions(LearningOptions):
             ),
             adaptive=Adaptive() if self.adaptive else None,
         )
+
+    def _grain(self) -> float:
+        """Return the grain that was named, or that of the net or stages that it goes on from."""
+        if self.grain is not None:
+            return self.grain
+        if self.base:
+            return read_card(self.base.read_bytes()).config.grain
+        began = (self.out / "card.json").exists()
+        return StyleCard.read(self.out).net.grain if began else GRAIN
 
 
 @app.command("train")
@@ -231,7 +245,7 @@ def config_from_card(card: StyleCard, painting: Path, photos: Path) -> RunConfig
         painting=painting,
         photos=photos,
         schedule=Schedule.parse(training.schedule),
-        net=NetConfig(card.net.width, card.net.residual_blocks, card.net.upsample),  # type: ignore[arg-type]
+        net=NetConfig(**card.net.model_dump()),
         hyperparameters=Hyperparameters(
             batch=training.batch,
             crop=training.crop,

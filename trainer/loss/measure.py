@@ -12,6 +12,7 @@ from trainer.loss.distances import StyleTarget, content_distance, distances
 from trainer.loss.holes import blank_of, dead_share
 from trainer.loss.network import LossNetwork
 from worker.net import TransformNet
+from worker.net.grain import paint
 
 #: Luma weights of ITU-R BT.601 for red, green and blue.
 LUMA = (0.299, 0.587, 0.114)
@@ -37,8 +38,7 @@ def measure(
     net: TransformNet, photos: list[Tensor], network: LossNetwork, target: StyleTarget
 ) -> Measured:
     """Stylize photos, each (1, 3, H, W) 0..1 with sides of at least 32, and measure the results."""
-    net.eval()
-    painted = [net(photo) for photo in photos]
+    painted = [paint(net, photo) for photo in photos]
     contents = [network.content(photo) for photo in photos]
     seen = [network(picture) for picture in painted]
     of_own = [distances(s, own, target) for s, own in zip(seen, contents, strict=True)]

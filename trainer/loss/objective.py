@@ -13,6 +13,7 @@ from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.loss.distances import StyleTarget, content_distance, distances, pixel_distance
 from trainer.loss.network import LossNetwork
+from worker.net.grain import PERIOD, grained
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
 #: multiple of the first strides of all loss networks and of the net.
@@ -63,7 +64,10 @@ class StepLoss:
 
 
 class Objective:
-    """The training loss of one stage, which begins at image position `first_photo`."""
+    """The training loss of one stage, which begins at image position `first_photo`.
+
+    Photos are painted under `grain`, and compared with as they are.
+    """
 
     def __init__(
         self,
@@ -73,9 +77,11 @@ class Objective:
         *,
         lowest_ratio: float,
         first_photo: int,
+        grain: float = 0.0,
         arithmetic: Arithmetic = EXACT,
     ) -> None:
         self._arithmetic = arithmetic
+        self._grain = grain
         self._loss_network = loss_network
         self._hyperparameters = hyperparameters
         self._ratio = stage.ratio
@@ -91,11 +97,11 @@ class Objective:
     ) -> tuple[Tensor, StepLoss]:
         """Paint a batch, (B, 3, S, S) 0..1: return the loss, a scalar, and the batch's distances.
 
-        The iteration alone decides how the loss network's view is shifted.
+        The iteration alone decides how the loss network's view is shifted, and where grain lies.
         """
         top, left = _jitter([self._hyperparameters.seed, 2, self._first_photo, iteration])
         with self._arithmetic.convolving(photo.device):
-            painted = painter(photo).float()
+            painted = painter(self._under_grain(photo, iteration)).float()
             seen_photo = self._loss_network.content(photo[..., top:, left:])
             seen_painted = self._loss_network(painted[..., top:, left:])
         seen = distances(seen_painted, seen_photo, target)
@@ -103,6 +109,10 @@ class Objective:
         loss = loss + self._identity * pixel_distance(painted, photo).mean()
         loss = loss + self._hyperparameters.smoothness * total_variation(painted)
         return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
+
+    def _under_grain(self, photo: Tensor, iteration: int) -> Tensor:
+        seeds = [self._hyperparameters.seed, 4, self._first_photo, iteration]
+        return _under_grain(photo, self._grain, seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +127,18 @@ class JointObjective:
     """The training loss of a batch whose crops have paintings and ratios of their own.
 
     The loss network sees what a viewer will: values outside 0..1 are cut off, while their
-    gradients go on, and a term beside it draws them back.
+    gradients go on, and a term beside it draws them back. Photos are painted under `grain`.
     """
 
     def __init__(
-        self, loss_network: LossNetwork, hyperparameters: Hyperparameters, *, lowest_ratio: float
+        self,
+        loss_network: LossNetwork,
+        hyperparameters: Hyperparameters,
+        *,
+        lowest_ratio: float,
+        grain: float = 0.0,
     ) -> None:
+        self._grain = grain
         self._loss_network = loss_network
         self._hyperparameters = hyperparameters
         self._lowest_ratio = lowest_ratio
@@ -136,10 +152,11 @@ class JointObjective:
     ) -> tuple[Tensor, list[StepLoss]]:
         """Paint (B, 3, S, S) 0..1, each crop by its own painter: return the loss and distances.
 
-        The batch's image position alone decides how the loss network's view is shifted.
+        The batch's image position alone decides how the loss network's view is shifted, and where
+        grain lies.
         """
         top, left = _jitter([self._hyperparameters.seed, 2, position])
-        crops = photo.split(1)
+        crops = _under_grain(photo, self._grain, [self._hyperparameters.seed, 4, position]).split(1)
         painted = torch.cat([paint(crop) for paint, crop in zip(painters, crops, strict=True)])
         shown = painted + (painted.clamp(0, 1) - painted).detach()
         seen_photo = self._loss_network.content(photo[..., top:, left:])
@@ -159,6 +176,14 @@ class JointObjective:
     def _loss(self, content: Tensor, style: Tensor, pixels: Tensor, ratio: float) -> Tensor:
         identity = self._hyperparameters.identity * self._lowest_ratio / ratio
         return (content + ratio * style + identity * pixels) / (1 + ratio)
+
+
+def _under_grain(photo: Tensor, grain: float, seeds: Sequence[int]) -> Tensor:
+    """Lay a grain on a batch, on each crop as if it were cut from anywhere of a photo."""
+    if not grain:
+        return photo
+    places = np.random.default_rng(seeds).integers(PERIOD, size=(len(photo), 2))
+    return grained(photo, grain, places.tolist())
 
 
 def _jitter(seeds: Sequence[int]) -> tuple[int, int]:

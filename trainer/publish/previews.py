@@ -4,7 +4,6 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -15,6 +14,7 @@ from trainer.data.proportions import check_proportions
 from trainer.training.context import to_tensor
 from worker.fetch.photo import fetch_photo
 from worker.net import TransformNet
+from worker.net.grain import paint
 from worker.pixels import PhotoRejected
 
 #: Previews of a style whose maker named no photos.
@@ -24,15 +24,13 @@ PREVIEW_SIDE: Final = 384
 QUALITY: Final = 88
 
 
-@torch.no_grad()
 def draw_previews(net: TransformNet, photos: Mapping[int, Tensor]) -> dict[int, bytes]:
     """Return each photo, (1, 3, H, W) 0..1, as a net paints it: JPEG files by the same numbers.
 
     The photos may be on another device than the net.
     """
-    net.eval()
     device = next(net.parameters()).device
-    return {number: jpeg(net(photo.to(device))) for number, photo in photos.items()}
+    return {number: jpeg(paint(net, photo.to(device))) for number, photo in photos.items()}
 
 
 def jpeg(picture: Tensor) -> bytes:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from worker.net import TransformNet
+from worker.net.grain import paint
 from worker.pixels.grid import Cell, draw_grid
 
 #: Height and width of one picture on the sheet, pixels.
@@ -18,7 +18,6 @@ TYPE = 16
 TRIPTYCH_HEIGHT = 300
 
 
-@torch.no_grad()
 def contact_sheet(
     photos: list[Tensor], nets: list[TransformNet], captions: list[str], painting: Tensor
 ) -> Image.Image:
@@ -26,7 +25,7 @@ def contact_sheet(
     columns = ["photo", *captions]
     rows = [[Cell(cell(painting), "the painting")]]
     for number, photo in enumerate(photos):
-        pictures = [photo, *(net.eval()(photo) for net in nets)]
+        pictures = [photo, *(paint(net, photo) for net in nets)]
         above = [""] * len(columns) if number else columns
         rows.append([Cell(cell(one), name) for one, name in zip(pictures, above, strict=True)])
     return draw_grid(rows, type_size=TYPE, gap=GAP)
@@ -34,9 +33,8 @@ def contact_sheet(
 
 def triptych(painting: Tensor, photo: Tensor, net: TransformNet) -> Image.Image:
     """Draw painting, photo and result side by side, one height; pictures (1, 3, H, W) 0..1."""
-    with torch.no_grad():
-        result = net.eval()(photo)
-    pictures = [_fit(picture, TRIPTYCH_HEIGHT) for picture in (painting, photo, result)]
+    shown = (painting, photo, paint(net, photo))
+    pictures = [_fit(picture, TRIPTYCH_HEIGHT) for picture in shown]
     width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
     canvas = Image.new("RGB", (width, TRIPTYCH_HEIGHT), "white")
     left = 0

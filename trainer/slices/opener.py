@@ -7,15 +7,14 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from torch import Tensor
 
 from infra import layout
-from infra.errors import ImpastoError
 from infra.jobs.domain.claim import ClaimedTraining
 from infra.jobs.domain.model import JobSpec, TrainingConfig
 from infra.jobs.domain.timing import DAY_SECONDS
@@ -31,12 +30,14 @@ from trainer.publish.previews import PREVIEWS, fetch_previews
 from trainer.schedule.guard import GuardRules
 from trainer.schedule.learning_rate import Adaptive
 from trainer.slices.session import TrainingSession
+from trainer.slices.start import BackboneMissing, SharedNets, Start
 from trainer.training.checkpoint import CheckpointStore
-from trainer.training.context import HELD_OUT, RunConfig, TrainingContext
+from trainer.training.context import GRAIN, HELD_OUT, RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from trainer.training.run import TrainingRun
 from worker.fetch.photo import fetch_photo
 from worker.net import NetConfig
+from worker.net.netfile import read_card
 from worker.pixels import PhotoRejected
 
 #: Channels after the first convolution, by profile.
@@ -46,43 +47,6 @@ SMOOTHNESS: Final = 0.2
 #: Content distance and ratio that a first stage has at most to serve others as their base.
 BASE_CONTENT: Final = 0.5
 NEW_BASE_RATIO: Final = 0.05
-
-
-class BackboneMissing(ImpastoError):
-    """No backbone has been published."""
-
-    type = "backbone-missing"
-    title = "There is no backbone for quick styles."
-
-
-class SharedNets(Protocol):
-    """The part of StyleCatalogue that keeps shared nets."""
-
-    def get_backbone(self, sha256: str) -> bytes:
-        """Return a backbone's file; raises ObjectMissing."""
-        ...
-
-    def chosen_backbone(self) -> str | None:
-        """Return the SHA-256 of the backbone that new quick styles start from; None of none."""
-        ...
-
-    def put_base(self, key: str, body: bytes) -> None:
-        """Keep the net that new styles start from; the first one stays."""
-        ...
-
-    def get_base(self, key: str) -> bytes | None:
-        """Return the net that new styles start from; None when there is none of that shape."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """Which shared net a training starts from, decided once; None where it uses none."""
-
-    #: Key of the training's own copy: the shared one may be replaced.
-    base: str | None
-    #: SHA-256 (hex).
-    backbone: str | None
 
 
 class SessionOpener:
@@ -131,9 +95,11 @@ class SessionOpener:
         os.utime(folder)  # it is in use
         painting = self._fetch_painting(config, folder)
         base_key = layout.base(asdict(self._net(config)), config.loss_network)
-        start = self._start(claim, base_key)
-        context = self._context(spec, painting, start)
-        base = self._base(context, start)
+        start = self._start(claim)
+        base = self._objects.get(start.base) if start.base is not None else None
+        context = self._context(spec, painting, start, base)
+        if isinstance(context, QuickContext):
+            base = context.stage_zero()
         run = TrainingRun(context, base=base, rules=self._rules)
         previews, notes = self._previews(config, context)
         checkpoints = CheckpointStore(
@@ -183,7 +149,7 @@ class SessionOpener:
         path.write_bytes(data)
         return path
 
-    def _start(self, claim: ClaimedTraining, base_key: str) -> _Start:
+    def _start(self, claim: ClaimedTraining) -> Start:
         """Return which shared net to start from: decided once, for a base may come meanwhile.
 
         Of two decisions, one made by a trainer that had lost its lease, the higher token's counts.
@@ -191,30 +157,30 @@ class SessionOpener:
         tenant, job = claim.spec.tenant, claim.spec.id
         decided = [info.key for info in self._objects.list(layout.starts_prefix(tenant, job))]
         if decided:
-            return _Start(**json.loads(self._objects.get(decided[-1])))
-        start = self._choose(claim, base_key)
-        body = json.dumps(asdict(start)).encode()
+            return Start(**json.loads(self._objects.get(decided[-1])))
+        start = self._choose(claim)
+        body = json.dumps(start.written()).encode()
         key = layout.start(tenant, job, claim.token)
         self._objects.put(key, body, content_type="application/json")
         return start
 
-    def _choose(self, claim: ClaimedTraining, base_key: str) -> _Start:
+    def _choose(self, claim: ClaimedTraining) -> Start:
         spec, config = claim.spec, claim.config
         if config.profile == "quick":
-            return _Start(None, self._published_backbone())
-        if config.base == "none" or not config.schedule.begins_near_identity:
-            return _Start(None, None)
-        base = self._shared.get_base(base_key) or self._base_of_another_network(config)
+            return Start(None, self._published_backbone())
+        base = self._find_base(config)
         if base is None:
-            return _Start(None, None)
+            return Start(None, None, GRAIN)
         key = layout.start_base(spec.tenant, spec.id, claim.token)
         self._objects.put(key, base)
-        return _Start(key, None)
+        return Start(key, None)
 
-    def _base_of_another_network(self, config: TrainingConfig) -> bytes | None:
-        """Return a base of the same shape: near the identity, loss networks hardly differ."""
-        net = asdict(self._net(config))
-        found = (self._shared.get_base(layout.base(net, name)) for name in LOSS_NETWORKS)
+    def _find_base(self, config: TrainingConfig) -> bytes | None:
+        """Return a base of the shape; near the identity, loss networks hardly differ."""
+        if config.base == "none" or not config.schedule.begins_near_identity:
+            return None
+        net, networks = asdict(self._net(config)), (config.loss_network, *LOSS_NETWORKS)
+        found = (self._shared.get_base(layout.base(net, name)) for name in networks)
         return next((base for base in found if base is not None), None)
 
     def _published_backbone(self) -> str:
@@ -232,11 +198,15 @@ class SessionOpener:
             )
         return Path(keys[-1]).stem
 
-    def _context(self, spec: JobSpec, painting: Path, start: _Start) -> TrainingContext:
+    def _context(
+        self, spec: JobSpec, painting: Path, start: Start, base: bytes | None
+    ) -> TrainingContext:
         network = self._load_network(spec.training_config.loss_network)
         corpus = self._open_corpus(spec.tenant, spec.training_config.corpus)
         if start.backbone is None:
-            config = _run_config(spec, painting, self._net(spec.training_config))
+            grain = start.grain if base is None else read_card(base).config.grain
+            net = replace(self._net(spec.training_config), grain=grain)
+            config = _run_config(spec, painting, net)
             return TrainingContext(config, network, corpus, self._arithmetic, self._decode)
         backbone = self._backbone(start.backbone)
         config = _run_config(spec, painting, backbone.net.config)
@@ -250,14 +220,8 @@ class SessionOpener:
                 f"The backbone {sha256[:12]}… that this training began with is gone."
             ) from error
 
-    def _base(self, context: TrainingContext, start: _Start) -> bytes | None:
-        """Return the file that serves as stage 0 as it is; None where stage 0 is trained."""
-        if isinstance(context, QuickContext):
-            return context.stage_zero()
-        return self._objects.get(start.base) if start.base is not None else None
-
     def _net(self, config: TrainingConfig) -> NetConfig:
-        """Return the shape of the net that a profile trains; a quick style has its backbone's."""
+        """Return the shape that a profile trains, without grain; a quick style has another's."""
         return NetConfig(self._widths.get(config.profile, self._widths["light"]))
 
     def _previews(

@@ -29,6 +29,8 @@ from worker.net.netfile import NetCard, pack, unpack
 HELD_OUT = 16
 #: Short side of the corpus photos, pixels; crops are taken from them.
 CORPUS_SIDE = 288
+#: Grain (255ths) of nets that start from nothing; those that start from another net take its own.
+GRAIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class TrainingContext:
             painting=PaintingCard(
                 sha256=file_sha256(config.painting), title=config.title, side=config.painting_side
             ),
-            net=NetShape(**asdict(config.net)),
+            net=NetShape(**config.net.described()),
             training=self._training_card(),
             held_out_photos=len(self.held_out),
             photos_before_training=photos,

@@ -43,7 +43,10 @@ class JointTrainer:
         before = sum(plan.iterations for plan in config.schedule.stages[:stage])
         self._first_photo = before * config.hyperparameters.batch
         self._objective = JointObjective(
-            context.loss_network, config.hyperparameters, lowest_ratio=self._ratios[0]
+            context.loss_network,
+            config.hyperparameters,
+            lowest_ratio=self._ratios[0],
+            grain=config.net.grain,
         )
         self._weights = nets.weights()
         self._optimizer = torch.optim.Adam(

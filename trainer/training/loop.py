@@ -58,6 +58,7 @@ class StageTrainer:
             stage,
             lowest_ratio=lowest_ratio,
             first_photo=first_photo,
+            grain=net.config.grain,
             arithmetic=arithmetic,
         )
         self._learning = {name: p for name, p in net.named_parameters() if p.requires_grad}

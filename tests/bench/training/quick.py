@@ -28,7 +28,7 @@ from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
 from tests.bench.training.common.arms import Arm, Laboratory
 from tests.bench.training.common.assets import Assets, find_assets
-from tests.bench.training.common.pictures import draw_de_stijl, draw_grid, paint
+from tests.bench.training.common.pictures import draw_de_stijl, draw_grid
 from tests.fakes.storage import MemoryStore
 from trainer.local.backbone import read_targets, train_backbone
 from trainer.local.train import train
@@ -42,6 +42,7 @@ from worker.engines.net_cache import NetCache
 from worker.engines.pytorch.engine import TorchEngine
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import AffineCard, pack_affine
+from worker.net.grain import paint
 from worker.net.netfile import NetCard, pack, unpack
 
 RESIDENT = 1000
@@ -188,10 +189,9 @@ def train_both(
     return trials, nets
 
 
-@torch.no_grad()
 def worst_hole(net: TransformNet, photos: list[Tensor]) -> float:
     """Return the largest share of a photo, 0..1, that is dead in its painting."""
-    return max(dead_share(net(photo), blank_of(net)) for photo in photos)
+    return max(dead_share(paint(net, photo), blank_of(net)) for photo in photos)
 
 
 def read_photo(path: Path) -> Tensor:

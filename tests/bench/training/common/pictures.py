@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from trainer.publish.sheet import CELL, GAP, cell, save_sheet
-from worker.net import TransformNet
 
 #: Height of a line of captions, pixels.
 CAPTION = 26
@@ -39,12 +37,6 @@ def draw_grid(
         for column, picture in enumerate(pictures):
             sheet.paste(cell(picture), (GAP + column * (CELL[1] + GAP), top + CAPTION - GAP))
     save_sheet(sheet, path)
-
-
-@torch.no_grad()
-def paint(net: TransformNet, photo: Tensor) -> Tensor:
-    """Return what a net makes of a photo, (1, 3, H, W)."""
-    return net.eval()(photo)
 
 
 def draw_de_stijl(path: Path, *, size: tuple[int, int] = (640, 512), seed: int = 11) -> Path:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.loss.holes import blank_of, dead_share
+from trainer.loss.holes import blank_of, dead_share, flat_grey
 from worker.net import NetConfig, TransformNet
 
 BLANK = torch.tensor([0.7, 0.7, 0.72])
@@ -51,3 +51,31 @@ def test_a_net_with_dead_channels_is_wholly_dead() -> None:
     net = dead_net().eval()
     with torch.no_grad():
         assert dead_share(net(photo()), blank_of(net)) == 1
+
+
+def grey_patch(side: int, light: float = 0.5, colour: float = 0.0) -> Tensor:
+    return with_patch(torch.tensor([light + colour, light, light]), side)
+
+
+def test_flat_grey_is_one_grey_with_its_neighbours() -> None:
+    """Whatever made it. A step of 255 is not seen, and beyond the border is nothing else."""
+    expected = (32 - 8) ** 2 / (64 * 80)
+    assert flat_grey(grey_patch(32)) == pytest.approx(expected)
+    assert flat_grey(grey_patch(32) + torch.rand(1, 1, 64, 80).round() / 255) > 0.9 * expected
+    assert flat_grey(torch.full((1, 3, 20, 30), 0.5)) == 1
+    assert flat_grey(photo()) == 0
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        grey_patch(8),
+        grey_patch(32, light=0.05),
+        grey_patch(32, light=0.95),
+        grey_patch(32, colour=31 / 255),
+        grey_patch(32) + torch.arange(80) * 3 / 255,
+    ],
+    ids=["small", "black", "white", "coloured", "shaded"],
+)
+def test_what_is_no_flat_grey(picture: Tensor) -> None:
+    assert flat_grey(picture) == 0

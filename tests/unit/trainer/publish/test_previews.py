@@ -1,10 +1,13 @@
 """Previews: photos as a net paints them."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.publish.previews import draw_previews
+from trainer.publish.previews import draw_previews, jpeg
+from trainer.publish.sheet import triptych
 from worker.net import NetConfig, TransformNet
+from worker.net.grain import paint
 
 
 class DistantNet(TransformNet):
@@ -28,3 +31,13 @@ def test_photos_are_painted_where_the_net_is() -> None:
         0: b"\xff\xd8",
         2: b"\xff\xd8",
     }
+
+
+def test_pictures_for_people_are_painted_under_the_nets_grain() -> None:
+    torch.manual_seed(0)
+    net = TransformNet(NetConfig(2, 1, grain=30.0))
+    photo = torch.full((1, 3, 300, 300), 0.5)
+    painted = paint(net, photo)
+    assert draw_previews(net, {0: photo}) == {0: jpeg(painted)}
+    drawn = np.asarray(triptych(photo, photo, net))[:, -300:]
+    assert np.array_equal(drawn, painted[0].permute(1, 2, 0).mul(255).round().byte().numpy())

@@ -9,6 +9,8 @@ from infra import layout
 from infra.jobs.domain.model import JobState
 from tests.fakes.service import TENANT
 from tests.fakes.trainer import MakeTrainer
+from trainer.slices.start import Start
+from trainer.training.context import GRAIN
 from trainer.training.quick import PEAK_RATE
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import unpack_affine
@@ -44,6 +46,32 @@ def test_a_base_of_another_loss_network_serves_where_there_is_none_of_its_own(
     trainer.catalogue.put_base(layout.base(shape, "squeezenet1_1"), own)
     trainer.finish(trainer.submit(style="dots", **config))
     assert trainer.card("dots").base_sha256 == hashlib.sha256(own).hexdigest()
+
+
+@pytest.mark.parametrize("grain", [0.0, 2.5])
+def test_a_training_takes_the_grain_of_its_base(make: MakeTrainer, grain: float) -> None:
+    """Those that older releases kept have none; nets that start from nothing have the usual."""
+    trainer = make()
+    torch.manual_seed(3)
+    card = NetCard(NetConfig(2, grain=grain), "base", 0, 0.02)
+    shape = {"width": 2, "residual_blocks": 5, "upsample": "resize"}
+    trainer.catalogue.put_base(
+        layout.base(shape, "squeezenet1_1"), pack(TransformNet(card.config), card)
+    )
+    trainer.finish(trainer.submit(stages=((0.1, 50), (1.0, 2)), base="auto"))
+    assert trainer.card().net.grain == grain
+    trainer.finish(trainer.submit(style="dots", stages=((0.1, 2),), base="none"))
+    assert trainer.card("dots").net.grain == GRAIN
+
+
+def test_a_training_begun_before_there_was_a_grain_goes_on_without(make: MakeTrainer) -> None:
+    trainer = make()
+    job = trainer.submit(stages=((0.1, 2), (1.0, 2)))
+    key = layout.start(TENANT, job, 0)
+    trainer.at.objects.put(key, b'{"base": null, "backbone": null}')
+    trainer.finish(job)
+    assert "grain" not in trainer.card().net.model_dump()
+    assert Start(None, None).written() == {"base": None, "backbone": None}
 
 
 def test_a_base_that_comes_later_does_not_change_a_running_training(make: MakeTrainer) -> None:

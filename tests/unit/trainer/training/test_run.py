@@ -27,7 +27,7 @@ from trainer.training.checkpoint import (
 from trainer.training.context import RunConfig, TrainingContext
 from trainer.training.run import StageEnd, TrainingRun
 from worker.net import NetConfig
-from worker.net.netfile import NetCard, pack
+from worker.net.netfile import NetCard, pack, unpack
 
 #: Acts on nothing that these short trainings do.
 LENIENT = GuardRules(lost=math.inf)
@@ -40,7 +40,10 @@ def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> Con
     torch.set_num_threads(1)
 
     def make(
-        schedule: str = "0.02:3,1:3", adaptive: Adaptive | None = None, seed: int = 1
+        schedule: str = "0.02:3,1:3",
+        adaptive: Adaptive | None = None,
+        seed: int = 1,
+        grain: float = 0.0,
     ) -> TrainingContext:
         config = RunConfig(
             name="stripes",
@@ -49,7 +52,7 @@ def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> Con
             painting=painting,
             photos=photos,
             schedule=Schedule.parse(schedule),
-            net=NetConfig(2, 1),
+            net=NetConfig(2, 1, grain=grain),
             hyperparameters=Hyperparameters(batch=1, crop=48, seed=seed, smoothness=0.1),
             painting_side=64,
             code_version="0",
@@ -120,7 +123,11 @@ def test_a_run_stopped_at_every_boundary_ends_in_the_same_nets(context: Training
     assert [len(stage) for stage in run.history] == [3, 3, 0]
 
 
-def test_a_restored_run_continues_from_any_single_stop(context: TrainingContext) -> None:
+@pytest.mark.parametrize("grain", [0.0, 6.0])
+def test_a_restored_run_continues_from_any_single_stop(
+    make_context: ContextMaker, grain: float
+) -> None:
+    context = make_context(grain=grain)
     whole = TrainingRun(context, rules=LENIENT)
     finish(whole)
     for stop in (1, 4, 6):
@@ -130,6 +137,19 @@ def test_a_restored_run_continues_from_any_single_stop(context: TrainingContext)
         again = reopened(context, run)
         finish(again)
         assert nets(again.card) == nets(whole.card)
+
+
+def test_a_grain_is_part_of_what_is_trained(make_context: ContextMaker) -> None:
+    """Nets and digests differ; a net of another grain does not serve as the base."""
+    contexts = [make_context("0.02:2", grain=grain) for grain in (0.0, 6.0)]
+    plain, rough = (TrainingRun(context, rules=LENIENT) for context in contexts)
+    bodies = [finish(run)[0].data or b"" for run in (plain, rough)]
+    weights = [unpack(body)[0].paint.weight for body in bodies]
+    assert not torch.equal(*weights)
+    assert plain.config_digest != rough.config_digest
+    assert rough.card.net.grain == 6.0
+    with pytest.raises(ValueError, match="shape"):
+        TrainingRun(contexts[1], base=bodies[0])
 
 
 def test_an_adaptive_run_decides_the_same_after_a_stop(make_context: ContextMaker) -> None:

@@ -53,15 +53,25 @@ def test_the_noise_is_blurred_and_has_no_seam() -> None:
     assert alike(1, 0, slice(1)) == pytest.approx(0.89, abs=0.05), "the first row and the last"
 
 
-@pytest.mark.parametrize("grain", [4.0, 20.0, MAX_GRAIN])
-def test_the_grain_is_added_to_all_channels_alike_and_cut_off(grain: float) -> None:
+@pytest.mark.parametrize(
+    ("grain", "room"), [(0.2, 0), (4.0, 8), (4.3, 9), (20.0, 40), (MAX_GRAIN, 64)]
+)
+def test_the_grain_is_added_to_all_channels_alike_within_its_room(grain: float, room: int) -> None:
+    """Twice its deviation, up to 64, at either end; what goes beyond is cut off."""
     rgb = photo(90, 70)
+    rgb[:40], rgb[40:60] = 0, 255
     before = rgb.copy()
-    expected = (rgb.astype(int) + noise(grain)[:90, :70, None]).clip(0, 255)
+    narrowed = rgb.astype(int) * round(256 * (255 - 2 * room) / 255) // 256 + room
+    expected = (narrowed + noise(grain)[:90, :70, None]).clip(0, 255)
     assert np.array_equal(laid(rgb, grain), expected)
     assert np.array_equal(rgb, before)
-    assert expected.min() == 0
-    assert expected.max() == 255
+
+
+@pytest.mark.parametrize("tone", [0, 255])
+def test_black_and_white_get_all_of_the_grain(tone: int) -> None:
+    """Cut off at the end of the range it would be 0.58 of that, and flat in half of the places."""
+    flat = laid(np.full((200, 300, 3), tone, np.uint8), 4.0).astype(float)
+    assert flat.std() == pytest.approx(4.0, rel=0.1)
 
 
 def test_a_part_of_a_photo_gets_its_part_of_the_grain() -> None:
