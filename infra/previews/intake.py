@@ -18,7 +18,7 @@ from infra.previews.model import (
     PreviewView,
 )
 from infra.previews.ports import PreviewKey, PreviewNotifier, PreviewQueue
-from infra.previews.store import PreviewStore
+from infra.previews.store import PreviewStore, missing
 from infra.storage.port import ObjectStore
 
 #: Previews that may be open: of one tenant, and of all.
@@ -123,7 +123,9 @@ class PreviewIntake:
 
         One that Redis has forgotten is painted after all; one that waited too long has failed.
         """
-        key = PreviewKey(tenant, preview if is_job_id(preview) else "unknown")
+        if not is_job_id(preview):
+            raise missing(preview)
+        key = PreviewKey(tenant, preview)
         outcome = self._store.outcome(key)  # first: it comes after the spec, and goes with it
         spec = self._store.spec(key)
         if outcome is None and self._clock() - spec.created > PATIENCE_SECONDS:

@@ -17,6 +17,13 @@ V = TypeVar("V", bound=Value)
 _JSON = "application/json"
 
 
+def missing(preview: str) -> PreviewMissing:
+    """Return the error of a preview that is not there."""
+    return PreviewMissing(
+        f"There is no preview {preview!r}. Previews are kept for an hour; send the photo again."
+    )
+
+
 class PreviewStore:
     """Reads and writes them. Every method raises ServiceUnavailable when S3 cannot be reached."""
 
@@ -37,10 +44,7 @@ class PreviewStore:
         """Return what is to be painted; raises PreviewMissing."""
         found = self._read(layout.preview_spec(*key), PreviewSpec)
         if found is None:
-            raise PreviewMissing(
-                f"There is no preview {key.preview!r}. Previews are kept for an hour; send the "
-                "photo again."
-            )
+            raise missing(key.preview)
         return found
 
     def write_spec(self, spec: PreviewSpec) -> None:

@@ -58,6 +58,11 @@ def test_bundled_styles_stay_small() -> None:
     assert sum(path.stat().st_size for path in STYLES.rglob("*") if path.is_file()) <= 30e6
 
 
+def test_the_gallery_of_the_readme_loads_at_once() -> None:
+    """`impasto styles sheet photos/chelsea.png` made it; a smaller `--side` makes it smaller."""
+    assert (STYLES / "gallery.jpg").stat().st_size <= 400_000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_on_the_card_repeats_a_stage(name: str) -> None:
     """The first 20 iterations of it, in a process of their own."""

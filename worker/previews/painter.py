@@ -16,6 +16,7 @@ import structlog
 from PIL import Image
 
 from infra import layout
+from infra.catalogue.style import is_photo_alone
 from infra.errors import ServiceUnavailable
 from infra.jobs.domain.model import Problem
 from infra.jobs.metadata import MetadataChoice
@@ -165,13 +166,17 @@ class _Run:
             sheet = self._store(layout.preview_sheet(*self._key), rgb)
             return PreviewOutcome(finished=finished, errors=errors, sheet=sheet)
         pictures = tuple(
-            None if rgb is None else self._store(layout.preview_picture(*self._key, number), rgb)
+            None if rgb is None else self._store_picture(number, rgb)
             for number, rgb in enumerate(there)
         )
         return PreviewOutcome(finished=finished, errors=errors, pictures=pictures)
 
-    def _store(self, key: str, rgb: Pixels) -> PaintedFile:
-        body = encode(rgb, Photo(rgb=rgb, alpha=None, format="JPEG"))
+    def _store_picture(self, number: int, rgb: Pixels) -> PaintedFile:
+        unpainted = is_photo_alone(self._spec.pictures[number].blend)
+        return self._store(layout.preview_picture(*self._key, number), rgb, faithful=unpainted)
+
+    def _store(self, key: str, rgb: Pixels, *, faithful: bool = False) -> PaintedFile:
+        body = encode(rgb, Photo(rgb=rgb, alpha=None, format="JPEG"), faithful=faithful)
         put = self._with.objects.put
         self._keeper.persist(lambda: put(key, body, content_type="image/jpeg"))
         return PaintedFile(width=rgb.shape[1], height=rgb.shape[0], bytes=len(body))

@@ -22,17 +22,19 @@ def preview_sheet(
     """Draw a photo and its paintings, (H, W, 3) each; None for one that could not be painted."""
     height, width, _ = photo.shape
     side = max(height, width)
+    strengths = any(spec.strength != 1 for spec in specs)
     cells = [Cell(Image.fromarray(photo), "the photo")]
     for spec, painting in zip(specs, paintings, strict=True):
         rgb = np.full_like(photo, _MISSING) if painting is None else painting
-        cells.append(Cell(Image.fromarray(rgb), caption(spec, missing=painting is None)))
+        text = caption(spec, strength=strengths, missing=painting is None)
+        cells.append(Cell(Image.fromarray(rgb), text))
     columns = best_columns(len(cells), width, height)
     type_size = min(max(round(_TYPE_SHARE * side), _SMALLEST_TYPE), _LARGEST_TYPE)
     gap = max(round(_GAP_SHARE * side), _SMALLEST_GAP)
     return np.asarray(draw_grid(in_rows(cells, columns), type_size=type_size, gap=gap))
 
 
-def caption(spec: PictureSpec, *, missing: bool) -> str:
-    """Return what stands above a picture: its style, and its strength where that is not all."""
-    strength = "" if spec.strength == 1 else f", {spec.strength:g}"
-    return f"{spec.style}{strength}{': cannot be painted' if missing else ''}"
+def caption(spec: PictureSpec, *, strength: bool, missing: bool) -> str:
+    """Return what stands above a picture: its style, and its strength where those differ."""
+    at = f", {spec.strength:g}" if strength else ""
+    return f"{spec.style}{at}{': cannot be painted' if missing else ''}"

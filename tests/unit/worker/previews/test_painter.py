@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from infra import layout
-from infra.catalogue.style import Blend
+from infra.catalogue.style import PHOTO_KEY, PHOTO_SHA256, WeightedNet
+from infra.jobs.domain.model import Stroke
 from infra.previews.model import PictureSpec, PreviewOutcome
 from infra.storage.port import ObjectMissing
 from tests.fakes.album import FakeNets, InvertingEngine, RecordingTally, decoded_by
@@ -92,6 +94,17 @@ def test_pictures_are_small_and_by_themselves(world: World) -> None:
     assert layout.preview_sheet("default", sent.spec.id) not in world.objects.objects
 
 
+def test_strength_that_is_the_photo_gives_the_photo(world: World) -> None:
+    itself = WeightedNet(key=PHOTO_KEY, sha256=PHOTO_SHA256, weight=1)
+    spec = PictureSpec(style="lilies", strength=0, blend=(itself,))
+    sent = world.send(photo(80, 60), pictures=(spec,), side=80, sheet=False)
+    world.painted(sent.spec.id)
+    picture = world.picture(layout.preview_picture("default", sent.spec.id, 0))
+    error = np.asarray(picture).astype(float) - scene(80, 60)
+    assert 10 * np.log10(255**2 / (error**2).mean()) >= 45
+    assert world.engine.photos == 0
+
+
 def test_photo_is_decoded_once_and_painted_small(world: World) -> None:
     seen: list[tuple[int, ...]] = []
     world.engine.seen = lambda rgb: seen.append(rgb.shape)
@@ -119,10 +132,10 @@ def test_bad_photo_fails_with_its_reason(world: World, body: bytes, type: str) -
 class SomeNets(FakeNets):
     """Lacks the nets of one style."""
 
-    def engine(self, nets: Blend) -> Engine:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def engine(self, nets: Sequence[WeightedNet], stroke: Stroke = "native") -> Engine:
         if nets[0].key == "gone":
             raise ObjectMissing("gone")
-        return super().engine(nets)
+        return super().engine(nets, stroke)
 
 
 GONE = PictureSpec(style="gone", strength=1, blend=(BLEND[0].model_copy(update={"key": "gone"}),))

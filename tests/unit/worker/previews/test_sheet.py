@@ -39,14 +39,15 @@ def test_sheet_has_room_for_all(count: int) -> None:
 def test_picture_that_is_missing_keeps_its_place() -> None:
     whole = preview_sheet(GREY, specs(3), [GREY, GREY, GREY])
     assert preview_sheet(GREY, specs(3), [GREY, None, GREY]).shape == whole.shape
-    assert "cannot be painted" in caption(specs(1)[0], missing=True)
+    assert "cannot be painted" in caption(specs(1)[0], strength=False, missing=True)
 
 
 def test_strength_stands_beside_the_style_where_it_is_not_all() -> None:
     (spec,) = specs(1)
-    assert caption(spec, missing=False) == "style-0"
+    assert caption(spec, strength=False, missing=False) == "style-0"
     weak = spec.model_copy(update={"strength": 0.25})
-    assert caption(weak, missing=False) == "style-0, 0.25"
+    assert caption(weak, strength=True, missing=False) == "style-0, 0.25"
+    assert caption(spec, strength=True, missing=False) == "style-0, 1"
 
 
 @pytest.mark.parametrize("width", [60, 120, 512])
