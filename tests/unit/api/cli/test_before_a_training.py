@@ -36,7 +36,7 @@ def test_pace_over_another_loss_network_is_reckoned_over(
     card = {**CARD, "training": {"loss_network": "squeezenet1_0"}}
     world.objects.put(layout.style_file(STYLE, "card.json"), json.dumps(card).encode())
     told = train(painting, service, "--no-watch", "--schedule", "1:100").stderr
-    assert "about 48 s at the pace of water-lilies, reckoned for vgg19_original.\n" in told
+    assert "about 22 s at the pace of water-lilies, reckoned for vgg19_original.\n" in told
     squeezed = ("--schedule", "1:100", "--loss-network", "squeezenet1_0", "--name", "other")
     assert (
         "about 7 s at the pace of water-lilies.\n"
