@@ -122,6 +122,7 @@ def make_quick_style(stack: LiveStack, tenant: str) -> None:
             files={"card.json": b"{}"},
             backbone=sha256,
             tenant=tenant,
+            path_from="photo",
         )
 
 
@@ -159,6 +160,7 @@ def test_a_quick_style_brings_the_backbone_that_a_fresh_service_lacks(
     objects.delete(layout.backbone(sha256))  # as where another one is bundled
     fresh.import_style(tmp_path / "quick.style.zip", name="swift")
     assert objects.get(layout.imported_backbone(sha256)) == backbone
+    assert fresh.style("swift").path_from == "photo"
     ours = painted(alice, photo(tmp_path), "quick", tmp_path / "a", 0.7)
     assert painted(fresh, photo(tmp_path), "swift", tmp_path / "b", 0.7) == ours
     objects.put(layout.backbone(sha256), backbone)
