@@ -23,6 +23,7 @@ def render_preview(view: PreviewView) -> StylePreview:
         id=spec.id,
         state=view.state,
         side=spec.side,
+        stroke=spec.stroke,
         pictures=[_picture(view, outcome, number) for number in range(len(spec.pictures))],
         sheet=sheet and PreviewSheet(address=f"{page}/sheet.jpg", **sheet.model_dump()),
         error=reason(outcome.error),

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from api.schemas.base import Request, StyleName, example
 from api.schemas.job_addresses import JOB_ID_EXAMPLE
 from api.schemas.jobs import Reason
+from infra.jobs.domain.model import Stroke
 from infra.previews.model import (
     LARGEST_SIDE,
     MAX_PICTURES,
@@ -75,6 +76,12 @@ class PreviewOptions(Request):
         le=LARGEST_SIDE,
         description="Pixels of the long side of each picture. A smaller photo keeps its size.",
     )
+    stroke: Stroke = Field(
+        default="native",
+        description="`native`: strokes have one size in pixels, so they are finer on the full "
+        "photo than here; `proportional`: as an album with `proportional` strokes will look, "
+        "which takes some four times as long.",
+    )
     sheet: bool = Field(
         default=True,
         description="Whether the pictures come as one sheet, the photo first and each with its "
@@ -132,6 +139,7 @@ class StylePreview(BaseModel):
     id: str = Field(json_schema_extra=example(JOB_ID_EXAMPLE))
     state: PreviewState
     side: int = Field(description="Pixels of the long side of each picture, at most.")
+    stroke: Stroke
     pictures: list[PreviewPicture] = Field(description="In the order that was asked for.")
     sheet: PreviewSheet | None = Field(description="Once it is painted, where one was asked for.")
     error: Reason | None = Field(description="Why it failed.")

@@ -7,7 +7,7 @@ import structlog
 
 from infra import layout
 from infra.errors import InvalidRequest, QueueFull, ServiceUnavailable
-from infra.jobs.domain.model import Problem
+from infra.jobs.domain.model import Problem, Stroke
 from infra.layout.ids import is_job_id, job_time, new_job_id
 from infra.previews.model import (
     KEPT_SECONDS,
@@ -93,7 +93,13 @@ class PreviewIntake:
             log.warning("preview not withdrawn", preview=key.preview, reason=error.detail)
 
     def submit(
-        self, key: PreviewKey, pictures: tuple[PictureSpec, ...], *, side: int, sheet: bool
+        self,
+        key: PreviewKey,
+        pictures: tuple[PictureSpec, ...],
+        *,
+        side: int,
+        sheet: bool,
+        stroke: Stroke = "native",
     ) -> PreviewView:
         """Accept a preview whose photo is there; it ends within PATIENCE_SECONDS from now on.
 
@@ -106,6 +112,7 @@ class PreviewIntake:
             tenant=key.tenant,
             created=self._clock(),
             side=side,
+            stroke=stroke,
             sheet=sheet,
             pictures=pictures,
         )

@@ -6,7 +6,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from infra.catalogue.style import Blend
-from infra.jobs.domain.model import Problem, Value
+from infra.jobs.domain.model import Problem, Stroke, Value
 from infra.layout.ids import job_time
 
 #: Pixels of a picture's long side: the least, the usual and the most.
@@ -41,6 +41,7 @@ class PreviewSpec(Value):
     created: float
     #: Pixels of each picture's long side; a smaller photo stays as it is.
     side: int = Field(ge=1)
+    stroke: Stroke = "native"
     #: Whether the pictures come as one.
     sheet: bool
     pictures: tuple[PictureSpec, ...] = Field(min_length=1)

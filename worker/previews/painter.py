@@ -32,6 +32,7 @@ from infra.storage.port import ObjectMissing, ObjectStore
 from worker.album.failures import StyleUnusable, problem_of
 from worker.album.parts import Nets, Tally
 from worker.engines.port import Check
+from worker.engines.strokes import WORKING_SIDE
 from worker.fetch.photo import fetch_photo
 from worker.net.netfile import NetFileRejected
 from worker.pixels import Photo, encode
@@ -108,7 +109,8 @@ class _Run:
         """Do everything; raises Halted, Stopped and ServiceUnavailable."""
         try:
             photo = self._small(self._decoded())
-            return self._kept(photo, self._paintings(photo))
+            paintings = self._paintings(photo)
+            return self._kept(shrunk(photo, self._spec.side), paintings)
         except (Halted, Stopped, ServiceUnavailable):
             raise
         except Exception as error:
@@ -127,9 +129,12 @@ class _Run:
         return self._with.decode(data, self._check, "none")
 
     def _small(self, decoded: tuple[Photo, Reservation]) -> Pixels:
+        """Return the photo as small as it is painted."""
         photo, reservation = decoded
+        proportional = self._spec.stroke == "proportional"
+        side = max(self._spec.side, WORKING_SIDE) if proportional else self._spec.side
         try:
-            return shrunk(photo.rgb, self._spec.side)
+            return shrunk(photo.rgb, side)
         finally:
             reservation.release()
 
@@ -148,11 +153,12 @@ class _Run:
         return paintings
 
     def _paint(self, spec: PictureSpec, photo: Pixels) -> Pixels:
+        stroke = self._spec.stroke
         try:
-            engine = self._keeper.persist(lambda: self._with.nets.engine(spec.blend))
+            engine = self._keeper.persist(lambda: self._with.nets.engine(spec.blend, stroke))
         except (ObjectMissing, NetFileRejected) as error:
             raise StyleUnusable(str(error)) from error
-        return engine.stylize(photo, self._check)
+        return shrunk(engine.stylize(photo, self._check), self._spec.side)
 
     def _kept(self, photo: Pixels, paintings: Sequence[Pixels | Problem]) -> PreviewOutcome:
         """Store the pictures, or the sheet of them; the outcome names what is there."""

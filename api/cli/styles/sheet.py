@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 import typer
 
-from api.cli.options import AsJson, Overwrite, Url
+from api.cli.options import AsJson, Overwrite, StrokeSize, Url
 from api.cli.progress import previewing
 from api.cli.service import FAILED, UsageError, connect
 from api.cli.tables import print_json
-from impasto_client import Client, StylePreview, to_json
+from impasto_client import Client, Stroke, StylePreview, to_json
 
 #: What a sheet is written as.
 SUFFIXES: Final = (".jpg", ".jpeg")
@@ -57,6 +57,7 @@ def sheet(
     photo: PhotoFile,
     style: Shown = None,
     side: Side = None,
+    stroke: StrokeSize = "native",
     out: SheetFile = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -69,12 +70,13 @@ def sheet(
     impasto styles sheet beach.jpg --style water-lilies --style great-wave --out choice.jpg
 
     It takes seconds: the pictures are small, and are painted before albums go on. Strokes have a
-    size in pixels, so on the full photo they are finer than here. The exit code is 0 when the
+    size in pixels, so on the full photo they are finer than here, but for `--stroke proportional`,
+    with which the photo will look as on the sheet. The exit code is 0 when the
     sheet is there, 1 when a style is missing on it, 2 when nothing could be done.
     """
     with connect(url or context.obj) as client:
         path = _sheet_path(photo, out, "styles")
-        preview = _painted(client, photo, styles=style, side=side, quiet=as_json)
+        preview = _painted(client, photo, styles=style, side=side, stroke=stroke, quiet=as_json)
         _fetch(client, photo, preview, path, overwrite=overwrite, as_json=as_json)
 
 
@@ -84,6 +86,7 @@ def strengths(
     photo: PhotoFile,
     at: At = None,
     side: Side = None,
+    stroke: StrokeSize = "native",
     out: SheetFile = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -100,7 +103,9 @@ def strengths(
     with connect(url or context.obj) as client:
         path = _sheet_path(photo, out, name)
         wanted = None if at is None else _numbers(at)
-        preview = _painted(client, photo, style=name, at=wanted, side=side, quiet=as_json)
+        preview = _painted(
+            client, photo, style=name, at=wanted, side=side, stroke=stroke, quiet=as_json
+        )
         _fetch(client, photo, preview, path, overwrite=overwrite, as_json=as_json)
 
 
@@ -132,6 +137,7 @@ def _painted(
     style: str | None = None,
     at: list[float] | None = None,
     side: int | None,
+    stroke: Stroke,
     quiet: bool,
 ) -> StylePreview:
     """Send a photo and wait for its sheet; raises UsageError where it failed."""
@@ -143,7 +149,13 @@ def _painted(
         client.style(name)  # before anything is sent
     with previewing(photo.stat().st_size, quiet=quiet) as (sent, show):
         preview = client.submit_preview(
-            photo, styles=styles, style=style, strengths=at, side=side, sent=sent
+            photo,
+            styles=styles,
+            style=style,
+            strengths=at,
+            side=side,
+            stroke=stroke,
+            sent=sent,
         )
         for seen in client.watch_preview(preview.id):
             show(preview := seen)
@@ -182,5 +194,6 @@ def _hint(photo: Path, preview: StylePreview) -> str:
     styles = {picture.style for picture in preview.pictures}
     name = styles.pop() if len(styles) == 1 else "NAME"
     strength = "" if name == "NAME" else " --strength 0.5"
-    command = f"impasto stylize {shlex.quote(str(photo))} --style {name}{strength}"
+    stroke = "" if preview.stroke == "native" else f" --stroke {preview.stroke}"
+    command = f"impasto stylize {shlex.quote(str(photo))} --style {name}{strength}{stroke}"
     return f"To paint it in full size: {command}"

@@ -81,7 +81,11 @@ class _Upload:
             raise field_error(PHOTO, f"is missing: curl -F {PHOTO}=@beach.jpg")
         pictures = chosen_pictures(options, self._services.styles_of(self._tenant))
         return self._services.previews.submit(
-            self._key, pictures, side=options.side, sheet=options.sheet
+            self._key,
+            pictures,
+            side=options.side,
+            sheet=options.sheet,
+            stroke=options.stroke,
         )
 
     def discard(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from infra.errors import ServiceUnavailable
+from infra.jobs.domain.model import Stroke
 from infra.previews.model import PictureSpec, PreviewView
 from infra.previews.ports import PreviewKey
 from infra.previews.service import PreviewServices, connect_previews
@@ -111,12 +112,13 @@ class PreviewWorld:
         pictures: tuple[PictureSpec, ...] = PICTURES,
         side: int = 64,
         sheet: bool = True,
+        stroke: Stroke = "native",
     ) -> PreviewView:
         """Submit a preview of a photo."""
         intake = self.previews.intake
         key = intake.begin(tenant)
         self.objects.put(f"tenants/{key.tenant}/previews/{key.preview}/photo", photo)
-        return intake.submit(key, pictures, side=side, sheet=sheet)
+        return intake.submit(key, pictures, side=side, sheet=sheet, stroke=stroke)
 
     def find(self, preview: str, tenant: str = "default") -> PreviewView:
         """Return a preview as it is now."""

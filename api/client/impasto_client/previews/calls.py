@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..connection import ClientError, Connection, quoted
+from ..options import Stroke
 from ..upload_body import FileBrokeOff, Upload, UploadFile, written
 from .documents import StylePreview
 
@@ -26,6 +27,7 @@ class PreviewCalls:
         style: str | None = None,
         strengths: Sequence[float] | None = None,
         side: int | None = None,
+        stroke: Stroke = "native",
         sheet: bool = True,
         sent: Callable[[int], None] | None = None,
     ) -> StylePreview:
@@ -35,7 +37,7 @@ class PreviewCalls:
         picture, in pixels; `sheet` is whether they come as one. Raises ClientError, and OSError
         when the photo cannot be read.
         """
-        wanted: dict[str, Any] = {"style": style, "side": side, "sheet": sheet}
+        wanted: dict[str, Any] = {"style": style, "side": side, "stroke": stroke, "sheet": sheet}
         if styles is not None:
             wanted["styles"] = ",".join(styles)
         if strengths is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ..jobs import Reason
+from ..options import Stroke
 
 
 class PreviewState(StrEnum):
@@ -62,6 +63,7 @@ class StylePreview:
     state: PreviewState
     #: Pixels of the long side of each picture, at most.
     side: int
+    stroke: Stroke
     pictures: list[PreviewPicture]
     sheet: PreviewSheet | None
     #: Why it failed.

@@ -61,6 +61,11 @@ def test_some_styles_go_where_it_is_wished(service: str, photo: Path, world: Wor
     assert "--style NAME" in told.stdout
 
 
+def test_strokes_of_the_sheet_are_those_of_the_hint(service: str, photo: Path) -> None:
+    told = run("sheet", str(photo), "--stroke", "proportional", "--url", service)
+    assert told.stdout.splitlines()[1].endswith("--strength 0.5 --stroke proportional")
+
+
 def test_strengths_of_one_style(service: str, photo: Path) -> None:
     told = run("strengths", STYLE, str(photo), "--json", "--url", service)
     assert told.exit_code == 0, told.output

@@ -91,7 +91,7 @@ def test_styles_are_named_in_the_order_that_is_wished(client: FlaskClient, world
 
 def test_pictures_come_one_by_one(client: FlaskClient, world: World) -> None:
     found = sheet(client, world, style=STYLE, strengths="0.5,1", sheet="false", side="64")
-    assert (found["sheet"], found["side"]) == (None, 64)
+    assert (found["sheet"], found["side"], found["stroke"]) == (None, 64, "native")
     addresses = [one["address"] for one in found["pictures"]]
     assert [client.get(address).data for address in addresses] == [b"picture", b"picture"]
     other = f"{found['links']['self']}/pictures/2.jpg"
@@ -113,6 +113,7 @@ def test_pictures_come_one_by_one(client: FlaskClient, world: World) -> None:
         ({"style": STYLE, "strengths": ",".join(["1"] * (MAX_PICTURES + 1))}, "/strengths"),
         ({"styles": ""}, "/styles"),
         ({"sheet": "perhaps"}, "/sheet"),
+        ({"stroke": "broad"}, "/stroke"),
         ({"colour": "red"}, "/colour"),
         ({"side": ["64", "128"]}, "/side"),
     ],

@@ -112,6 +112,16 @@ def test_photo_is_decoded_once_and_painted_small(world: World) -> None:
     assert seen == [(50, 100, 3)] * len(PICTURES)
 
 
+def test_proportional_strokes_are_painted_as_albums_paint_them(world: World) -> None:
+    """At the working side, and made small afterwards."""
+    seen: list[tuple[int, ...]] = []
+    world.engine.seen = lambda rgb: seen.append(rgb.shape)
+    sent = world.send(photo(1200, 600), side=100, sheet=False, stroke="proportional")
+    outcome = world.painted(sent.spec.id)
+    assert seen == [(512, 1024, 3)] * len(PICTURES)
+    assert [one and (one.width, one.height) for one in outcome.pictures] == [(100, 50)] * 2
+
+
 @pytest.mark.parametrize(
     ("body", "type"),
     [
