@@ -30,9 +30,10 @@ from tests.bench.training.common.pairs import (
     unique,
     verdict,
 )
-from tests.bench.training.common.pictures import draw_grid, paint
+from tests.bench.training.common.pictures import draw_grid
 from trainer.loss.objective import Hyperparameters
 from worker.net import NetConfig
+from worker.net.grain import paint
 
 LOSSES = ("dimensionless", "plain")
 #: The staged arm's lowest ratio, over SqueezeNet and over the VGGs.

@@ -81,6 +81,10 @@ def test_the_smallest_share_that_is_as_good_is_the_answer() -> None:
     ]
     assert "400 iterations (40%)" in warmstart.verdict(runs)
     assert "no share" in warmstart.verdict(runs[:3])
+    promised = warmstart.promise(runs)
+    assert (promised.figure, promised.limit, promised.kept) == ("40%", "≤ 25%", False)
+    assert not warmstart.promise(runs[:3]).kept
+    assert warmstart.promise([runs[0], run(0.25, 0.10, 0.50)]).kept
 
 
 def test_shares_keep_the_ratios() -> None:
