@@ -48,9 +48,15 @@ def test_memory_is_held_against_the_first_reading() -> None:
     def read(*peaks: int) -> list[bool]:
         return [promise.kept for promise in promises([Reading(50, 10, peak) for peak in peaks])]
 
-    assert read(100, 102, 98, 110) == [True, True, True]
-    assert read(100, 96, 96, 120) == [False, True, True]  # one photo that took more
-    assert read(100, 104, 108, 112) == [True, False, True]  # a little more each time
+    assert read(100, 102, 98, 110) == [True, True, True, True]
+    assert read(100, 96, 96, 120) == [False, True, True, True]  # one photo that took more
+    assert read(100, 104, 108, 112) == [True, False, True, True]  # a little more each time
+
+
+def test_memory_is_held_against_a_limit_of_its_own() -> None:
+    readings = [Reading(50, 10, megabytes * 10**6) for megabytes in (990, 1000, 1001)]
+    assert promises(readings[:2])[-1].kept
+    assert not promises(readings)[-1].kept
 
 
 def test_a_step_at_tiles_borders_is_seen_where_all_else_is_equal() -> None:
