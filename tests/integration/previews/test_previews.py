@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from redis import Redis
 
-from impasto_client import Client, ClientError, JobState, PreviewState, StylePreview
+from impasto_client import Client, ClientError, JobState, PreviewState, Stroke, StylePreview
 from infra import layout
 from infra.redis.client import connect_redis
 from infra.storage.s3 import connect_s3
@@ -86,11 +86,12 @@ def test_stronger_is_further_from_the_photo(client: Client, tmp_path: Path) -> N
     assert away[0] < away[1] < away[2]
 
 
-def test_a_picture_is_what_an_album_paints(client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stroke", ["native", "proportional"])
+def test_a_picture_is_what_an_album_paints(client: Client, tmp_path: Path, stroke: Stroke) -> None:
     """Nets, engine and encoding are the same; so is the picture of a photo of that size."""
     path = photo(tmp_path, 256, 192)
-    preview = client.submit_preview(path, styles=[STYLE], sheet=False)
-    job = client.submit([path], style=STYLE)
+    preview = client.submit_preview(path, styles=[STYLE], stroke=stroke, sheet=False)
+    job = client.submit([path], style=STYLE, stroke=stroke)
     (picture,) = ended(client, preview).pictures
     wait_until(lambda: client.job(job.id).state.terminal, "the album", PREVIEW_SECONDS)
     assert client.job(job.id).state is JobState.SUCCEEDED
