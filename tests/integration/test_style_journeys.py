@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from impasto_client import Client, ClientError, JobState
 from infra import layout
 from infra.catalogue import StyleCatalogue
+from infra.corpus import PHOTOS, SHA256, TERMS
 from infra.deployment import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.layout.ids import new_job_id
 from infra.stack import EmbeddedStack
@@ -21,6 +22,7 @@ from infra.storage.s3 import connect_s3
 from tests.fakes.stack import wait_until_gone
 from tests.integration.live_stack import LiveStack, wait_until
 from tests.integration.live_training import (
+    TRAINING_SECONDS,
     add_corpus,
     finished,
     submit_training,
@@ -96,6 +98,31 @@ def result(client: Client, job: str, out: Path) -> bytes:
     (item,) = client.items(job)
     assert client.job(job).state is JobState.SUCCEEDED, item.error
     return client.download(item, out).read_bytes()
+
+
+def test_a_painting_alone_becomes_a_style(
+    source: LiveStack, bob: Client, alice: Client, tmp_path: Path
+) -> None:
+    """No weights, corpus, setting or name: VGG19 and the photos that come along.
+
+    The first stage, the deployment's base, can be used before the first iteration.
+    """
+    painting = write_painting(tmp_path)
+    sent = cli(source.url, KEYS["bob"], "train", str(painting), "--no-watch")
+    assert sent.returncode == 0, sent.stderr
+    assert f"on the corpus starter, {PHOTOS} photos. That is few," in sent.stderr
+    assert "iterations in 5 stages" in sent.stderr
+    (job,) = [job for job in bob.jobs() if job.kind == "train"]
+    wait_until(lambda: bob.job(job.id).counts.done > 0, "the first stage", TRAINING_SECONDS)
+    card = bob.style("painting").card["training"]
+    painted(bob, photo(tmp_path), "painting", tmp_path / "out")
+    bob.cancel(job.id)
+    assert card["loss_network"] == "vgg19_original"
+    assert card["loss_weights"]["sha256"].startswith("c34748d2a8b1")
+    assert (card["corpus"], card["corpus_photos"]) == ("starter", PHOTOS)
+    assert (card["corpus_sha256"], card["corpus_terms"]) == (SHA256, TERMS)
+    assert finished(bob, job.id).state is JobState.CANCELLED
+    assert "painting" not in [style.name for style in alice.styles()]
 
 
 def make_quick_style(stack: LiveStack, tenant: str) -> None:
