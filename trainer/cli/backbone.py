@@ -33,7 +33,7 @@ from trainer.training.context import GRAIN, RunConfig, TrainingContext
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
 from worker.net import MAX_GRAIN, NetConfig, TransformNet
 from worker.net.affine import apply
-from worker.net.netfile import unpack
+from worker.net.netfile import NetCard, unpack
 
 #: From the near identity to a strong style, over VGG19: the stages of every painting's style.
 BACKBONE_SCHEDULE = "0.4:400,1:500,2.5:700,6:1500"
@@ -53,6 +53,9 @@ app = typer.Typer(
 )
 
 Stages = Annotated[str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")]
+Grain = Annotated[
+    float, typer.Option(min=0, max=MAX_GRAIN, help="Noise on photos, whatever the net had.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class BackboneOptions(LearningOptions):
     base: Annotated[Path, typer.Option(help="Net to start from: a style's stage 0.")]
     schedule: Stages = BACKBONE_SCHEDULE
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3
+    grain: Grain = GRAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +80,7 @@ class FromStyleOptions(LearningOptions):
     iterations: Annotated[
         int, typer.Option(min=1, help="In which norms learn to keep the photo.")
     ] = NEUTRAL_ITERATIONS
-    grain: Annotated[
-        float, typer.Option(min=0, max=MAX_GRAIN, help="Noise on photos, whatever the style had.")
-    ] = GRAIN
+    grain: Grain = GRAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +104,13 @@ def backbone_command(options: BackboneOptions) -> None:
     """
     set_up_cpu(options.threads)
     paintings = parse_paintings(options.painting)
-    net, card = unpack(options.base.read_bytes())
+    net, _ = _unpack_under(options.base, options.grain)
     config = _config(
         options,
         name="backbone",
         painting=next(iter(paintings.values())),
         schedule=options.schedule,
-        net=card.config,
+        net=net.config,
         hyperparameters=options.hyperparameters(
             peak_rate=options.peak_rate, floor_rate=options.peak_rate / 5, identity=KEPT_COLOURS
         ),
@@ -136,9 +138,7 @@ def from_style_command(options: FromStyleOptions) -> None:
     --painting monet.jpg --photos train2017 --out bb
     """
     set_up_cpu(options.threads)
-    style, card = unpack(options.style.read_bytes())
-    strong = TransformNet(replace(card.config, grain=options.grain))
-    strong.load_state_dict(style.state_dict())
+    strong, card = _unpack_under(options.style, options.grain)
     config = _config(
         options,
         name="backbone",
@@ -174,6 +174,14 @@ def quick_command(options: QuickOptions) -> None:
     for stage in card.stages:
         report(f"stage {stage.stage}, ratio {stage.ratio:g}, {stage.seconds:.0f} s", stage.held_out)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
+
+
+def _unpack_under(path: Path, grain: float) -> tuple[TransformNet, NetCard]:
+    """Read a net's file as that of a net whose photos have a grain; raises NetFileRejected."""
+    found, card = unpack(path.read_bytes())
+    net = TransformNet(replace(card.config, grain=grain))
+    net.load_state_dict(found.state_dict())
+    return net, card
 
 
 def parse_paintings(words: list[str]) -> dict[str, Path]:

@@ -163,6 +163,7 @@ def _digest(
     config = context.config
     parts = {
         "paintings": {name: _target_sha256(target) for name, target in targets.items()},
+        "net": asdict(config.net),
         "base": weights_sha256(base),
         "schedule": str(config.schedule),
         "hyperparameters": asdict(config.hyperparameters),
