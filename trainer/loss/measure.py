@@ -35,11 +35,18 @@ class Measured:
 
 @torch.no_grad()
 def measure(
-    net: TransformNet, photos: list[Tensor], network: LossNetwork, target: StyleTarget
+    net: TransformNet,
+    photos: Sequence[Tensor],
+    network: LossNetwork,
+    target: StyleTarget,
+    contents: Sequence[tuple[Tensor, ...]] | None = None,
 ) -> Measured:
-    """Stylize photos, each (1, 3, H, W) 0..1 with sides of at least 32, and measure the results."""
+    """Stylize photos, each (1, 3, H, W) 0..1 with sides of at least 32, and measure the results.
+
+    `contents` are the photos' own, where they are known.
+    """
     painted = [paint(net, photo) for photo in photos]
-    contents = [network.content(photo) for photo in photos]
+    contents = contents or [network.content(photo) for photo in photos]
     seen = [network(picture) for picture in painted]
     of_own = [distances(s, own, target) for s, own in zip(seen, contents, strict=True)]
     others = [*contents[1:], contents[0]]
