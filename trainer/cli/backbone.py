@@ -43,7 +43,7 @@ KEPT_COLOURS = 0.5
 #: Ratio at which the norms of a backbone of one style learn to keep the photo.
 NEUTRAL_RATIO = 0.1
 #: Norms alone need few iterations, and stage 0 is the backbone's own norms as they are.
-QUICK_SCHEDULE = "0.02:1,0.4:50,2:75,10:125"
+QUICK_SCHEDULE = "brief"
 
 app = typer.Typer(
     help="Make a backbone, and quick styles over it.",
@@ -52,7 +52,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Stages = Annotated[str, typer.Option(help="Stages as RATIO:ITERATIONS,…; the ratios rise.")]
+Stages = Annotated[
+    str, typer.Option(help="A schedule by name, or RATIO:ITERATIONS,… whose ratios rise.")
+]
 Grain = Annotated[
     float, typer.Option(min=0, max=MAX_GRAIN, help="Noise on photos, whatever the net had.")
 ]
@@ -211,7 +213,7 @@ def _config(
         licence="unknown",
         painting=painting,
         photos=options.photos,
-        schedule=Schedule.parse(schedule),
+        schedule=Schedule.parse(schedule, options.loss_network),
         net=net,
         hyperparameters=hyperparameters,
         painting_side=options.painting_side,

@@ -4,9 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Final
 
-from infra.catalogue.card import FirstIterations, Losses, RefusedStage, StageCard, StyleCard
-from infra.catalogue.card import stage_file as file_of
+from infra.catalogue.card import (
+    FirstIterations,
+    Losses,
+    RefusedStage,
+    StageCard,
+    StyleCard,
+    stage_file,
+)
 from trainer.card import FIRST_ITERATIONS, weights_sha256
 from trainer.local.backbone import Trained
 from trainer.publish.folder import StyleFolder
@@ -15,6 +22,12 @@ from trainer.training.context import TrainingContext
 from trainer.training.joint_run import History
 from trainer.training.quick import Backbone, QuickContext
 from worker.net.affine import Affine, apply
+
+#: What a person should know of a card whose painting was one of several.
+TOGETHER: Final = (
+    "The painting was learned together with others: iterations are crops that its stage was shown, "
+    "and seconds were not measured for it alone."
+)
 
 
 def write_styles(
@@ -56,7 +69,8 @@ def _write(context: QuickContext, ladder: list[Affine], history: History, path: 
             continue
         (path / done.file).write_bytes(data)
         stages.append(done)
-    card = card.model_copy(update={"stages": stages, "refused": refused})
+    notes = [*card.notes, TOGETHER]
+    card = card.model_copy(update={"stages": stages, "refused": refused, "notes": notes})
     files.write_history(history, card)
     card.write(path)
     files.draw_sheet(card)
@@ -71,7 +85,7 @@ def _stage_card(
         stage=stage,
         ratio=context.config.schedule.stages[stage].ratio,
         iterations=len(history[stage]),
-        file=file_of(stage),
+        file=stage_file(stage),
         sha256=hashlib.sha256(data).hexdigest(),
         seconds=0.0,
         held_out=held_out,

@@ -1,13 +1,10 @@
-"""Holes: areas where the net paints nothing, the flat grey of its last bias; and any flat grey.
+"""Holes: areas of a painting where the net paints nothing, the flat grey of its last bias.
 
 The channels before the last convolution pass a ReLU. Where all of them are below zero, the
 painting has the colour of that convolution's bias, and nothing of the photo. It happens to areas
 in which the residual blocks' features have run away: instance norm measures a channel over the
 whole photo, so that one such area is far from the mean in all channels at once (Karras et al.,
 2020, found the same in generators, and called it droplets).
-
-Flat grey is what people see of it, whatever made it: one grey over many pixels, where no brush
-leaves one. A photo may have some of its own, on walls and skies.
 """
 
 from typing import Final
@@ -22,11 +19,6 @@ from worker.net import TransformNet
 _SIDE: Final = 9
 #: How far a colour, of 0..1, may be from that of nothing: pixels are stored in 255ths.
 _NEAR: Final = 1.01 / 255
-#: Steps of 255 that pixels of one flat colour may lie apart, and from which a colour is no grey.
-_FLAT: Final = 1.5
-_CHROMA: Final = 30.0
-#: Lightness (0..255, exclusive) of greys: black and white are no places where paint is missing.
-_GREYS: Final = (25.5, 229.5)
 
 
 @torch.no_grad()
@@ -41,19 +33,6 @@ def dead_share(painted: Tensor, blank: Tensor | None) -> float:
     off = (painted - blank.to(painted).view(1, 3, 1, 1)).abs().amax(1, keepdim=True)
     farthest = F.max_pool2d(off, _SIDE, stride=1, padding=_SIDE // 2)
     return (farthest <= _NEAR).float().mean().item()
-
-
-@torch.no_grad()
-def flat_grey(picture: Tensor) -> float:
-    """Return which share of a picture, (1, 3, H, W) of 0..1, is flat grey: 0..1."""
-    x = (picture * 255).round()
-    highest = F.max_pool2d(x, _SIDE, stride=1, padding=_SIDE // 2)
-    lowest = -F.max_pool2d(-x, _SIDE, stride=1, padding=_SIDE // 2)
-    flat = (highest - lowest).amax(1) <= _FLAT
-    grey = x.amax(1) - x.amin(1) < _CHROMA
-    light = x.mean(1)
-    between = (light > _GREYS[0]) & (light < _GREYS[1])
-    return (flat & grey & between).float().mean().item()
 
 
 def blank_of(net: nn.Module) -> Tensor | None:

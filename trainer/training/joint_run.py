@@ -91,7 +91,8 @@ class JointRun:
         tensors["totals"] = torch.tensor(self._totals, dtype=torch.float64)
         tensors |= self._trainer.state() if self._trainer else {}
         facts = {
-            "lengths": {n: [len(stage) for stage in seen] for n, seen in self.history.items()},
+            "lengths": self._lengths(),
+            "begun": self._begun,
             "rate_scale": self._rate_scale,
             "attempts": self._attempts,
         }
@@ -112,6 +113,7 @@ class JointRun:
             name: unpack_history(tensors[f"history.{name}"], lengths)
             for name, lengths in facts["lengths"].items()
         }
+        self._begun = facts["begun"]
         self._totals = tensors["totals"].tolist()
 
     def close(self) -> None:
@@ -128,6 +130,8 @@ class JointRun:
             self.close()
         self.stage = stage
         self._totals = []
+        #: Losses of each painting's stages when this stage began.
+        self._begun: dict[str, list[int]] = self._lengths()
         self._trainer: JointTrainer | None = None
         if not self.done and not begun:
             self.nets.begin(stage)
@@ -153,7 +157,13 @@ class JointRun:
         self._attempts += 1
         self._rate_scale *= self._rules.slower
         self.nets.load(self._start)
+        for name, seen in self.history.items():
+            kept = zip(seen, self._begun[name], strict=True)
+            self.history[name] = [losses[:length] for losses, length in kept]
         self._enter(self.stage, begun=True)
+
+    def _lengths(self) -> dict[str, list[int]]:
+        return {name: [len(stage) for stage in seen] for name, seen in self.history.items()}
 
 
 def _digest(

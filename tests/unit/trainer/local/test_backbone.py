@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from infra.jobs.domain.schedule import Schedule
 from trainer.local.backbone import (
     PaintingTarget,
     backbone_of,
@@ -18,9 +17,7 @@ from trainer.local.backbone import (
     train_neutral,
 )
 from trainer.local.train import train
-from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Hyperparameters
-from trainer.training.context import RunConfig, TrainingContext
+from trainer.training.context import TrainingContext
 from trainer.training.quick import Backbone, QuickContext
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import apply, is_norm_weight, unpack_affine
@@ -28,28 +25,6 @@ from worker.net.netfile import NetCard, NetFileRejected, pack
 
 CONFIG = NetConfig(2, 1)
 MakeContext = Callable[..., TrainingContext]
-
-
-@pytest.fixture
-def context(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeContext:
-    def make(schedule: str = "0.02:3,1:3", rate: float = 1e-3) -> TrainingContext:
-        config = RunConfig(
-            name="stripes",
-            title="Stripes",
-            licence="CC0-1.0",
-            painting=painting,
-            photos=photos,
-            schedule=Schedule.parse(schedule),
-            net=CONFIG,
-            hyperparameters=Hyperparameters(batch=2, crop=64, peak_rate=rate, floor_rate=rate / 10),
-            painting_side=64,
-            code_version="0",
-            command="train",
-            reproduce="reproduce",
-        )
-        return TrainingContext(config, loss_network)
-
-    return make
 
 
 @pytest.fixture(scope="session")

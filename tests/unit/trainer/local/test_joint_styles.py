@@ -7,14 +7,11 @@ import pytest
 import torch
 
 from infra.catalogue.card import StyleCard, read_card
-from infra.jobs.domain.schedule import Schedule
 from trainer.local.backbone import Trained, read_targets, train_backbone
 from trainer.local.joint_styles import write_styles
 from trainer.local.train import Progress
-from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Hyperparameters
 from trainer.training.checkpoint import CheckpointRejected
-from trainer.training.context import RunConfig, TrainingContext
+from trainer.training.context import TrainingContext
 from trainer.training.quick import Backbone
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import unpack_affine
@@ -25,28 +22,6 @@ MakeContext = Callable[..., TrainingContext]
 
 class Stopped(Exception):
     """The process was killed here."""
-
-
-@pytest.fixture
-def context(painting: Path, photos: Path, loss_network: LossNetwork) -> MakeContext:
-    def make(schedule: str = "0.02:3,1:3") -> TrainingContext:
-        config = RunConfig(
-            name="backbone",
-            title="Backbone",
-            licence="CC0-1.0",
-            painting=painting,
-            photos=photos,
-            schedule=Schedule.parse(schedule),
-            net=CONFIG,
-            hyperparameters=Hyperparameters(batch=2, crop=64),
-            painting_side=64,
-            code_version="0",
-            command="train",
-            reproduce="reproduce",
-        )
-        return TrainingContext(config, loss_network)
-
-    return make
 
 
 def trained(
@@ -103,6 +78,7 @@ def test_each_painting_becomes_a_style_folder_over_the_backbone(
     for name, card in cards.items():
         assert StyleCard.read(tmp_path / name) == card
         assert read_card(tmp_path / name).name == name
+        assert "together with others" in card.notes[-1]
         decided = sorted([s.stage for s in card.stages] + [s.stage for s in card.refused])
         assert decided == [0, 1]
         for stage in card.stages:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from infra.deployment import BUNDLED_BACKBONE
 from infra.jobs.domain.schedule import Schedule
-from trainer.loss.holes import blank_of, dead_share, flat_grey
+from tests.flat_grey import flat_grey
+from trainer.loss.holes import blank_of, dead_share
 from trainer.loss.network import load_loss_network
 from trainer.loss.objective import Hyperparameters
 from trainer.loss.weights import WeightsSource

@@ -144,6 +144,7 @@ def test_the_guard_ends_a_training_that_gives_no_numbers(context: MakeContext) -
     start = copied(run.nets)
     run.step()
     # Back at the start, and not on with weights that are no numbers.
+    assert run.history == {"stripes": [[]]}
     for name, weight in run.nets.weights().items():
         assert torch.equal(weight, start[name]), name
     run.step()
