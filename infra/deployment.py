@@ -23,8 +23,8 @@ from infra.storage.s3 import S3Store, connect_s3
 BUNDLED_STYLES = Path(__file__).parent / "styles"
 #: The net that quick styles share, which comes with the code as well.
 BUNDLED_BACKBONE = Path(__file__).parent / "backbone" / "backbone.safetensors"
-#: The bundled style whose first stage, hardly styled yet, new styles start from.
-BASE_STYLE = "water-lilies"
+#: A net that hardly styles photos, from which new styles start.
+BUNDLED_BASE = BUNDLED_STYLES / "water-lilies" / "stage-0.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,5 +104,4 @@ def prepare(
     catalogue.choose_backbone(catalogue.put_backbone(backbone.read_bytes()))
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
-        if card.parent.name == BASE_STYLE:
-            catalogue.publish_base(card.parent)
+    catalogue.publish_base(BUNDLED_BASE.read_bytes())

@@ -14,6 +14,7 @@ from infra import layout
 from infra.catalogue.card import read_card, read_net, read_stage
 from infra.catalogue.indexes import StyleIndexes
 from infra.catalogue.names import StyleNames
+from infra.catalogue.net_header import check_net
 from infra.catalogue.style import Blend, PathStart, Stage, Style, StyleShare, Visibility, resolve
 from infra.errors import StyleTaken
 from infra.storage.port import ObjectMissing, ObjectStore
@@ -219,18 +220,17 @@ class StyleCatalogue(StyleIndexes):
         self.put_index(style)
         return style
 
-    def publish_base(self, folder: Path) -> str | None:
-        """Keep a style folder's first stage as the base of new styles, and return its key.
+    def publish_base(self, body: bytes) -> str | None:
+        """Keep a net that hardly styles photos as the base of new styles, and return its key.
 
-        None when its card lacks the net's shape or the loss network. Raises InvalidRequest
-        as `publish` does.
+        None when its file does not name the loss network. Raises StyleFileRejected for a file that
+        is no net.
         """
-        card = read_card(folder)
-        if card.net is None or card.training is None:
+        header = check_net(body, "The base")
+        if header.loss_network is None:
             return None
-        first = min(card.stages, key=lambda entry: entry.stage)
-        key = layout.base(card.net, card.training.loss_network)
-        self.put_base(key, read_net(folder / first.file, read_stage(card, first)))
+        key = layout.base(header.shape.model_dump(), header.loss_network)
+        self.put_base(key, body)
         return key
 
     def _put_net(self, path: Path, stage: Stage) -> None:

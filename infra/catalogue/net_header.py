@@ -63,6 +63,8 @@ class NetHeader:
 
     shape: NetShape
     backbone: str | None
+    #: The loss network that it was trained with, where its file tells.
+    loss_network: str | None
 
 
 def check_net(data: bytes, name: str) -> NetHeader:
@@ -100,7 +102,8 @@ def _check(data: bytes) -> NetHeader:
         raise ValueError("its weights do not have the names and shapes of its own config")
     _check_places(list(tensors.values()), len(data) - 8 - length)
     _check_finite(list(tensors.values()), memoryview(data)[8 + length :])
-    return NetHeader(described.config, described.backbone)
+    loss_network = described.provenance.get("loss_network")
+    return NetHeader(described.config, described.backbone, loss_network)
 
 
 def _table(text: bytes) -> dict[str, Any]:

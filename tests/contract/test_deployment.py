@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,7 @@ from api.app import create_app
 from api.wsgi import Preparation, make_services
 from infra import layout
 from infra.catalogue import StyleCatalogue
-from infra.deployment import BASE_STYLE, BUNDLED_BACKBONE, Deployment, connect, prepare
+from infra.deployment import BUNDLED_BACKBONE, BUNDLED_BASE, Deployment, connect, prepare
 from infra.doctor import examine
 from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.domain.model import JobDraft, JobState
@@ -24,7 +25,8 @@ from tests.fakes.services import STYLE, publish
 from tests.fakes.storage import MemoryStore
 from tests.fakes.trainings import at
 from tests.fakes.trainings import draft as training_draft
-from tests.unit.infra.catalogue.folders import change_card, style_folder
+from tests.unit.infra.catalogue.folders import style_folder
+from worker.net.netfile import read_card
 
 
 def draft(deployment: Deployment) -> JobDraft:
@@ -224,12 +226,12 @@ def test_one_message_is_sent_for_each_chunk_of_the_window(deployment: Deployment
 def test_first_start_publishes_the_base_of_new_styles(
     deployment: Deployment, tmp_path: Path
 ) -> None:
-    shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
-    folder = style_folder(tmp_path, BASE_STYLE)
-    change_card(folder, net=shape, training={"loss_network": "vgg19"})
+    base = BUNDLED_BASE.read_bytes()
+    described = read_card(base)
+    key = layout.base(asdict(described.config), described.provenance["loss_network"])
     for _ in range(2):
         prepare(deployment.settings, tmp_path)
-        assert deployment.styles.get_base(layout.base(shape, "vgg19")) == b"water-lilies 0"
+        assert deployment.styles.get_base(key) == base
 
 
 def test_training_over_real_servers_survives_the_loss_of_redis(

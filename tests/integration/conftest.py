@@ -36,6 +36,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
         running.wait_ready()
         yield LiveStack(running)
     assert wait_until_gone(data, 10) == []
+    # Whoever met one has its incident number alone: the log tells what it was.
+    log = (data / "logs" / "api.log").read_text()
+    assert not [line for line in log.splitlines() if "unexpected error" in line]
 
 
 @pytest.fixture(scope="session")

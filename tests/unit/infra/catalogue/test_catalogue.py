@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from infra import layout
 from infra.catalogue import Style, StyleCatalogue
 from infra.catalogue.style import StyleShare
-from infra.errors import InvalidRequest, StyleMissing
+from infra.errors import InvalidRequest, StyleFileRejected, StyleMissing
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
+from tests.style_files import net
 from tests.unit.infra.catalogue.folders import change_card, style_folder
+from worker.net import NetConfig, TransformNet
+from worker.net.netfile import NetCard, pack
 
 
 def test_published_style_is_found(
@@ -268,19 +272,16 @@ def test_base_is_found_by_shape_and_loss_network_alone() -> None:
     assert layout.base(grained, "vgg19") == key, "who starts from it takes its grain"
 
 
-def test_first_stage_of_a_folder_becomes_the_base(
-    catalogue: StyleCatalogue, tmp_path: Path
-) -> None:
-    folder = style_folder(tmp_path)
-    assert catalogue.publish_base(folder) is None  # the card does not tell what net it is
-    shape = {"width": 16, "residual_blocks": 5, "upsample": "resize"}
-    change_card(folder, net=shape, training={"loss_network": "vgg19", "seed": 1})
-    key = catalogue.publish_base(folder)
-    assert key == layout.base(shape, "vgg19")
+def test_base_lies_under_its_shape_and_loss_network(catalogue: StyleCatalogue) -> None:
+    config = NetConfig(width=2, residual_blocks=1, grain=2.5)
+    body = pack(TransformNet(config), NetCard(config, "base", 0, 0.1, {"loss_network": "vgg19"}))
+    key = catalogue.publish_base(body)
+    assert key == layout.base(asdict(config), "vgg19")
     assert key
-    assert catalogue.get_base(key) == b"waves 0"
-    change_card(folder, net={**shape, "grain": 2.5})
-    assert catalogue.publish_base(folder) == key
+    assert catalogue.get_base(key) == body
+    assert catalogue.publish_base(net(1)) is None  # the file does not tell what it learned with
+    with pytest.raises(StyleFileRejected, match="The base is no net"):
+        catalogue.publish_base(b"no net")
 
 
 def test_two_styles_are_resolved_together(catalogue: StyleCatalogue, tmp_path: Path) -> None:
