@@ -18,7 +18,8 @@ from infra.settings import Settings
 LOOKED_AT = 5
 #: Photos below which a corpus is called small.
 SMALL_CORPUS = 300
-#: Ratio of a first stage that a near-identity of the service's may stand for.
+#: Ratio of a first stage that a near-identity of the service's may stand for. The service's own
+#: rule is not known here: the command line knows it over HTTP alone.
 BASE_RATIO = 0.1
 #: About how much longer a step of a light net takes than over SqueezeNet, by the loss network:
 #: 3.7 s against 1.16 s on one AVX2 thread, and more where there is no Winograd filtering.

@@ -21,9 +21,9 @@ from worker.net.netfile import NetFileRejected, blend, unpack
 
 #: The key of a loaded style: the files that it is mixed from, and their weights.
 BlendKey = tuple[tuple[str, float], ...]
-#: Engines of quick styles that are kept. They share the backbone's convolutions, but the modules
-#: around them take some 200 kB each, and building one takes milliseconds.
-READY_ENGINES = 8
+#: Engines of quick styles that are kept: enough for a sheet of all bundled ones. A compiled one
+#: holds some 12 MB, and compiling takes as long as painting a quarter of a megapixel.
+READY_ENGINES = 16
 
 
 @dataclass(frozen=True, slots=True)
