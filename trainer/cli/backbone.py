@@ -11,6 +11,7 @@ from rich.progress import Progress
 from infra.catalogue.card import Losses
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import Schedule
+from trainer.cli.card_commands import command_line
 from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.options import LearningOptions, Painting, takes_options
 from trainer.compute.arithmetic import set_up_cpu
@@ -69,6 +70,10 @@ class BackboneOptions(LearningOptions):
     ]
     base: Annotated[Path, typer.Option(help="Net to start from: a style's stage 0.")]
     schedule: Stages = BACKBONE_SCHEDULE
+    title: Annotated[
+        list[str] | None, typer.Option(help="NAME=TITLE of a painting, for its card.")
+    ] = None
+    licence: Annotated[str, typer.Option(help="Terms of the styles, for their cards.")] = "unknown"
     peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3
     grain: Grain = GRAIN
 
@@ -105,7 +110,7 @@ def backbone_command(options: BackboneOptions) -> None:
     --painting wave=wave.jpg --photos train2017 --base styles/monet/stage-0.safetensors --out bb
     """
     set_up_cpu(options.threads)
-    paintings = parse_paintings(options.painting)
+    paintings = {name: Path(file) for name, file in named_words(options.painting).items()}
     net, _ = _unpack_under(options.base, options.grain)
     config = _config(
         options,
@@ -116,6 +121,7 @@ def backbone_command(options: BackboneOptions) -> None:
         hyperparameters=options.hyperparameters(
             peak_rate=options.peak_rate, floor_rate=options.peak_rate / 5, identity=KEPT_COLOURS
         ),
+        licence=options.licence,
     )
     context = TrainingContext(config, options.read_loss_network())
     targets = read_targets(context, paintings)
@@ -127,7 +133,8 @@ def backbone_command(options: BackboneOptions) -> None:
             checkpoint=options.out / "checkpoint.safetensors",
             on_progress=Drawn(bars, config.schedule),
         )
-    write_styles(context, trained, paintings, options.out / "styles")
+    titles = named_words(options.title or [])
+    write_styles(context, trained, paintings, options.out / "styles", titles)
     _write(context, trained, options.out, config.schedule.stages[-1].ratio)
 
 
@@ -186,15 +193,15 @@ def _unpack_under(path: Path, grain: float) -> tuple[TransformNet, NetCard]:
     return net, card
 
 
-def parse_paintings(words: list[str]) -> dict[str, Path]:
-    """Read NAME=FILE words; raises typer.BadParameter for anything else, or a name given twice."""
-    paintings: dict[str, Path] = {}
+def named_words(words: list[str]) -> dict[str, str]:
+    """Read NAME=WORD words; raises typer.BadParameter for anything else, or a name given twice."""
+    named: dict[str, str] = {}
     for word in words:
-        name, equals, path = word.partition("=")
-        if not (name and equals and path) or name in paintings:
-            raise typer.BadParameter(f"{word!r} is not NAME=FILE with a name of its own.")
-        paintings[name] = Path(path)
-    return paintings
+        name, equals, meant = word.partition("=")
+        if not (name and equals and meant) or name in named:
+            raise typer.BadParameter(f"{word!r} is not NAME=… with a name of its own.")
+        named[name] = meant
+    return named
 
 
 def _config(
@@ -205,12 +212,13 @@ def _config(
     schedule: str,
     net: NetConfig,
     hyperparameters: Hyperparameters,
+    licence: str = "unknown",
 ) -> RunConfig:
-    """Return a config for this machine; its terms and title are left to whoever publishes it."""
+    """Return a config for this machine; its title is left to whoever publishes it."""
     return RunConfig(
         name=name,
         title=name,
-        licence="unknown",
+        licence=licence,
         painting=painting,
         photos=options.photos,
         schedule=Schedule.parse(schedule, options.loss_network),
@@ -218,7 +226,7 @@ def _config(
         hyperparameters=hyperparameters,
         painting_side=options.painting_side,
         code_version=version("impasto"),
-        command="python -m trainer.cli.backbone",
+        command=command_line("trainer.cli.backbone"),
         reproduce="",
     )
 

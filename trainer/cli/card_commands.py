@@ -8,9 +8,9 @@ from pathlib import Path
 from infra.settings import load_settings
 
 
-def command_line() -> str:
-    """Return the command that is running, paths below IMPASTO_ASSETS named through it."""
-    return portable(["python", "-m", "trainer", *sys.argv[1:]])
+def command_line(module: str = "trainer") -> str:
+    """Return the command that runs a module now, paths below IMPASTO_ASSETS named through it."""
+    return portable(["python", "-m", module, *sys.argv[1:]])
 
 
 def reproduce_line(

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from infra.catalogue.card import (
@@ -31,17 +32,21 @@ TOGETHER: Final = (
 
 
 def write_styles(
-    context: TrainingContext, trained: Trained, paintings: Mapping[str, Path], folder: Path
+    context: TrainingContext,
+    trained: Trained,
+    paintings: Mapping[str, Path],
+    folder: Path,
+    titles: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, StyleCard]:
     """Write a folder for each painting below `folder`: stages, card, sheet, losses and chart.
 
-    The gate decides about each stage as it does in any training: refused ones are on the card
-    without a file. Returns the cards by name.
+    Styles without a title have their name for it. The gate decides about each stage as it does in
+    any training: refused ones are on the card without a file. Returns the cards by name.
     """
     backbone = Backbone.read(trained.file)
     return {
         name: _write(
-            _context(context, backbone, name, path),
+            _context(context, backbone, name, titles.get(name, name), path),
             trained.ladders[name],
             trained.history[name],
             folder / name,
@@ -50,8 +55,10 @@ def write_styles(
     }
 
 
-def _context(context: TrainingContext, over: Backbone, name: str, path: Path) -> QuickContext:
-    config = replace(context.config, name=name, title=name, painting=path)
+def _context(
+    context: TrainingContext, over: Backbone, name: str, title: str, path: Path
+) -> QuickContext:
+    config = replace(context.config, name=name, title=title, painting=path)
     return QuickContext(config, context.loss_network, over, context.corpus, context.arithmetic)
 
 

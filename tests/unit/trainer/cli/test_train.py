@@ -16,6 +16,7 @@ from trainer.cli.options import read_loss_network
 from trainer.loss.weights import WeightsMissing
 
 BRACKETS = "[/nope]"
+NET = Path(__file__).resolve().parents[4] / "infra" / "backbone" / "backbone.safetensors"
 STYLES = Path(__file__).resolve().parents[4] / "infra" / "styles"
 
 
@@ -51,6 +52,18 @@ def test_brackets_in_what_was_typed_are_reported_as_they_are(
     assert ended.value.code == 2
     assert BRACKETS in line
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", ["monet", "=monet.jpg", "monet="])
+def test_a_painting_of_a_joint_training_needs_a_name_and_a_file(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--painting", word, "--photos", "gone", "--base", str(NET), "--out", "out"]
+    monkeypatch.setattr(sys, "argv", ["trainer", "backbone", *words])
+    with pytest.raises(SystemExit) as ended:
+        backbone.main()
+    assert ended.value.code == 2
+    assert f"{word!r} is not NAME=…" in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

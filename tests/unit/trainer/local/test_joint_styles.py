@@ -73,7 +73,9 @@ def test_each_painting_becomes_a_style_folder_over_the_backbone(
 ) -> None:
     made = context()
     joint = trained(made, painting)
-    cards = write_styles(made, joint, {"one": painting, "two": painting}, tmp_path)
+    paintings = {"one": painting, "two": painting}
+    cards = write_styles(made, joint, paintings, tmp_path, {"one": "One, Somebody, 1900"})
+    assert (cards["one"].title, cards["two"].title) == ("One, Somebody, 1900", "two")
     over = Backbone.read(joint.file)
     for name, card in cards.items():
         assert StyleCard.read(tmp_path / name) == card
