@@ -7,6 +7,7 @@ from pathlib import Path
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
 from infra.broker.notifier import CeleryNotifier, celery_app
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_BASE, BUNDLED_STYLES
 from infra.catalogue import StyleCatalogue
 from infra.jobs.maintenance.sweeper import Sweeper
 from infra.jobs.service import JobServices, connect_jobs
@@ -18,13 +19,6 @@ from infra.redis.preview_queue import RedisPreviewQueue
 from infra.redis.worker_registry import TRAINERS_KEY, WorkerRegistry
 from infra.settings import Settings
 from infra.storage.s3 import S3Store, connect_s3
-
-#: The styles that come with the code.
-BUNDLED_STYLES = Path(__file__).parent / "styles"
-#: The net that quick styles share, which comes with the code as well.
-BUNDLED_BACKBONE = Path(__file__).parent / "backbone" / "backbone.safetensors"
-#: A net that hardly styles photos, from which new styles start.
-BUNDLED_BASE = BUNDLED_STYLES / "water-lilies" / "stage-0.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

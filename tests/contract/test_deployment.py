@@ -13,8 +13,9 @@ from redis import Redis
 from api.app import create_app
 from api.wsgi import Preparation, make_services
 from infra import layout
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_BASE
 from infra.catalogue import StyleCatalogue
-from infra.deployment import BUNDLED_BACKBONE, BUNDLED_BASE, Deployment, connect, prepare
+from infra.deployment import Deployment, connect, prepare
 from infra.doctor import examine
 from infra.errors import ServiceUnavailable, StyleTaken
 from infra.jobs.domain.model import JobDraft, JobState

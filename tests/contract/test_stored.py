@@ -12,10 +12,11 @@ import torch
 from redis import Redis
 
 from infra.broker.notifier import CeleryNotifier, celery_app
+from infra.bundled import BUNDLED_BACKBONE
 from infra.catalogue import StyleCatalogue
 from infra.catalogue.card import StyleCard
 from infra.catalogue.style import WeightedNet
-from infra.deployment import BUNDLED_BACKBONE, Deployment, prepare
+from infra.deployment import Deployment, prepare
 from infra.errors import StyleTaken
 from infra.jobs.domain.model import JobRecord
 from infra.jobs.manifest import Manifest

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from impasto_client import Client, ClientError, JobState
 from infra import layout
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.catalogue import StyleCatalogue
 from infra.corpus import PHOTOS, SHA256, TERMS
-from infra.deployment import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.layout.ids import new_job_id
 from infra.stack import EmbeddedStack
 from infra.storage.s3 import connect_s3

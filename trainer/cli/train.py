@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from infra.bundled import BUNDLED_BACKBONE
 from infra.catalogue.card import StyleCard
 from infra.corpus import FOLDER
 from infra.errors import ImpastoError
@@ -33,8 +34,10 @@ from trainer.loss.objective import Hyperparameters
 from trainer.publish.sheet import save_sheet, triptych
 from trainer.schedule.learning_rate import Adaptive
 from trainer.training.context import GRAIN
+from trainer.training.quick import Backbone
 from worker.engines.choice import choose_device
 from worker.net import MAX_GRAIN, NetConfig
+from worker.net.affine import is_affine
 from worker.net.netfile import read_card, unpack
 
 #: Short side (px) of the photo in a `picture`.
@@ -222,12 +225,15 @@ def picture_command(
     painting: Painting,
     photo: Annotated[Path, typer.Option(help="A photo to show the style on.")],
     out: Annotated[Path, typer.Option(help="JPEG to write.")],
+    backbone: Annotated[Path, typer.Option(help="Of a quick style.")] = BUNDLED_BACKBONE,
 ) -> None:
     """Draw the painting, a photo, and the photo in the strongest stage, side by side."""
     card = StyleCard.read(style)
     if not card.stages:
         raise typer.BadParameter(f"{card.name} has no stage to draw: its training ended before.")
-    net, _ = unpack((style / card.stages[-1].file).read_bytes())
+    data = (style / card.stages[-1].file).read_bytes()
+    quick = is_affine(data)
+    net = Backbone.read(backbone.read_bytes()).applied(data) if quick else unpack(data)[0]
     pictures = [to_tensor(read_picture(path, PICTURE_SIDE)) for path in (painting, photo)]
     save_sheet(triptych(pictures[0], pictures[1], net), out)
     console.print(f"Wrote {out}.")

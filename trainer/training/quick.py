@@ -48,6 +48,16 @@ class Backbone:
         """The norms in the file itself: near identity, where every quick style starts."""
         return take_affine(self.net, self.sha256)
 
+    def applied(self, data: bytes) -> TransformNet:
+        """Return an affine file's net; raises NetFileRejected, also for another backbone's."""
+        affine, _ = unpack_affine(data)
+        if affine.backbone != self.sha256:
+            raise NetFileRejected(
+                f"The affine is made for backbone {affine.backbone[:12]}…, "
+                f"not for {self.sha256[:12]}…."
+            )
+        return apply(self.net, affine)
+
 
 class QuickContext(TrainingContext):
     """Context of a quick style: stage files are affines over a backbone, nets learn norms alone.
@@ -71,7 +81,7 @@ class QuickContext(TrainingContext):
 
     def first_net(self) -> TransformNet:
         """Return the backbone with its own norms, which is where a quick style starts."""
-        return self._with_affine(self.backbone.neutral)
+        return self._learning(apply(self.backbone.net, self.backbone.neutral))
 
     def pack(self, net: TransformNet, stage: int) -> bytes:
         """Return the affine file of a stage."""
@@ -80,14 +90,8 @@ class QuickContext(TrainingContext):
         return pack_affine(take_affine(net, self.backbone.sha256), card)
 
     def unpack(self, data: bytes) -> TransformNet:
-        """Return the net of a stage's file; raises NetFileRejected, also for another backbone's."""
-        affine, _ = unpack_affine(data)
-        if affine.backbone != self.backbone.sha256:
-            raise NetFileRejected(
-                f"The affine is made for backbone {affine.backbone[:12]}…, "
-                f"not for {self.backbone.sha256[:12]}…."
-            )
-        return self._with_affine(affine)
+        """Return the net of a stage's file; raises NetFileRejected as the backbone does."""
+        return self._learning(self.backbone.applied(data))
 
     def stage_zero(self) -> bytes | None:
         """Return the near-identity's file, which serves as stage 0 as it is.
@@ -97,8 +101,8 @@ class QuickContext(TrainingContext):
         near = self.config.schedule.begins_near_identity
         return self.pack(self.first_net(), 0) if near else None
 
-    def _with_affine(self, affine: Affine) -> TransformNet:
-        return frozen_but_norms(apply(self.backbone.net, affine)).to(self.device)
+    def _learning(self, net: TransformNet) -> TransformNet:
+        return frozen_but_norms(net).to(self.device)
 
 
 def frozen_but_norms(net: TransformNet) -> TransformNet:

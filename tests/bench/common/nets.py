@@ -1,23 +1,21 @@
 """Trained nets of both profiles, and photos of any size, on a machine that has nothing else."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from infra.bundled import BUNDLED_BASE
 from worker.engines.port import Pixels
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import unpack
 
-STYLES = Path("infra/styles")
 #: Bytes that are enough to paint any photo as a whole, and to keep what was compiled for it.
 BOUNDLESS = 1 << 40
 
 
 def light_net() -> TransformNet:
-    """Return the last stage of a bundled style, of the light profile."""
-    return unpack((STYLES / "water-lilies" / "stage-4.safetensors").read_bytes())[0].eval()
+    """Return the net that new styles start from, of the light profile."""
+    return unpack(BUNDLED_BASE.read_bytes())[0].eval()
 
 
 def standard_net() -> TransformNet:

@@ -27,7 +27,8 @@ import structlog
 import torch
 from PIL import Image
 
-from tests.bench.common.nets import STYLES, light_net, standard_net
+from infra.bundled import BUNDLED_STYLES
+from tests.bench.common.nets import light_net, standard_net
 from tests.bench.common.options import save
 from tests.bench.common.plain_net import flops_of, written_plainly
 from tests.bench.common.promises import Promise, at_least, at_most, judge
@@ -113,7 +114,7 @@ def _options() -> argparse.Namespace:
 @cache
 def picture(height: int, width: int) -> Pixels:
     """Return a picture of a size, from one that comes with the code."""
-    with Image.open(STYLES / "water-lilies" / "example.jpg") as image:
+    with Image.open(BUNDLED_STYLES / "water-lilies" / "example.jpg") as image:
         return np.array(image.convert("RGB").resize((width, height)))
 
 

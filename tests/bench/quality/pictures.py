@@ -33,7 +33,7 @@ from pathlib import Path
 import structlog
 from PIL import Image
 
-from infra.deployment import BUNDLED_BACKBONE, BUNDLED_STYLES
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_STYLES
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.promises import judge
 from tests.bench.quality.common.programs import (

@@ -23,10 +23,10 @@ from PIL import Image
 from torch import Tensor
 
 from infra import layout
+from infra.bundled import BUNDLED_BACKBONE
 from infra.catalogue import Stage, Style
 from infra.catalogue.card import StyleCard
 from infra.catalogue.style import Blend, PathStart, is_photo_alone
-from infra.deployment import BUNDLED_BACKBONE
 from tests.bench.common.options import parser, prepare, save
 from tests.bench.common.tables import table
 from tests.bench.training.common.assets import Assets, find_assets

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from infra.deployment import BUNDLED_STYLES
+from infra.bundled import BUNDLED_STYLES
 from tests.fakes.services import STYLE, World
 from tests.style_files import affine, members, net, unzipped, zipped
 

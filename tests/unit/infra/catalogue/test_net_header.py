@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.catalogue.net_header import NetShape, check_net, expected_shapes
-from infra.deployment import BUNDLED_BACKBONE, BUNDLED_STYLES
 from infra.errors import StyleFileRejected
 from tests.style_files import affine, net
 from worker.net import NetConfig, TransformNet

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from infra.deployment import BUNDLED_BACKBONE
+from infra.bundled import BUNDLED_BACKBONE
 from infra.jobs.domain.schedule import Schedule
 from tests.flat_grey import flat_grey
 from trainer.loss.holes import blank_of, dead_share
