@@ -108,8 +108,9 @@ class Losses(CardPart):
     style: float
     ssim: float
     lost: float
-    #: Not measured before 0.2.0.
+    #: Not measured before 0.2.0, both.
     dead: float = 0.0
+    halo: float = 0.0
 
 
 class StageCard(CardPart):

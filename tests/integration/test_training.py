@@ -31,7 +31,7 @@ from tests.integration.live_training import (
 from tests.photos import encoded, scene
 
 #: A first stage that is through at once, and a second that takes a while.
-SCHEDULE = "0.2:3,1:36"
+SCHEDULE = "0.2:3,1:26"
 #: Seconds until the stack must be ready, on a machine that is busy with other things.
 READY_SECONDS = 600.0
 #: Times that the trainer is killed on its way.

@@ -9,13 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainer.loss.distances import StyleTarget, content_distance, distances
+from trainer.loss.halos import halo
 from trainer.loss.holes import blank_of, dead_share
+from trainer.loss.luma import luma
 from trainer.loss.network import LossNetwork
 from worker.net import TransformNet
 from worker.net.grain import paint
-
-#: Luma weights of ITU-R BT.601 for red, green and blue.
-LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class Measured:
     lost: float
     #: Share of a painting, 0..1, that is dead (`holes.dead_share`): of the worst of all photos.
     dead: float = 0.0
+    #: By how much the rims of edges overshoot in flat areas (`halos.halo`), 0..1 of light.
+    halo: float = 0.0
 
 
 @torch.no_grad()
@@ -60,6 +61,7 @@ def measure(
         ssim=fmean(ssim(p, photo).item() for p, photo in zip(painted, photos, strict=True)),
         lost=content / of_others if known else 0.0,
         dead=max(dead_share(p, blank) for p in painted),
+        halo=fmean(halo(p, photo) for p, photo in zip(painted, photos, strict=True)),
     )
 
 
@@ -80,7 +82,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
     Wang, Bovik, Sheikh and Simoncelli (2004): Gaussian window 11×11, sigma 1.5.
     """
-    x, y = _luma(a), _luma(b)
+    x, y = luma(a), luma(b)
     mean_x, mean_y = _blur(x), _blur(y)
     var_x = _blur(x * x) - mean_x**2
     var_y = _blur(y * y) - mean_y**2
@@ -90,11 +92,6 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
         (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
     )
     return similarity.mean()
-
-
-def _luma(picture: Tensor) -> Tensor:
-    weights = torch.tensor(LUMA, dtype=picture.dtype, device=picture.device).view(1, 3, 1, 1)
-    return (picture * weights).sum(1, keepdim=True)
 
 
 def _blur(x: Tensor) -> Tensor:

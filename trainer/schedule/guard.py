@@ -36,6 +36,10 @@ class GuardRules:
     #: Share of any held-out painting, 0..1, that may be dead (`Measured.dead`). The backbone of
     #: 0.1.0, whose holes anybody sees, had up to 0.043.
     dead: float = 0.002
+    #: By how much rims of edges may overshoot on held-out photos (`Measured.halo`), 0..1 of light.
+    #: An unsharp mask of 12 pixels at full strength, whose halos anybody sees, has 0.024; the
+    #: stages of Water Lilies are between -0.004 and 0.005.
+    halo: float = 0.02
     #: Times that the guard steps in within one stage before the training is ended.
     attempts: int = 3
     #: What each intervention multiplies the learning rate with.

@@ -194,12 +194,12 @@ class _Study:
         # One of its own for each way to train it: a folder is not trained into otherwise.
         ways = hashlib.sha256(f"{quick} {self.over.sha256} {context.loss_network.name}".encode())
         folder = self.out / f"quick-{name}-{ways.hexdigest()[:8]}"
-        # What holes there are is measured here, and refuses nothing.
+        # What faults there are is measured here, and refuses nothing.
         card = train(
             context,
             folder,
             base=context.stage_zero(),
-            rules=GuardRules(dead=1),
+            rules=GuardRules(dead=1, halo=1),
             clock=time.process_time,
         )
         trials: list[Trial] = []

@@ -13,8 +13,10 @@ from trainer.schedule.guard import GuardRules, stage_alarm, step_alarm
 RULES = GuardRules()
 
 
-def losses(content: float, style: float, lost: float = 0.5, dead: float = 0.0) -> Losses:
-    return Losses(content=content, style=style, ssim=0.5, lost=lost, dead=dead)
+def losses(content: float, style: float, lost: float = 0.5, **faults: float) -> Losses:
+    return Losses.model_validate(
+        {"content": content, "style": style, "ssim": 0.5, "lost": lost, **faults}
+    )
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -98,6 +100,16 @@ def test_a_net_that_never_learned_a_photo_has_no_holes_that_can_be_told() -> Non
     assert refusal(None, losses(0.9, 0.4, lost=0.95, dead=0.5)) is None
 
 
-def test_cards_of_0_1_0_have_no_dead_area() -> None:
+@pytest.mark.parametrize("before", [None, losses(0.3, 0.5)])
+def test_a_net_with_halos_is_refused_even_as_the_first_stage(before: Losses | None) -> None:
+    reason = refusal(before, losses(0.3, 0.4, halo=0.06))
+    assert reason is not None
+    assert "off by 6.0% of white" in reason
+    assert refusal(before, losses(0.3, 0.4, halo=RULES.halo)) is None
+    assert refusal(before, losses(0.3, 0.4, halo=-0.06)) is None, "edges that bleed are no halos"
+    assert refusal(None, losses(0.9, 0.4, lost=0.95, halo=0.06)) is None
+
+
+def test_cards_of_0_1_0_have_neither_dead_areas_nor_halos() -> None:
     old = {"content": 0.3, "style": 0.4, "ssim": 0.5, "lost": 0.4}
-    assert Losses.model_validate(old).dead == 0
+    assert (Losses.model_validate(old).dead, Losses.model_validate(old).halo) == (0, 0)

@@ -195,7 +195,7 @@ def test_a_training_that_is_given_up_leaves_its_card_and_what_was_published(
     context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
     """A ratio that no net can follow: the guard's steps and the end are on the card."""
-    rules = GuardRules(lost=-1, learned=math.inf, dead=1, attempts=1)
+    rules = GuardRules(lost=-1, learned=math.inf, dead=1, halo=1, attempts=1)
     with pytest.raises(TrainingDiverged, match=r"1e\+09"):
         train(context("0.02:2,1000000000:2"), tmp_path, rules=rules)
     card = StyleCard.read(tmp_path)
