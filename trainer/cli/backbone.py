@@ -1,5 +1,6 @@
 """`python -m trainer.cli.backbone`: make a backbone, and quick styles over one, on this machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,10 @@ from trainer.cli.options import LearningOptions, Painting, takes_options
 from trainer.compute.arithmetic import set_up_cpu
 from trainer.local.backbone import (
     NEUTRAL_ITERATIONS,
+    PaintingTarget,
     Trained,
     backbone_of,
+    measure_strongest,
     read_targets,
     train_backbone,
 )
@@ -119,7 +122,10 @@ def backbone_command(options: BackboneOptions) -> None:
         schedule=options.schedule,
         net=net.config,
         hyperparameters=options.hyperparameters(
-            peak_rate=options.peak_rate, floor_rate=options.peak_rate / 5, identity=KEPT_COLOURS
+            peak_rate=options.peak_rate,
+            floor_rate=options.peak_rate / 5,
+            later_rate=options.peak_rate,  # stages share their convolutions, and stay near
+            identity=KEPT_COLOURS,
         ),
         licence=options.licence,
     )
@@ -134,8 +140,9 @@ def backbone_command(options: BackboneOptions) -> None:
             on_progress=Drawn(bars, config.schedule),
         )
     titles = named_words(options.title or [])
-    write_styles(context, trained, paintings, options.out / "styles", titles)
-    _write(context, trained, options.out, config.schedule.stages[-1].ratio)
+    cards = write_styles(context, trained, paintings, options.out / "styles", titles)
+    strongest = {name: card.stages[-1].held_out for name, card in cards.items() if card.stages}
+    _write(context, trained, options.out, config.schedule.stages[-1].ratio, strongest)
 
 
 @app.command("from-style")
@@ -158,7 +165,9 @@ def from_style_command(options: FromStyleOptions) -> None:
     )
     context = TrainingContext(config, options.read_loss_network())
     trained = backbone_of(context, strong, card.style, iterations=options.iterations)
-    _write(context, trained, options.out, card.ratio)
+    target = PaintingTarget(context.painting, context.target)
+    strongest = measure_strongest(context, {card.style: target}, trained)
+    _write(context, trained, options.out, card.ratio, strongest)
 
 
 @app.command("quick")
@@ -231,11 +240,17 @@ def _config(
     )
 
 
-def _write(context: TrainingContext, trained: Trained, out: Path, ratio: float) -> None:
-    """Write a backbone's folder, and say what its paintings measure."""
+def _write(
+    context: TrainingContext,
+    trained: Trained,
+    out: Path,
+    ratio: float,
+    strongest: Mapping[str, Measured | Losses],
+) -> None:
+    """Write a backbone's folder, and say what its paintings' strongest stages measure."""
     trained.write(out, ratio)
     draw_backbone(context, trained, out / "contact-sheet.jpg")
-    for name, measured in trained.held_out.items():
+    for name, measured in strongest.items():
         report(name, measured)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
 

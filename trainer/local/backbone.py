@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from infra.catalogue.card import Intervention
 from infra.jobs.domain.schedule import Stage
 from trainer.data.painting import read_painting
 from trainer.local.checkpoint_file import CheckpointFile
@@ -65,8 +66,8 @@ class Trained:
     ladders: dict[str, list[Affine]]
     #: Losses of the crops that each painting's stages were shown.
     history: dict[str, History]
-    #: Each painting's distances on held-out photos at its strongest stage, by name.
-    held_out: dict[str, Measured]
+    #: What the guard did on the way.
+    interventions: list[Intervention]
 
     @property
     def affines(self) -> dict[str, Affine]:
@@ -107,7 +108,8 @@ def train_backbone(
     nets = run.nets
     ladders = {name: nets.affines(name, UNNAMED) for name in targets}
     keeper = train_neutral(context, nets.weakest(), neutral_iterations)
-    return _finish(context, targets, keeper, ladders, run.history, neutral_iterations)
+    trained = _finish(context, keeper, ladders, neutral_iterations)
+    return replace(trained, history=run.history, interventions=run.interventions)
 
 
 def _train_jointly(
@@ -136,10 +138,9 @@ def backbone_of(
 
     The style's own norms are its affine, by `name`; the context's painting is the style's.
     """
-    target = PaintingTarget(context.painting, context.target)
     own = take_affine(strong, UNNAMED)
     keeper = train_neutral(context, apply(strong, own), iterations)
-    return _finish(context, {name: target}, keeper, {name: [own]}, {}, iterations)
+    return _finish(context, keeper, {name: [own]}, iterations)
 
 
 def _steps(trainer: StageTrainer) -> Iterator[StepLoss]:
@@ -152,16 +153,14 @@ def _steps(trainer: StageTrainer) -> Iterator[StepLoss]:
 
 def _finish(
     context: TrainingContext,
-    targets: Mapping[str, PaintingTarget],
     keeper: TransformNet,
     ladders: Mapping[str, Sequence[Affine]],
-    history: dict[str, History],
     iterations: int,
 ) -> Trained:
-    """Name the norms by the file of the backbone that they lie over, and measure the strongest."""
+    """Name the norms by the file of the backbone that they lie over."""
     config = context.config
     provenance = {
-        "paintings": list(targets),
+        "paintings": list(ladders),
         "schedule": str(config.schedule),
         "neutral_iterations": iterations,
         "command": config.command,
@@ -175,16 +174,18 @@ def _finish(
         name: [replace(affine, backbone=backbone.sha256) for affine in ladder]
         for name, ladder in ladders.items()
     }
-    held_out = {
-        name: measure(
-            apply(backbone.net, ladder[-1]),
-            context.held_out,
-            context.loss_network,
-            targets[name].target,
-        )
-        for name, ladder in named.items()
+    return Trained(file, named, {}, [])
+
+
+def measure_strongest(
+    context: TrainingContext, targets: Mapping[str, PaintingTarget], trained: Trained
+) -> dict[str, Measured]:
+    """Return each painting's distances on held-out photos at its strongest stage, by name."""
+    backbone, network = Backbone.read(trained.file), context.loss_network
+    return {
+        name: measure(apply(backbone.net, affine), context.held_out, network, targets[name].target)
+        for name, affine in trained.affines.items()
     }
-    return Trained(file, named, history, held_out)
 
 
 def train_neutral(context: TrainingContext, net: TransformNet, iterations: int) -> TransformNet:

@@ -22,7 +22,7 @@ from trainer.schedule.gate import refusal
 from trainer.training.context import TrainingContext
 from trainer.training.joint_run import History
 from trainer.training.quick import Backbone, QuickContext
-from worker.net.affine import Affine, apply
+from worker.net.affine import apply
 
 #: What a person should know of a card whose painting was one of several.
 TOGETHER: Final = (
@@ -47,8 +47,7 @@ def write_styles(
     return {
         name: _write(
             _context(context, backbone, name, titles.get(name, name), path),
-            trained.ladders[name],
-            trained.history[name],
+            trained,
             folder / name,
         )
         for name, path in paintings.items()
@@ -62,12 +61,13 @@ def _context(
     return QuickContext(config, context.loss_network, over, context.corpus, context.arithmetic)
 
 
-def _write(context: QuickContext, ladder: list[Affine], history: History, path: Path) -> StyleCard:
-    files = StyleFolder(path, context)
+def _write(context: QuickContext, trained: Trained, path: Path) -> StyleCard:
+    name, files = context.config.name, StyleFolder(path, context)
+    history = trained.history[name]
     card = context.blank_card(context.photos_themselves)
     stages: list[StageCard] = []
     refused: list[RefusedStage] = []
-    for stage, affine in enumerate(ladder):
+    for stage, affine in enumerate(trained.ladders[name]):
         data = context.pack(apply(context.backbone.net, affine), stage)
         held_out = Losses(**asdict(context.measure(context.unpack(data))))
         done = _stage_card(context, stage, data, held_out, history)
@@ -77,7 +77,15 @@ def _write(context: QuickContext, ladder: list[Affine], history: History, path: 
         (path / done.file).write_bytes(data)
         stages.append(done)
     notes = [*card.notes, TOGETHER]
-    card = card.model_copy(update={"stages": stages, "refused": refused, "notes": notes})
+    interventions = trained.interventions
+    card = card.model_copy(
+        update={
+            "stages": stages,
+            "interventions": interventions,
+            "refused": refused,
+            "notes": notes,
+        }
+    )
     files.write_history(history, card)
     card.write(path)
     files.draw_sheet(card)

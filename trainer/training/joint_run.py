@@ -13,6 +13,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from infra.catalogue.card import Intervention
 from trainer.card import weights_sha256
 from trainer.loss.distances import StyleTarget
 from trainer.loss.objective import StepLoss
@@ -47,6 +48,7 @@ class JointRun:
         self.history: dict[str, History] = {
             name: [[] for _ in range(self._stages)] for name in targets
         }
+        self.interventions: list[Intervention] = []
         self._totals: list[float] = []
         self._tick = 0
         self._rate_scale = 1.0
@@ -95,6 +97,7 @@ class JointRun:
             "begun": self._begun,
             "rate_scale": self._rate_scale,
             "attempts": self._attempts,
+            "interventions": [step.model_dump() for step in self.interventions],
         }
         return Checkpoint(
             self.config_digest, self._tick, self.stage, self.iteration, tensors, facts
@@ -114,6 +117,7 @@ class JointRun:
             for name, lengths in facts["lengths"].items()
         }
         self._begun = facts["begun"]
+        self.interventions = [Intervention.model_validate(step) for step in facts["interventions"]]
         self._totals = tensors["totals"].tolist()
 
     def close(self) -> None:
@@ -156,6 +160,15 @@ class JointRun:
             )
         self._attempts += 1
         self._rate_scale *= self._rules.slower
+        self.interventions.append(
+            Intervention(
+                stage=self.stage,
+                ratio=self._context.config.schedule.stages[self.stage].ratio,
+                iteration=self.iteration,
+                reason=reason,
+                rate_scale=self._rate_scale,
+            )
+        )
         self.nets.load(self._start)
         for name, seen in self.history.items():
             kept = zip(seen, self._begun[name], strict=True)

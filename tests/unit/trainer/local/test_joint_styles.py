@@ -1,12 +1,13 @@
 """Paintings that a backbone learned come as style folders, and a stopped training goes on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from infra.catalogue.card import StyleCard, read_card
+from infra.catalogue.card import Intervention, StyleCard, read_card
 from trainer.local.backbone import Trained, read_targets, train_backbone
 from trainer.local.joint_styles import write_styles
 from trainer.local.train import Progress
@@ -72,7 +73,8 @@ def test_each_painting_becomes_a_style_folder_over_the_backbone(
     context: MakeContext, painting: Path, tmp_path: Path
 ) -> None:
     made = context()
-    joint = trained(made, painting)
+    step = Intervention(stage=1, ratio=1.0, iteration=2, reason="the loss rose", rate_scale=0.5)
+    joint = replace(trained(made, painting), interventions=[step])
     paintings = {"one": painting, "two": painting}
     cards = write_styles(made, joint, paintings, tmp_path, {"one": "One, Somebody, 1900"})
     assert (cards["one"].title, cards["two"].title) == ("One, Somebody, 1900", "two")
@@ -80,6 +82,7 @@ def test_each_painting_becomes_a_style_folder_over_the_backbone(
     for name, card in cards.items():
         assert StyleCard.read(tmp_path / name) == card
         assert read_card(tmp_path / name).name == name
+        assert card.interventions == [step]
         assert "together with others" in card.notes[-1]
         decided = sorted([s.stage for s in card.stages] + [s.stage for s in card.refused])
         assert decided == [0, 1]

@@ -147,8 +147,15 @@ def test_the_guard_ends_a_training_that_gives_no_numbers(context: MakeContext) -
     assert run.history == {"stripes": [[]]}
     for name, weight in run.nets.weights().items():
         assert torch.equal(weight, start[name]), name
+    kept = pack_checkpoint(run.state())
     run.step()
     run.step()
     with pytest.raises(TrainingDiverged, match="joint training was ended in stage 0"):
         run.step()
     run.close()
+    told = [(step.stage, step.iteration, step.rate_scale) for step in run.interventions]
+    assert told == [(0, 1, 0.5), (0, 1, 0.25), (0, 1, 0.125)]
+    again = JointRun(made, {"stripes": broken}, base())
+    again.restore(unpack_checkpoint(kept, again.config_digest))
+    again.close()
+    assert again.interventions == run.interventions[:1]
