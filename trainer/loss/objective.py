@@ -13,6 +13,7 @@ from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.loss.distances import StyleTarget, content_distance, distances, pixel_distance
 from trainer.loss.network import LossNetwork
+from trainer.loss.spikes import mean_of, watched
 from worker.net.grain import PERIOD, grained
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
@@ -20,6 +21,8 @@ from worker.net.grain import PERIOD, grained
 JITTER: Final = 8
 #: Weight of the squared distance by which a joint training's pictures leave 0..1.
 BEYOND: Final = 2.0
+#: Weight of how spiky a joint training's late features are.
+SPIKES: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,8 @@ class JointObjective:
     """The training loss of a batch whose crops have paintings and ratios of their own.
 
     The loss network sees what a viewer will: values outside 0..1 are cut off, while their
-    gradients go on, and a term beside it draws them back. Photos are painted under `grain`.
+    gradients go on, and a term beside it draws them back. Another one holds features back from
+    running away. Photos are painted under `grain`.
     """
 
     def __init__(
@@ -157,7 +161,8 @@ class JointObjective:
         """
         top, left = _jitter([self._hyperparameters.seed, 2, position])
         crops = _under_grain(photo, self._grain, [self._hyperparameters.seed, 4, position]).split(1)
-        painted = torch.cat([paint(crop) for paint, crop in zip(painters, crops, strict=True)])
+        with watched(painters) as features:
+            painted = torch.cat([paint(crop) for paint, crop in zip(painters, crops, strict=True)])
         shown = painted + (painted.clamp(0, 1) - painted).detach()
         seen_photo = self._loss_network.content(photo[..., top:, left:])
         seen = self._loss_network(shown[..., top:, left:])
@@ -170,7 +175,7 @@ class JointObjective:
             style = aim.target.distance(own)[0]
             losses.append(self._loss(content[index], style, pixels[index], aim.ratio) / len(aims))
             steps.append(StepLoss(content[index].item(), style.item()))
-        loss = torch.stack(losses).sum()
+        loss = torch.stack(losses).sum() + SPIKES * mean_of(features)
         return loss + self._hyperparameters.smoothness * total_variation(painted), steps
 
     def _loss(self, content: Tensor, style: Tensor, pixels: Tensor, ratio: float) -> Tensor:

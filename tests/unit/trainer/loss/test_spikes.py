@@ -1,0 +1,67 @@
+"""Features that run away in one place are told from others, and can be trained away."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from trainer.loss.spikes import USUAL, mean_of, spiky, watched
+from worker.net import NetConfig, TransformNet
+
+CONFIG = NetConfig(2, 2)
+
+
+def noise() -> Tensor:
+    return torch.randn(2, 4, 48, 48, generator=torch.Generator().manual_seed(1))
+
+
+def with_spike(height: float) -> Tensor:
+    """Noise with a patch of 3×3 in one of four channels that is as high as that."""
+    features = noise()
+    features[:, 2, 10:13, 20:23] += height
+    return features
+
+
+def test_usual_features_have_no_spikes() -> None:
+    assert spiky(noise()) == 0
+    assert spiky(noise() * 1000 + 5) == 0
+    assert spiky(torch.full((1, 3, 8, 8), 0.7)) == 0
+
+
+def test_higher_spikes_count_more() -> None:
+    weak, strong = spiky(with_spike(12)), spiky(with_spike(18))
+    assert 0 < weak < strong
+    assert spiky(10 * with_spike(18)) == pytest.approx(strong.item(), rel=1e-4), "whatever the unit"
+
+
+def test_one_channel_of_four_with_twice_the_usual_is_a_quarter() -> None:
+    """A share p of ones among zeros has a kurtosis of about 1 / p."""
+    features = torch.zeros(1, 4, 60, 60)
+    ones = round(3600 / (2 * USUAL))
+    features[0, 1].view(-1)[:ones] = 1
+    assert spiky(features) == pytest.approx(0.25, abs=0.05)
+
+
+def test_late_layers_are_watched_while_a_net_paints() -> None:
+    torch.manual_seed(0)
+    one, other = TransformNet(CONFIG), TransformNet(CONFIG)
+    photo = torch.rand(1, 3, 32, 32)
+    with watched([one, other, one, lambda crop: crop]) as seen:
+        one(photo)
+        other(photo)
+    assert len(seen) == 2 * (2 + 2)
+    one(photo)
+    assert len(seen) == 2 * (2 + 2), "no longer"
+    assert mean_of([]) == 0
+
+
+def test_spikes_can_be_trained_away() -> None:
+    torch.manual_seed(0)
+    features = with_spike(15).requires_grad_()
+    optimizer = torch.optim.Adam([features], lr=0.1)
+    before = spiky(features).item()
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = spiky(features)
+        loss.backward()
+        optimizer.step()
+    assert spiky(features).item() < 0.5 * before
