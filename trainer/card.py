@@ -8,14 +8,15 @@ from worker.net import TransformNet
 
 #: Iterations of every stage whose losses and weights the card keeps, to prove a repetition.
 FIRST_ITERATIONS = 20
-#: What stands on the card of a training beside what it was sent with. Names among them are of
-#: later versions, which go on from the checkpoints of earlier ones.
+#: What stands on the card of a training beside what it was sent with. Names among them, and the
+#: weight of spikes, are of later versions, which go on from the checkpoints of earlier ones.
 UNDECISIVE = {
     "corpus",
     "corpus_photos",
     "corpus_sha256",
     "corpus_terms",
     "loss_weights",
+    "spikes",
     "threads",
 }
 

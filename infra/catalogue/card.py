@@ -78,6 +78,8 @@ class TrainingCard(CardPart):
     later_rate: float
     smoothness: float
     identity: float
+    #: Not weighed before 0.2.0.
+    spikes: float = 0.0
     seed: int
     threads: int
     #: Size of the corpus, and a SHA-256 over its photos' file names and bytes.

@@ -259,6 +259,7 @@ def config_from_card(card: StyleCard, painting: Path, photos: Path) -> RunConfig
             floor_rate=training.floor_rate,
             smoothness=training.smoothness,
             identity=training.identity,
+            spikes=training.spikes,
             seed=training.seed,
             later_rate=training.later_rate,
         ),

@@ -1,6 +1,7 @@
 """The training loss: content and style distance, and terms that keep a picture clean."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from infra.jobs.domain.schedule import Stage
 from trainer.compute.arithmetic import EXACT, Arithmetic
 from trainer.loss.distances import StyleTarget, content_distance, distances, pixel_distance
 from trainer.loss.network import LossNetwork
-from trainer.loss.spikes import mean_of, watched
+from trainer.loss.spikes import SpikeWatch, watched
 from worker.net.grain import PERIOD, grained
 
 #: Rows and columns (exclusive) that a step may hide from the loss network: the least common
@@ -21,8 +22,6 @@ from worker.net.grain import PERIOD, grained
 JITTER: Final = 8
 #: Weight of the squared distance by which a joint training's pictures leave 0..1.
 BEYOND: Final = 2.0
-#: Weight of how spiky a joint training's late features are.
-SPIKES: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +41,8 @@ class Hyperparameters:
     #: colours, which content features hardly see, and fades as the ratio rises. At 1 the first
     #: stage's content distance was not the lowest of all: 0.330, and 0.297 in the stage after it.
     identity: float = 0.1
+    #: Weight of how spiky a net's late features are (`spikes.spiky`).
+    spikes: float = 0.1
     seed: int = 1
     #: Adam's highest learning rate in all stages but the first. They begin with a trained net, and
     #: at the full rate may leave it so far that nets between the two are worse than either:
@@ -69,7 +70,8 @@ class StepLoss:
 class Objective:
     """The training loss of one stage, which begins at image position `first_photo`.
 
-    Photos are painted under `grain`, and compared with as they are.
+    Photos are painted under `grain`, and compared with as they are. Where the painter's late layers
+    are watched, it is held back from spikes.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Objective:
         first_photo: int,
         grain: float = 0.0,
         arithmetic: Arithmetic = EXACT,
+        watch: SpikeWatch | None = None,
     ) -> None:
         self._arithmetic = arithmetic
+        self._watch = watch
         self._grain = grain
         self._loss_network = loss_network
         self._hyperparameters = hyperparameters
@@ -103,7 +107,7 @@ class Objective:
         The iteration alone decides how the loss network's view is shifted, and where grain lies.
         """
         top, left = _jitter([self._hyperparameters.seed, 2, self._first_photo, iteration])
-        with self._arithmetic.convolving(photo.device):
+        with self._arithmetic.convolving(photo.device), self._watch or nullcontext():
             painted = painter(self._under_grain(photo, iteration)).float()
             seen_photo = self._loss_network.content(photo[..., top:, left:])
             seen_painted = self._loss_network(painted[..., top:, left:])
@@ -111,6 +115,8 @@ class Objective:
         loss = seen.total(self._ratio)
         loss = loss + self._identity * pixel_distance(painted, photo).mean()
         loss = loss + self._hyperparameters.smoothness * total_variation(painted)
+        if self._watch:
+            loss = loss + self._hyperparameters.spikes * self._watch.spikiness()
         return loss, StepLoss(seen.content.mean().item(), seen.style.mean().item())
 
     def _under_grain(self, photo: Tensor, iteration: int) -> Tensor:
@@ -161,7 +167,7 @@ class JointObjective:
         """
         top, left = _jitter([self._hyperparameters.seed, 2, position])
         crops = _under_grain(photo, self._grain, [self._hyperparameters.seed, 4, position]).split(1)
-        with watched(painters) as features:
+        with watched(painters) as watch:
             painted = torch.cat([paint(crop) for paint, crop in zip(painters, crops, strict=True)])
         shown = painted + (painted.clamp(0, 1) - painted).detach()
         seen_photo = self._loss_network.content(photo[..., top:, left:])
@@ -175,7 +181,7 @@ class JointObjective:
             style = aim.target.distance(own)[0]
             losses.append(self._loss(content[index], style, pixels[index], aim.ratio) / len(aims))
             steps.append(StepLoss(content[index].item(), style.item()))
-        loss = torch.stack(losses).sum() + SPIKES * mean_of(features)
+        loss = torch.stack(losses).sum() + self._hyperparameters.spikes * watch.spikiness()
         return loss + self._hyperparameters.smoothness * total_variation(painted), steps
 
     def _loss(self, content: Tensor, style: Tensor, pixels: Tensor, ratio: float) -> Tensor:

@@ -4,10 +4,11 @@ Instance norm divides by what a channel does over the whole picture. A net learn
 it lets a channel grow without bound in a small flat area, which makes all else in it small (Karras
 et al., 2020, call the blots droplets). In nets whose pictures have them, kurtosis (the fourth
 moment over the square of the second; 3 for a normal distribution) is up to 100 in the last layers,
-where it is about 30 in others.
+where it is about 30 in others. Held back, a net keeps a photo's blacks: without, a hundred steps of
+Starry Night over VGG19 turned them grey.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,32 +27,54 @@ def spiky(features: Tensor) -> Tensor:
 
     A scalar, 0 where no channel is spiky, 1 where all have twice what is usual.
     """
+    features = features.float()
     off = features - features.mean((2, 3), keepdim=True)
     spread = off.square().mean((2, 3)).clamp(min=1e-8)
     kurtosis = off.pow(4).mean((2, 3)) / spread.square()
     return (F.relu(kurtosis - USUAL) / USUAL).mean()
 
 
-@contextmanager
-def watched(painters: Sequence[Callable[[Tensor], Tensor]]) -> Generator[list[Tensor]]:
-    """Collect `spiky` of the late layers of transform nets, while they paint."""
-    seen: list[Tensor] = []
+class SpikeWatch:
+    """Looks at the late layers of transform nets while they paint: `with watch: net(photo)`."""
 
-    def look(_layer: nn.Module, _given: object, features: Tensor) -> None:
-        seen.append(spiky(features))
+    def __init__(self, nets: Iterable[TransformNet]) -> None:
+        self._on = False
+        self._seen: list[Tensor] = []
+        late = [norm for net in {id(net): net for net in nets}.values() for norm in _late(net)]
+        self._hooks = [norm.register_forward_hook(self._look) for norm in late]
 
-    nets = {id(net): net for net in painters if isinstance(net, TransformNet)}
-    hooks = [norm.register_forward_hook(look) for net in nets.values() for norm in _late(net)]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
+    def __enter__(self) -> "SpikeWatch":
+        """Forget what was seen, and look from here on."""
+        self._seen.clear()
+        self._on = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._on = False
+
+    def spikiness(self) -> Tensor:
+        """Return the mean of `spiky` over all that was seen, a scalar; 0 of nothing."""
+        return torch.stack(self._seen).mean() if self._seen else torch.zeros(())
+
+    def remove(self) -> None:
+        """Let the nets alone from here on."""
+        for hook in self._hooks:
             hook.remove()
 
+    def _look(self, _layer: nn.Module, _given: object, features: Tensor) -> None:
+        if self._on:
+            self._seen.append(spiky(features))
 
-def mean_of(seen: Sequence[Tensor]) -> Tensor:
-    """Return the mean of what was collected; 0 of nothing."""
-    return torch.stack(list(seen)).mean() if seen else torch.zeros(())
+
+@contextmanager
+def watched(painters: Sequence[Callable[[Tensor], Tensor]]) -> Generator[SpikeWatch]:
+    """Watch those of the painters that are transform nets."""
+    watch = SpikeWatch(net for net in painters if isinstance(net, TransformNet))
+    try:
+        with watch:
+            yield watch
+    finally:
+        watch.remove()
 
 
 def _late(net: TransformNet) -> list[nn.Module]:

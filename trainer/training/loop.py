@@ -17,6 +17,7 @@ from trainer.data.corpus import CropSampler
 from trainer.loss.distances import StyleTarget
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters, Objective, StepLoss
+from trainer.loss.spikes import SpikeWatch
 from trainer.schedule.rate_policy import FixedRate, LearningRatePolicy
 from worker.net import TransformNet
 
@@ -60,6 +61,7 @@ class StageTrainer:
             first_photo=first_photo,
             grain=net.config.grain,
             arithmetic=arithmetic,
+            watch=SpikeWatch([net]) if hyperparameters.spikes else None,
         )
         self._learning = {name: p for name, p in net.named_parameters() if p.requires_grad}
         self._optimizer = torch.optim.Adam(

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.loss.spikes import USUAL, mean_of, spiky, watched
+from trainer.loss import spikes
+from trainer.loss.spikes import USUAL, spiky, watched
 from worker.net import NetConfig, TransformNet
 
 CONFIG = NetConfig(2, 2)
@@ -41,17 +42,46 @@ def test_one_channel_of_four_with_twice_the_usual_is_a_quarter() -> None:
     assert spiky(features) == pytest.approx(0.25, abs=0.05)
 
 
-def test_late_layers_are_watched_while_a_net_paints() -> None:
-    torch.manual_seed(0)
+def test_late_layers_are_watched_while_a_net_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Tensor] = []
+
+    def look(features: Tensor) -> Tensor:
+        looks.append(features)
+        return torch.tensor(float(len(looks)))
+
+    monkeypatch.setattr(spikes, "spiky", look)
     one, other = TransformNet(CONFIG), TransformNet(CONFIG)
     photo = torch.rand(1, 3, 32, 32)
-    with watched([one, other, one, lambda crop: crop]) as seen:
+    with watched([one, other, one, lambda crop: crop]) as watch:
+        assert watch.spikiness() == 0, "nothing yet"
         one(photo)
         other(photo)
-    assert len(seen) == 2 * (2 + 2)
+    assert len(looks) == 2 * (2 + 2), "two blocks and two layers up of each"
+    assert watch.spikiness() == pytest.approx(4.5)
     one(photo)
-    assert len(seen) == 2 * (2 + 2), "no longer"
-    assert mean_of([]) == 0
+    assert len(looks) == 2 * (2 + 2), "no longer"
+
+
+def spikiness_after(weight: float) -> float:
+    """Train a net whose late features are spiky for some steps; return how spiky they are."""
+    torch.manual_seed(0)
+    net = TransformNet(CONFIG)
+    random = torch.Generator().manual_seed(3)
+    photo = torch.rand(1, 3, 64, 64, generator=random) * 0.02
+    photo[..., 30:33, 30:33] = 1
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    watch = spikes.SpikeWatch([net])
+    for _ in range(30):
+        with watch:
+            painted = net(photo)
+        optimizer.zero_grad()
+        ((painted - photo).square().mean() + weight * watch.spikiness()).backward()
+        optimizer.step()
+    return watch.spikiness().item()
+
+
+def test_a_watched_net_learns_to_do_without() -> None:
+    assert spikiness_after(1.0) < 0.5 * spikiness_after(0.0)
 
 
 def test_spikes_can_be_trained_away() -> None:
