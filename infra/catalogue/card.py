@@ -204,12 +204,6 @@ class FolderStage(BaseModel):
     sha256: str
 
 
-class FolderTraining(BaseModel):
-    """How the style of a folder was trained."""
-
-    loss_network: str
-
-
 class FolderCard(BaseModel):
     """A style card as far as publishing needs it: other makers' cards may hold less, or more."""
 
@@ -217,9 +211,6 @@ class FolderCard(BaseModel):
     title: str
     stages: list[FolderStage] = Field(min_length=1)
     path_from: PathStart = "first-stage"
-    #: The net's shape and how it was trained; without both, the style cannot serve as a base.
-    net: dict[str, str | int | float] | None = None
-    training: FolderTraining | None = None
 
 
 def read_card(folder: Path) -> FolderCard:

@@ -38,14 +38,15 @@ def halo(painted: Tensor, photo: Tensor) -> float:
     """
     light, was = luma(painted.clamp(0, 1)), luma(photo)
     edge, flat = _edges(was), _flat(was)
-    rims, areas = flat & (_near(edge, _RIM) > 0), flat & (_near(edge, _FAR) == 0)
+    rims, areas = flat & _near(edge, _RIM), flat & ~_near(edge, _FAR)
     lighter_side = (was - _mean_around(was)).sign()
+    levels = (was * _LEVELS).long().clamp(max=_LEVELS - 1)
     overshoot = []
     for level in range(_LEVELS):
         area = areas & ((was * _LEVELS - level - 0.5).abs() <= 1)
         there = _sum_around(area.float())
         # With less of its area around it, a rim is held against next to nothing.
-        rim = rims & ((was * _LEVELS).long() == level) & (there >= _AROUND)
+        rim = rims & (levels == level) & (there >= _AROUND)
         more = (light - was) - _sum_around((light - was) * area) / there.clamp(min=1)
         overshoot.append((more * lighter_side)[rim])
     seen = torch.cat(overshoot)
@@ -67,15 +68,19 @@ def _flat(light: Tensor) -> Tensor:
 
 
 def _near(mask: Tensor, pixels: int) -> Tensor:
-    """Whether a mask holds within so many pixels, as 1 or 0."""
-    return F.max_pool2d(mask.float(), 2 * pixels + 1, stride=1, padding=pixels)
-
-
-def _sum_around(values: Tensor) -> Tensor:
-    side = 2 * _AROUND + 1
-    return F.avg_pool2d(values, side, stride=1, padding=_AROUND) * side**2
+    """Where a mask holds within so many pixels, as a mask."""
+    return _sum_around(mask.float(), pixels) > 0.5
 
 
 def _mean_around(values: Tensor) -> Tensor:
-    inside = F.avg_pool2d(torch.ones_like(values), 2 * _AROUND + 1, stride=1, padding=_AROUND)
-    return F.avg_pool2d(values, 2 * _AROUND + 1, stride=1, padding=_AROUND) / inside
+    return _sum_around(values) / _sum_around(torch.ones_like(values))
+
+
+def _sum_around(values: Tensor, pixels: int = _AROUND) -> Tensor:
+    """The sum over a square around each pixel, whose cost does not depend on its size."""
+    for side in (2, 3):
+        sums = F.pad(values, (pixels + 1, pixels) if side == 3 else (0, 0, pixels + 1, pixels))
+        sums = sums.cumsum(side)
+        length = values.shape[side]
+        values = sums.narrow(side, 2 * pixels + 1, length) - sums.narrow(side, 0, length)
+    return values

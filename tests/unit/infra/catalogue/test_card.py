@@ -29,7 +29,6 @@ def test_a_card_tells_the_grain_where_there_is_one() -> None:
     [
         (card.FolderCard, card.StyleCard),
         (card.FolderStage, card.StageCard),
-        (card.FolderTraining, card.TrainingCard),
         (known_card.KnownStage, card.StageCard),
         (known_card.KnownLosses, card.Losses),
         (known_card.KnownIntervention, card.Intervention),

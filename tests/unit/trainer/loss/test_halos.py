@@ -40,6 +40,15 @@ def test_a_rim_is_off_by_what_was_laid_on_it() -> None:
     assert halo(painted, scene) == pytest.approx(0.1, abs=0.02)
 
 
+def test_a_rim_in_a_white_sky_is_seen() -> None:
+    """Pure white and black are levels of light as others are."""
+    scene = photo(0.0, 1.0)
+    painted = scene * 0.7 + 0.1
+    painted[..., 60:80, :] += 0.1
+    painted[..., 80:100, :] -= 0.1
+    assert halo(painted, scene) == pytest.approx(0.1, abs=0.02)
+
+
 def test_edges_that_bleed_are_the_reverse() -> None:
     scene = photo()
     assert halo(sharpened(scene, -0.4), scene) < 0
