@@ -34,7 +34,7 @@ from trainer.loss.objective import Hyperparameters
 from trainer.publish.folder import SHEET_PHOTOS
 from trainer.publish.sheet import contact_sheet, save_sheet
 from trainer.training.context import GRAIN, RunConfig, TrainingContext
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, SPIKES, Backbone, QuickContext
 from worker.net import MAX_GRAIN, NetConfig, TransformNet
 from worker.net.affine import apply
 from worker.net.netfile import NetCard, unpack
@@ -183,7 +183,7 @@ def quick_command(options: QuickOptions) -> None:
         schedule=options.schedule,
         net=over.net.config,
         hyperparameters=options.hyperparameters(
-            peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE
+            peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE, spikes=SPIKES
         ),
     )
     context = QuickContext(config, options.read_loss_network(), over)

@@ -33,7 +33,7 @@ from trainer.slices.session import TrainingSession
 from trainer.slices.start import BackboneMissing, SharedNets, Start
 from trainer.training.checkpoint import CheckpointStore
 from trainer.training.context import GRAIN, HELD_OUT, RunConfig, TrainingContext
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, SPIKES, Backbone, QuickContext
 from trainer.training.run import TrainingRun
 from worker.fetch.photo import fetch_photo
 from worker.net import NetConfig
@@ -241,7 +241,11 @@ def _run_config(spec: JobSpec, painting: Path, net: NetConfig) -> RunConfig:
     )
     if config.profile == "quick":
         hyperparameters = replace(
-            hyperparameters, peak_rate=PEAK_RATE, later_rate=PEAK_RATE, floor_rate=FLOOR_RATE
+            hyperparameters,
+            peak_rate=PEAK_RATE,
+            later_rate=PEAK_RATE,
+            floor_rate=FLOOR_RATE,
+            spikes=SPIKES,
         )
     return RunConfig(
         name=config.style,

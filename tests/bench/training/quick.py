@@ -46,7 +46,7 @@ from trainer.local.train import train
 from trainer.loss.measure import Measured
 from trainer.loss.objective import Hyperparameters
 from trainer.schedule.guard import GuardRules
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, SPIKES, Backbone, QuickContext
 from worker.net import NetConfig, TransformNet
 from worker.net.grain import paint
 from worker.net.netfile import unpack
@@ -186,7 +186,9 @@ class _Study:
     def _quick(self, arm: Arm, name: str) -> tuple[list[Trial], list[TransformNet]]:
         """Train a quick style; returns each of its stages, and the last net."""
         # Stage 0 of a quick style is the backbone's own norms, as they are.
-        rates = replace(arm.hyperparameters, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE)
+        rates = replace(
+            arm.hyperparameters, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE, spikes=SPIKES
+        )
         quick = replace(arm, schedule=f"0.02:1,{arm.schedule}", hyperparameters=rates)
         context = QuickContext(
             self.laboratory.context(quick).config, self.laboratory.network, self.over

@@ -18,7 +18,7 @@ from trainer.loss.objective import Hyperparameters
 from trainer.loss.weights import WeightsSource
 from trainer.schedule.guard import GuardRules, TrainingDiverged
 from trainer.training.context import RunConfig, to_tensor
-from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, QuickContext
+from trainer.training.quick import FLOOR_RATE, PEAK_RATE, SPIKES, Backbone, QuickContext
 from trainer.training.run import TrainingRun
 from worker.net import TransformNet
 from worker.net.grain import paint
@@ -52,7 +52,12 @@ def quick(assets: Path, painting: str, backbone: Backbone, schedule: str) -> Qui
         schedule=Schedule.parse(schedule),
         net=backbone.net.config,
         hyperparameters=Hyperparameters(
-            batch=2, crop=128, smoothness=0.2, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE
+            batch=2,
+            crop=128,
+            smoothness=0.2,
+            floor_rate=FLOOR_RATE,
+            later_rate=PEAK_RATE,
+            spikes=SPIKES,
         ),
         painting_side=384,
         code_version="0",
