@@ -14,7 +14,7 @@ from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import Schedule
 from trainer.cli.card_commands import command_line
 from trainer.cli.console import console, fail, progress_bars
-from trainer.cli.options import LearningOptions, Painting, takes_options
+from trainer.cli.options import LearningOptions, Painting, named_words, takes_options
 from trainer.compute.arithmetic import set_up_cpu
 from trainer.local.backbone import (
     NEUTRAL_ITERATIONS,
@@ -114,6 +114,9 @@ def backbone_command(options: BackboneOptions) -> None:
     """
     set_up_cpu(options.threads)
     paintings = {name: Path(file) for name, file in named_words(options.painting).items()}
+    titles = named_words(options.title or [])
+    if strangers := titles.keys() - paintings.keys():
+        raise typer.BadParameter(f"--title names {min(strangers)}, and no --painting does.")
     net, _ = _unpack_under(options.base, options.grain)
     config = _config(
         options,
@@ -139,7 +142,6 @@ def backbone_command(options: BackboneOptions) -> None:
             checkpoint=options.out / "checkpoint.safetensors",
             on_progress=Drawn(bars, config.schedule),
         )
-    titles = named_words(options.title or [])
     cards = write_styles(context, trained, paintings, options.out / "styles", titles)
     strongest = {name: card.stages[-1].held_out for name, card in cards.items() if card.stages}
     _write(context, trained, options.out, config.schedule.stages[-1].ratio, strongest)
@@ -200,17 +202,6 @@ def _unpack_under(path: Path, grain: float) -> tuple[TransformNet, NetCard]:
     net = TransformNet(replace(card.config, grain=grain))
     net.load_state_dict(found.state_dict())
     return net, card
-
-
-def named_words(words: list[str]) -> dict[str, str]:
-    """Read NAME=WORD words; raises typer.BadParameter for anything else, or a name given twice."""
-    named: dict[str, str] = {}
-    for word in words:
-        name, equals, meant = word.partition("=")
-        if not (name and equals and meant) or name in named:
-            raise typer.BadParameter(f"{word!r} is not NAME=… with a name of its own.")
-        named[name] = meant
-    return named
 
 
 def _config(

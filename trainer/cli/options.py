@@ -119,3 +119,14 @@ def takes_options(command: Callable[[Options], None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportAttributeAccessIssue]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def named_words(words: list[str]) -> dict[str, str]:
+    """Read NAME=WORD words; raises typer.BadParameter for anything else, or a name given twice."""
+    named: dict[str, str] = {}
+    for word in words:
+        name, equals, meant = word.partition("=")
+        if not (name and equals and meant) or name in named:
+            raise typer.BadParameter(f"{word!r} is not NAME=… with a name of its own.")
+        named[name] = meant
+    return named

@@ -7,7 +7,7 @@ styles start.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -64,10 +64,10 @@ class Trained:
     file: bytes
     #: Norms of each painting's stages by name, the strongest last.
     ladders: dict[str, list[Affine]]
-    #: Losses of the crops that each painting's stages were shown.
-    history: dict[str, History]
+    #: Losses of the crops that each painting's stages were shown, where several were learned.
+    history: dict[str, History] = field(default_factory=dict[str, History])
     #: What the guard did on the way.
-    interventions: list[Intervention]
+    interventions: list[Intervention] = field(default_factory=list[Intervention])
 
     @property
     def affines(self) -> dict[str, Affine]:
@@ -174,7 +174,7 @@ def _finish(
         name: [replace(affine, backbone=backbone.sha256) for affine in ladder]
         for name, ladder in ladders.items()
     }
-    return Trained(file, named, {}, [])
+    return Trained(file, named)
 
 
 def measure_strongest(

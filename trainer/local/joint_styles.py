@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from infra.catalogue.card import (
@@ -36,7 +35,7 @@ def write_styles(
     trained: Trained,
     paintings: Mapping[str, Path],
     folder: Path,
-    titles: Mapping[str, str] = MappingProxyType({}),
+    titles: Mapping[str, str],
 ) -> dict[str, StyleCard]:
     """Write a folder for each painting below `folder`: stages, card, sheet, losses and chart.
 
@@ -77,15 +76,8 @@ def _write(context: QuickContext, trained: Trained, path: Path) -> StyleCard:
         (path / done.file).write_bytes(data)
         stages.append(done)
     notes = [*card.notes, TOGETHER]
-    interventions = trained.interventions
-    card = card.model_copy(
-        update={
-            "stages": stages,
-            "interventions": interventions,
-            "refused": refused,
-            "notes": notes,
-        }
-    )
+    facts = {"stages": stages, "refused": refused, "interventions": trained.interventions}
+    card = card.model_copy(update={**facts, "notes": notes})
     files.write_history(history, card)
     card.write(path)
     files.draw_sheet(card)

@@ -37,7 +37,7 @@ def halo(painted: Tensor, photo: Tensor) -> float:
     0 where the photo has no flat area beside an edge. Below 0, edges bleed into their areas.
     """
     light, was = luma(painted.clamp(0, 1)), luma(photo)
-    edge, flat = _edges(was), _flat(was)
+    edge, flat = _spread(was, 5) > _EDGE, _spread(was, 7) < _FLAT
     rims, areas = flat & _near(edge, _RIM), flat & ~_near(edge, _FAR)
     lighter_side = (was - _mean_around(was)).sign()
     levels = (was * _LEVELS).long().clamp(max=_LEVELS - 1)
@@ -53,18 +53,11 @@ def halo(painted: Tensor, photo: Tensor) -> float:
     return seen.mean().item() if len(seen) >= _LEAST * was.numel() else 0.0
 
 
-def _edges(light: Tensor) -> Tensor:
-    """Where light steps within some pixels, as a mask."""
-    most = F.max_pool2d(light, 5, stride=1, padding=2)
-    least = -F.max_pool2d(-light, 5, stride=1, padding=2)
-    return most - least > _EDGE
-
-
-def _flat(light: Tensor) -> Tensor:
-    """Where light is the same all around a pixel, as a mask."""
-    most = F.max_pool2d(light, 7, stride=1, padding=3)
-    least = -F.max_pool2d(-light, 7, stride=1, padding=3)
-    return most - least < _FLAT
+def _spread(light: Tensor, side: int) -> Tensor:
+    """By how much light varies in the square of that side around each pixel."""
+    most = F.max_pool2d(light, side, stride=1, padding=side // 2)
+    least = -F.max_pool2d(-light, side, stride=1, padding=side // 2)
+    return most - least
 
 
 def _near(mask: Tensor, pixels: int) -> Tensor:

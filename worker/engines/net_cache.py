@@ -21,7 +21,7 @@ from worker.net.netfile import NetFileRejected, blend, unpack
 
 #: The key of a loaded style: the files that it is mixed from, and their weights.
 BlendKey = tuple[tuple[str, float], ...]
-#: Engines of quick styles that are kept: enough for a sheet of all bundled ones. A compiled one
+#: Engines of quick styles that are kept: enough for a sheet of fifteen. A compiled one
 #: holds some 12 MB, and compiling takes as long as painting a quarter of a megapixel.
 READY_ENGINES = 16
 

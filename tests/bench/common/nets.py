@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from infra.bundled import BUNDLED_BASE
+from infra.bundled import BUNDLED_STYLES
 from worker.engines.port import Pixels
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import unpack
@@ -14,8 +14,8 @@ BOUNDLESS = 1 << 40
 
 
 def light_net() -> TransformNet:
-    """Return the net that new styles start from, of the light profile."""
-    return unpack(BUNDLED_BASE.read_bytes())[0].eval()
+    """Return the last stage of a bundled style, of the light profile."""
+    return unpack((BUNDLED_STYLES / "water-lilies" / "stage-4.safetensors").read_bytes())[0].eval()
 
 
 def standard_net() -> TransformNet:

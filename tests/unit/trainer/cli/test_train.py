@@ -66,6 +66,18 @@ def test_a_painting_of_a_joint_training_needs_a_name_and_a_file(
     assert f"{word!r} is not NAME=…" in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
+def test_a_title_of_no_painting_is_told_before_anything_is_learned(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--painting", "monet=gone.jpg", "--title", "manet=Olympia", "--base", str(NET)]
+    monkeypatch.setattr(sys, "argv", ["trainer", "backbone", *words, "--out", "out"])
+    with pytest.raises(SystemExit) as ended:
+        backbone.main()
+    assert ended.value.code == 2
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "--title names manet, and no --painting does" in told
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

@@ -7,15 +7,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from infra.jobs.domain.schedule import Schedule
+from tests.run_configs import run_config
 from trainer.data.corpus import PhotoFolder
 from trainer.loss.network import TAPS, LossNetwork, load_loss_network
 from trainer.loss.objective import Hyperparameters
 from trainer.loss.torchvision_import import models
 from trainer.loss.weights import WeightsRejected, WeightsSource
-from trainer.training.context import RunConfig, TrainingContext
+from trainer.training.context import TrainingContext
 from trainer.training.run import TrainingRun
-from worker.net import NetConfig
 
 
 def vgg_state(name: str) -> dict[str, Tensor]:
@@ -95,19 +94,12 @@ def test_a_net_is_trained_under_vgg(
 
 
 def small_context(network: LossNetwork, painting: Path, photos: Path) -> TrainingContext:
-    config = RunConfig(
-        name="stripes",
-        title="Stripes",
-        licence="CC0-1.0",
-        painting=painting,
-        photos=photos,
-        schedule=Schedule.parse("0.02:1"),
-        net=NetConfig(2, 1),
+    config = run_config(
+        painting,
+        photos,
+        "0.02:1",
         hyperparameters=Hyperparameters(batch=1, crop=32),
         painting_side=32,
-        code_version="0",
-        command="train",
-        reproduce="reproduce",
     )
     return TrainingContext(config, network, PhotoFolder(photos, side=32))
 

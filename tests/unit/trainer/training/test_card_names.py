@@ -6,6 +6,7 @@ from dataclasses import replace
 from infra.catalogue.card import LossWeights
 from infra.corpus import FOLDER, PHOTOS, SHA256, STARTER, TERMS
 from trainer.card import config_digest
+from trainer.cli.train import config_from_card
 from trainer.training.context import TrainingContext
 
 NEW = ("corpus", "corpus_terms", "loss_weights")
@@ -46,3 +47,16 @@ def test_names_decide_nothing(context: Callable[..., TrainingContext]) -> None:
     assert config_digest(card.model_copy(update={"training": told})) == config_digest(card)
     other = card.training.model_copy(update={"seed": 5})
     assert config_digest(card.model_copy(update={"training": other})) != config_digest(card)
+
+
+def test_the_weight_of_spikes_is_told_and_leaves_older_checkpoints_valid(
+    context: Callable[..., TrainingContext],
+) -> None:
+    """A training of 0.1.0, which weighed none, goes on from its checkpoint."""
+    made = context()
+    card = made.blank_card(made.photos_themselves)
+    assert card.training.spikes == made.config.hyperparameters.spikes > 0
+    without = card.training.model_copy(update={"spikes": 0.0})
+    assert config_digest(card.model_copy(update={"training": without})) == config_digest(card)
+    again = config_from_card(card, made.config.painting, made.config.photos)
+    assert again.hyperparameters.spikes == card.training.spikes

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from infra.bundled import BUNDLED_BACKBONE
-from infra.jobs.domain.schedule import Schedule
 from tests.flat_grey import flat_grey
+from tests.run_configs import run_config
 from trainer.loss.holes import blank_of, dead_share
 from trainer.loss.network import load_loss_network
 from trainer.loss.objective import Hyperparameters
 from trainer.loss.weights import WeightsSource
 from trainer.schedule.guard import GuardRules, TrainingDiverged
-from trainer.training.context import RunConfig, to_tensor
+from trainer.training.context import to_tensor
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, SPIKES, Backbone, QuickContext
 from trainer.training.run import TrainingRun
 from worker.net import TransformNet
@@ -43,13 +43,10 @@ def bundled() -> Backbone:
 
 
 def quick(assets: Path, painting: str, backbone: Backbone, schedule: str) -> QuickContext:
-    config = RunConfig(
-        name="quick",
-        title="Quick",
-        licence="CC0-1.0",
-        painting=assets / "paintings" / f"{painting}.jpg",
-        photos=assets / "photos" / "corpus",
-        schedule=Schedule.parse(schedule),
+    config = run_config(
+        assets / "paintings" / f"{painting}.jpg",
+        assets / "photos" / "corpus",
+        schedule,
         net=backbone.net.config,
         hyperparameters=Hyperparameters(
             batch=2,
@@ -60,9 +57,6 @@ def quick(assets: Path, painting: str, backbone: Backbone, schedule: str) -> Qui
             spikes=SPIKES,
         ),
         painting_side=384,
-        code_version="0",
-        command="train",
-        reproduce="reproduce",
     )
     network = load_loss_network("squeezenet1_0", WeightsSource(folder=assets / "weights"))
     return QuickContext(config, network, backbone)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from infra.catalogue.card import StyleCard
-from infra.jobs.domain.schedule import Schedule
 from tests.fakes.storage import MemoryStore
+from tests.run_configs import run_config
 from trainer.data.corpus import CorpusChanged, PhotoFolder
 from trainer.loss.network import LossNetwork
 from trainer.loss.objective import Hyperparameters
@@ -24,7 +24,7 @@ from trainer.training.checkpoint import (
     pack_checkpoint,
     unpack_checkpoint,
 )
-from trainer.training.context import RunConfig, TrainingContext
+from trainer.training.context import TrainingContext
 from trainer.training.run import StageEnd, TrainingRun
 from worker.net import NetConfig
 from worker.net.netfile import NetCard, pack, unpack
@@ -45,19 +45,12 @@ def make_context(painting: Path, photos: Path, loss_network: LossNetwork) -> Con
         seed: int = 1,
         grain: float = 0.0,
     ) -> TrainingContext:
-        config = RunConfig(
-            name="stripes",
-            title="Stripes",
-            licence="CC0-1.0",
-            painting=painting,
-            photos=photos,
-            schedule=Schedule.parse(schedule),
+        config = run_config(
+            painting,
+            photos,
+            schedule,
             net=NetConfig(2, 1, grain=grain),
             hyperparameters=Hyperparameters(batch=1, crop=48, seed=seed, smoothness=0.1),
-            painting_side=64,
-            code_version="0",
-            command="train",
-            reproduce="reproduce",
             adaptive=adaptive,
         )
         return TrainingContext(config, loss_network, PhotoFolder(photos, side=64))
