@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # PyTorch 2.13.0 sums every pixel of every window anew in avg_pool2d and max_pool2d on a CPU.
 #
-# Expected: a box filter of 49×49, the widest that image code uses every day, costs a few passes over
-# the picture, as in OpenCV, SciPy or Pillow, which use running sums or rows and columns.
+# Expected: a box filter of 49×49 costs a few passes over the picture, as in OpenCV, SciPy or Pillow,
+# which keep running sums or filter rows and columns.
 # Seen: for a picture of 288×384, avg_pool2d over 49×49 took over eight times as long as the same over
 # 1×49 and then 49×1, and max_pool2d over 33×33 over three times; results are equal but for rounding.
 # Why it matters: a measure that looked cheap took seconds a picture, and half of a test run.
