@@ -9,23 +9,31 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from infra.bundled import BUNDLED_BACKBONE
 from infra.catalogue.card import Losses
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import Schedule
-from trainer.cli.card_commands import command_line
+from trainer.cli.card_commands import command_line, reproduce_line
 from trainer.cli.console import console, fail, progress_bars
-from trainer.cli.options import LearningOptions, Painting, named_words, takes_options
+from trainer.cli.options import (
+    BackboneFile,
+    LearningOptions,
+    Licence,
+    Painting,
+    Title,
+    named_words,
+    takes_options,
+)
 from trainer.compute.arithmetic import set_up_cpu
 from trainer.local.backbone import (
     NEUTRAL_ITERATIONS,
     PaintingTarget,
     Trained,
     backbone_of,
-    measure_strongest,
+    measure_paintings,
     read_targets,
     train_backbone,
 )
-from trainer.local.joint_styles import write_styles
 from trainer.local.train import Progress as TrainingProgress
 from trainer.local.train import train
 from trainer.loss.measure import Measured
@@ -73,11 +81,7 @@ class BackboneOptions(LearningOptions):
     ]
     base: Annotated[Path, typer.Option(help="Net to start from: a style's stage 0.")]
     schedule: Stages = BACKBONE_SCHEDULE
-    title: Annotated[
-        list[str] | None, typer.Option(help="NAME=TITLE of a painting, for its card.")
-    ] = None
-    licence: Annotated[str, typer.Option(help="Terms of the styles, for their cards.")] = "unknown"
-    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 1e-3
+    peak_rate: Annotated[float, typer.Option(help="Highest learning rate of a stage.")] = 7e-4
     grain: Grain = GRAIN
 
 
@@ -98,15 +102,17 @@ class QuickOptions(LearningOptions):
     """The options of `quick`."""
 
     painting: Painting
-    backbone: Annotated[Path, typer.Option(help="The backbone's net file.")]
     name: Annotated[str, typer.Option(help="Name of the style, such as starry-night.")]
+    title: Title = ""
+    licence: Licence = "unknown"
+    backbone: BackboneFile = BUNDLED_BACKBONE
     schedule: Stages = QUICK_SCHEDULE
 
 
 @app.command("backbone")
 @takes_options
 def backbone_command(options: BackboneOptions) -> None:
-    """Train one net on several paintings: `backbone.safetensors`, and a style folder each.
+    """Train one net on several paintings: `backbone.safetensors`, and the norms of each.
 
     Started again after it was stopped, it goes on from its checkpoint in the same folder.
     Example: python -m trainer.cli.backbone backbone --painting monet=monet.jpg
@@ -114,9 +120,6 @@ def backbone_command(options: BackboneOptions) -> None:
     """
     set_up_cpu(options.threads)
     paintings = {name: Path(file) for name, file in named_words(options.painting).items()}
-    titles = named_words(options.title or [])
-    if strangers := titles.keys() - paintings.keys():
-        raise typer.BadParameter(f"--title names {min(strangers)}, and no --painting does.")
     net, _ = _unpack_under(options.base, options.grain)
     config = _config(
         options,
@@ -126,11 +129,10 @@ def backbone_command(options: BackboneOptions) -> None:
         net=net.config,
         hyperparameters=options.hyperparameters(
             peak_rate=options.peak_rate,
-            floor_rate=options.peak_rate / 5,
+            floor_rate=options.peak_rate / 10,
             later_rate=options.peak_rate,  # stages share their convolutions, and stay near
             identity=KEPT_COLOURS,
         ),
-        licence=options.licence,
     )
     context = TrainingContext(config, options.read_loss_network())
     targets = read_targets(context, paintings)
@@ -142,9 +144,8 @@ def backbone_command(options: BackboneOptions) -> None:
             checkpoint=options.out / "checkpoint.safetensors",
             on_progress=Drawn(bars, config.schedule),
         )
-    cards = write_styles(context, trained, paintings, options.out / "styles", titles)
-    strongest = {name: card.stages[-1].held_out for name, card in cards.items() if card.stages}
-    _write(context, trained, options.out, config.schedule.stages[-1].ratio, strongest)
+    measured = measure_paintings(context, targets, trained)
+    _write(context, trained, options.out, config.schedule.stages[-1].ratio, measured)
 
 
 @app.command("from-style")
@@ -168,8 +169,8 @@ def from_style_command(options: FromStyleOptions) -> None:
     context = TrainingContext(config, options.read_loss_network())
     trained = backbone_of(context, strong, card.style, iterations=options.iterations)
     target = PaintingTarget(context.painting, context.target)
-    strongest = measure_strongest(context, {card.style: target}, trained)
-    _write(context, trained, options.out, card.ratio, strongest)
+    measured = measure_paintings(context, {card.style: target}, trained)
+    _write(context, trained, options.out, card.ratio, measured)
 
 
 @app.command("quick")
@@ -186,6 +187,11 @@ def quick_command(options: QuickOptions) -> None:
         net=over.net.config,
         hyperparameters=options.hyperparameters(
             peak_rate=PEAK_RATE, floor_rate=FLOOR_RATE, later_rate=PEAK_RATE, spikes=SPIKES
+        ),
+        title=options.title,
+        licence=options.licence,
+        reproduce=reproduce_line(
+            out, 1, options.painting, options.photos, options.loss_weights, over=options.backbone
         ),
     )
     context = QuickContext(config, options.read_loss_network(), over)
@@ -212,12 +218,14 @@ def _config(
     schedule: str,
     net: NetConfig,
     hyperparameters: Hyperparameters,
+    title: str = "",
     licence: str = "unknown",
+    reproduce: str = "",
 ) -> RunConfig:
-    """Return a config for this machine; its title is left to whoever publishes it."""
+    """Return a config for this machine; what has no title has its name for it."""
     return RunConfig(
         name=name,
-        title=name,
+        title=title or name,
         licence=licence,
         painting=painting,
         photos=options.photos,
@@ -227,7 +235,7 @@ def _config(
         painting_side=options.painting_side,
         code_version=version("impasto"),
         command=command_line("trainer.cli.backbone"),
-        reproduce="",
+        reproduce=reproduce,
     )
 
 
@@ -236,13 +244,13 @@ def _write(
     trained: Trained,
     out: Path,
     ratio: float,
-    strongest: Mapping[str, Measured | Losses],
+    measured: Mapping[str, Measured],
 ) -> None:
-    """Write a backbone's folder, and say what its paintings' strongest stages measure."""
+    """Write a backbone's folder, and say what its paintings' norms measure."""
     trained.write(out, ratio)
     draw_backbone(context, trained, out / "contact-sheet.jpg")
-    for name, measured in strongest.items():
-        report(name, measured)
+    for name, seen in measured.items():
+        report(name, seen)
     console.print(f"Wrote {out}. Look at {out / 'contact-sheet.jpg'} first.")
 
 

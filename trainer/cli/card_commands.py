@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.bundled import BUNDLED_BACKBONE
 from infra.settings import load_settings
 
 
@@ -14,12 +15,20 @@ def command_line(module: str = "trainer") -> str:
 
 
 def reproduce_line(
-    style: Path, stage: int, painting: Path, photos: Path, weights: Path | None, *, fast: bool
+    style: Path,
+    stage: int,
+    painting: Path,
+    photos: Path,
+    weights: Path | None,
+    *,
+    over: Path = BUNDLED_BACKBONE,
+    fast: bool = False,
 ) -> str:
-    """Return the command that repeats a stage of this training."""
+    """Return the command that repeats a stage of this training; `over` is a backbone's file."""
     words = ["python", "-m", "trainer", "reproduce", str(style), "--stage", str(stage)]
     words += ["--painting", str(painting), "--photos", str(photos)]
     words += ["--loss-weights", str(weights)] if weights else []
+    words += ["--backbone", str(over)] if over != BUNDLED_BACKBONE else []
     return portable(words + (["--fast"] if fast else []))
 
 

@@ -56,6 +56,16 @@ Seed = Annotated[
     int, typer.Option(min=0, max=MAX_SEED, help="Decides first weights, crops and flips.")
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of what repeats.")]
+Title = Annotated[str, typer.Option(help="The painting's title, for the card.")]
+Licence = Annotated[str, typer.Option(help="Terms of the style.")]
+BackboneFile = Annotated[Path, typer.Option(help="Net file of a quick style's backbone.")]
+Fast = Annotated[
+    bool,
+    typer.Option(
+        envvar="IMPASTO_TRAINER_FAST",
+        help="Compiled steps on a CPU, in bfloat16 where it has that: faster, other last bits.",
+    ),
+]
 
 
 def read_loss_network(name: str, weights: Path | None) -> LossNetwork:

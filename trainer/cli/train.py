@@ -10,27 +10,26 @@ from rich.progress import Progress
 
 from infra.bundled import BUNDLED_BACKBONE
 from infra.catalogue.card import StyleCard
-from infra.corpus import FOLDER
 from infra.errors import ImpastoError
 from infra.jobs.domain.schedule import SCHEDULES, Schedule
 from trainer.cli.card_commands import command_line, reproduce_line
 from trainer.cli.console import console, fail, progress_bars
 from trainer.cli.forecast import Forecast
 from trainer.cli.options import (
+    BackboneFile,
+    Fast,
     LearningOptions,
+    Licence,
     Painting,
-    Photos,
-    Weights,
-    read_loss_network,
+    Title,
     takes_options,
 )
+from trainer.cli.reproduce import reproduce_command
 from trainer.compute.arithmetic import Arithmetic, set_up_cpu
-from trainer.data.corpus import CorpusRejected, read_picture
-from trainer.local.reproduce import record_elsewhere, repeat_stage
+from trainer.data.corpus import read_picture
 from trainer.local.train import Progress as TrainingProgress
-from trainer.local.train import RunConfig, TrainingContext, file_sha256, to_tensor, train
+from trainer.local.train import RunConfig, TrainingContext, to_tensor, train
 from trainer.loss.network import UnknownLossNetwork
-from trainer.loss.objective import Hyperparameters
 from trainer.publish.sheet import save_sheet, triptych
 from trainer.schedule.learning_rate import Adaptive
 from trainer.training.context import GRAIN
@@ -48,14 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Fast = Annotated[
-    bool,
-    typer.Option(
-        envvar="IMPASTO_TRAINER_FAST",
-        help="Compiled steps on a CPU, in bfloat16 where it has that: faster, other last bits.",
-    ),
-]
+app.command("reproduce")(reproduce_command)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +56,8 @@ class TrainOptions(LearningOptions):
 
     painting: Painting
     name: Annotated[str, typer.Option(help="Name of the style, such as water-lilies.")]
-    title: Annotated[str, typer.Option(help="The painting's title, for the card.")] = ""
-    licence: Annotated[str, typer.Option(help="Terms of the style.")] = "unknown"
+    title: Title = ""
+    licence: Licence = "unknown"
     schedule: Annotated[
         str, typer.Option(help=f"{', '.join(SCHEDULES)}, or RATIO:ITERATIONS,…; the ratios rise.")
     ] = "balanced"
@@ -176,56 +168,13 @@ class _Bar:
         )
 
 
-@app.command("reproduce")
-def reproduce_command(
-    style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
-    painting: Painting,
-    photos: Photos = FOLDER,
-    stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
-    loss_weights: Weights = None,
-    fast: Fast = False,
-    record: Annotated[
-        bool, typer.Option(help="Add to the card what all stages give on this processor.")
-    ] = False,
-) -> None:
-    """Train the first 20 iterations of a published stage again and compare every bit.
-
-    Exit code 0: losses and weights are bit for bit those on the card; on a kind of processor that
-    the card does not know, the first losses are the same but for rounding. 1: they are not.
-    """
-    card = StyleCard.read(style)
-    trained = [done.stage for done in card.stages if done.iterations]
-    if stage not in trained:
-        known = ", ".join(map(str, trained))
-        raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")
-    set_up_cpu(card.training.threads)
-    config = config_from_card(card, painting, photos)
-    network = read_loss_network(card.training.loss_network, loss_weights)
-    context = TrainingContext(config, network, arithmetic=Arithmetic.of(network.device, fast=fast))
-    if record:
-        record_elsewhere(context, style)
-    outcome = repeat_stage(context, style, stage)
-    console.print(
-        f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
-        f"weights {'equal' if outcome.equal_weights else 'different'}."
-    )
-    if not outcome.repeats and context.corpus.sha256() != card.training.corpus_sha256:
-        raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
-    if not outcome.exact and not outcome.same_arithmetic:
-        console.print(
-            f"The card knows nothing of {context.machine}, which rounds otherwise: the "
-            f"first losses differ by {outcome.early_difference:.1e} at most. --record adds it."
-        )
-    raise typer.Exit(0 if outcome.repeats else 1)
-
-
 @app.command("picture")
 def picture_command(
     style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
     painting: Painting,
     photo: Annotated[Path, typer.Option(help="A photo to show the style on.")],
     out: Annotated[Path, typer.Option(help="JPEG to write.")],
-    backbone: Annotated[Path, typer.Option(help="Of a quick style.")] = BUNDLED_BACKBONE,
+    backbone: BackboneFile = BUNDLED_BACKBONE,
 ) -> None:
     """Draw the painting, a photo, and the photo in the strongest stage, side by side."""
     card = StyleCard.read(style)
@@ -237,38 +186,6 @@ def picture_command(
     pictures = [to_tensor(read_picture(path, PICTURE_SIDE)) for path in (painting, photo)]
     save_sheet(triptych(pictures[0], pictures[1], net), out)
     console.print(f"Wrote {out}.")
-
-
-def config_from_card(card: StyleCard, painting: Path, photos: Path) -> RunConfig:
-    """Return the config that a card stands for; raises CorpusRejected for another painting."""
-    if file_sha256(painting) != card.painting.sha256:
-        raise CorpusRejected(f"{painting} is not the painting on the card of {card.name}.")
-    training = card.training
-    return RunConfig(
-        name=card.name,
-        title=card.title,
-        licence=card.licence,
-        painting=painting,
-        photos=photos,
-        schedule=Schedule.parse(training.schedule),
-        net=NetConfig(**card.net.model_dump()),
-        hyperparameters=Hyperparameters(
-            batch=training.batch,
-            crop=training.crop,
-            peak_rate=training.peak_rate,
-            floor_rate=training.floor_rate,
-            smoothness=training.smoothness,
-            identity=training.identity,
-            spikes=training.spikes,
-            seed=training.seed,
-            later_rate=training.later_rate,
-        ),
-        painting_side=card.painting.side,
-        code_version=card.code_version,
-        command=card.command,
-        reproduce=card.reproduce,
-        adaptive=Adaptive() if training.adaptive else None,
-    )
 
 
 def _report(card: StyleCard) -> None:

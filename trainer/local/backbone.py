@@ -7,7 +7,7 @@ styles start.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -22,7 +22,7 @@ from trainer.loss.measure import Measured, measure
 from trainer.loss.objective import StepLoss
 from trainer.training.context import TrainingContext, to_tensor
 from trainer.training.joint import UNNAMED
-from trainer.training.joint_run import History, JointRun
+from trainer.training.joint_run import JointRun
 from trainer.training.loop import StageTrainer
 from trainer.training.quick import FLOOR_RATE, PEAK_RATE, Backbone, frozen_but_norms
 from worker.net import TransformNet
@@ -62,17 +62,8 @@ class Trained:
     """A finished backbone: its file, and what it learned of each painting."""
 
     file: bytes
-    #: Norms of each painting's stages by name, the strongest last.
-    ladders: dict[str, list[Affine]]
-    #: Losses of the crops that each painting's stages were shown, where several were learned.
-    history: dict[str, History] = field(default_factory=dict[str, History])
-    #: What the guard did on the way.
-    interventions: list[Intervention] = field(default_factory=list[Intervention])
-
-    @property
-    def affines(self) -> dict[str, Affine]:
-        """Return the strongest affine of each painting."""
-        return {name: ladder[-1] for name, ladder in self.ladders.items()}
+    #: Norms of each painting by name.
+    affines: dict[str, Affine]
 
     def write(self, folder: Path, ratio: float) -> None:
         """Write `NAME.safetensors` for each painting, and `backbone.safetensors` last."""
@@ -105,11 +96,9 @@ def train_backbone(
         _train_jointly(context, run, kept, on_progress)
     finally:
         run.close()
-    nets = run.nets
-    ladders = {name: nets.affines(name, UNNAMED) for name in targets}
-    keeper = train_neutral(context, nets.weakest(), neutral_iterations)
-    trained = _finish(context, keeper, ladders, neutral_iterations)
-    return replace(trained, history=run.history, interventions=run.interventions)
+    affines = {name: run.nets.affine(name) for name in targets}
+    keeper = train_neutral(context, run.nets.mean(), neutral_iterations)
+    return _finish(context, keeper, affines, neutral_iterations, run.interventions)
 
 
 def _train_jointly(
@@ -140,7 +129,7 @@ def backbone_of(
     """
     own = take_affine(strong, UNNAMED)
     keeper = train_neutral(context, apply(strong, own), iterations)
-    return _finish(context, keeper, {name: [own]}, iterations)
+    return _finish(context, keeper, {name: own}, iterations)
 
 
 def _steps(trainer: StageTrainer) -> Iterator[StepLoss]:
@@ -154,14 +143,16 @@ def _steps(trainer: StageTrainer) -> Iterator[StepLoss]:
 def _finish(
     context: TrainingContext,
     keeper: TransformNet,
-    ladders: Mapping[str, Sequence[Affine]],
+    affines: Mapping[str, Affine],
     iterations: int,
+    interventions: Sequence[Intervention] = (),
 ) -> Trained:
     """Name the norms by the file of the backbone that they lie over."""
     config = context.config
     provenance = {
-        "paintings": list(ladders),
+        "paintings": list(affines),
         "schedule": str(config.schedule),
+        "interventions": [step.model_dump() for step in interventions],
         "neutral_iterations": iterations,
         "command": config.command,
         "loss_network": context.loss_network.name,
@@ -169,18 +160,14 @@ def _finish(
     }
     lowest = config.schedule.stages[0].ratio
     file = pack(keeper, NetCard(config.net, config.name, 0, lowest, provenance))
-    backbone = Backbone.read(file)
-    named = {
-        name: [replace(affine, backbone=backbone.sha256) for affine in ladder]
-        for name, ladder in ladders.items()
-    }
-    return Trained(file, named)
+    sha256 = Backbone.read(file).sha256
+    return Trained(file, {n: replace(own, backbone=sha256) for n, own in affines.items()})
 
 
-def measure_strongest(
+def measure_paintings(
     context: TrainingContext, targets: Mapping[str, PaintingTarget], trained: Trained
 ) -> dict[str, Measured]:
-    """Return each painting's distances on held-out photos at its strongest stage, by name."""
+    """Return each painting's distances on held-out photos, by name."""
     backbone, network = Backbone.read(trained.file), context.loss_network
     return {
         name: measure(apply(backbone.net, affine), context.held_out, network, targets[name].target)

@@ -124,16 +124,8 @@ class Objective:
         return _under_grain(photo, self._grain, seeds)
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What the painting of one crop of a joint batch is to be like."""
-
-    target: StyleTarget
-    ratio: float
-
-
 class JointObjective:
-    """The training loss of a batch whose crops have paintings and ratios of their own.
+    """The training loss of a batch whose crops have paintings of their own.
 
     The loss network sees what a viewer will: values outside 0..1 are cut off, while their
     gradients go on, and a term beside it draws them back. Another one holds features back from
@@ -145,22 +137,24 @@ class JointObjective:
         loss_network: LossNetwork,
         hyperparameters: Hyperparameters,
         *,
+        ratio: float,
         lowest_ratio: float,
         grain: float = 0.0,
     ) -> None:
         self._grain = grain
         self._loss_network = loss_network
         self._hyperparameters = hyperparameters
-        self._lowest_ratio = lowest_ratio
+        self._ratio = ratio
+        self._identity = hyperparameters.identity * lowest_ratio / ratio / (1 + ratio)
 
     def __call__(
         self,
         painters: Sequence[Callable[[Tensor], Tensor]],
-        aims: Sequence[Aim],
+        targets: Sequence[StyleTarget],
         photo: Tensor,
         position: int,
-    ) -> tuple[Tensor, list[StepLoss]]:
-        """Paint (B, 3, S, S) 0..1, each crop by its own painter: return the loss and distances.
+    ) -> tuple[Tensor, StepLoss]:
+        """Paint (B, 3, S, S) 0..1, each crop by its own painter: return loss and mean distances.
 
         The batch's image position alone decides how the loss network's view is shifted, and where
         grain lies.
@@ -172,21 +166,19 @@ class JointObjective:
         shown = painted + (painted.clamp(0, 1) - painted).detach()
         seen_photo = self._loss_network.content(photo[..., top:, left:])
         seen = self._loss_network(shown[..., top:, left:])
-        content = content_distance(seen.content, seen_photo)
-        pixels = pixel_distance(painted, photo)
-        beyond = (painted - shown.detach()).square().flatten(1).mean(1)
-        losses, steps = [BEYOND * beyond.mean()], []
-        for index, aim in enumerate(aims):
-            own = {name: features[index, None] for name, features in seen.style.items()}
-            style = aim.target.distance(own)[0]
-            losses.append(self._loss(content[index], style, pixels[index], aim.ratio) / len(aims))
-            steps.append(StepLoss(content[index].item(), style.item()))
-        loss = torch.stack(losses).sum() + self._hyperparameters.spikes * watch.spikiness()
-        return loss + self._hyperparameters.smoothness * total_variation(painted), steps
-
-    def _loss(self, content: Tensor, style: Tensor, pixels: Tensor, ratio: float) -> Tensor:
-        identity = self._hyperparameters.identity * self._lowest_ratio / ratio
-        return (content + ratio * style + identity * pixels) / (1 + ratio)
+        content = content_distance(seen.content, seen_photo).mean()
+        style = torch.cat(
+            [
+                target.distance({name: found[index, None] for name, found in seen.style.items()})
+                for index, target in enumerate(targets)
+            ]
+        ).mean()
+        beyond = (painted - shown.detach()).square().mean()
+        loss = (content + self._ratio * style) / (1 + self._ratio) + BEYOND * beyond
+        loss = loss + self._identity * pixel_distance(painted, photo).mean()
+        loss = loss + self._hyperparameters.spikes * watch.spikiness()
+        loss = loss + self._hyperparameters.smoothness * total_variation(painted)
+        return loss, StepLoss(content.item(), style.item())
 
 
 def _under_grain(photo: Tensor, grain: float, seeds: Sequence[int]) -> Tensor:

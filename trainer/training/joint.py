@@ -1,12 +1,13 @@
-"""Several paintings learned at once by one net: shared convolutions, norms for every stage of each.
+"""Several paintings learned at once by one net: shared convolutions, norms for each painting.
 
-Conditional instance norm (Dumoulin, Shlens and Kudlur, 2017), by stages: a stage's norms begin as
-those of the stage before it. The convolutions go on learning, and so the norms of earlier stages
-do too, in a smaller part of each batch.
+Conditional instance norm (Dumoulin, Shlens and Kudlur, 2017). The convolutions become a backbone,
+over which each painting, and any other, is then learned stage by stage as norms alone. Norms for
+every stage of each painting were tried here as well: each of them had too few turns, and after
+1,650 batches of four crops style distances were 0.22 to 0.41, where norms alone came to 0.13 to
+0.16 over the same convolutions in 100 batches of two.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,64 +18,29 @@ from worker.net.affine import Affine, apply, is_norm_weight, mix, take_affine
 
 #: Stands for the backbone's hash while there is none: the convolutions still change.
 UNNAMED = "0" * 64
-#: How much more often a crop is shown to one stage's norms than to those of the stage before.
-NEWER = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Whose norms paint one crop of a batch."""
+def draw_paintings(paintings: Sequence[str], *, first: int, batch: int, seed: int) -> list[str]:
+    """Draw whose norms paint each crop of the batch that begins at image position `first`.
 
-    painting: str
-    stage: int
-
-    def __str__(self) -> str:
-        return f"{self.painting}.{self.stage}"
-
-
-def draw_turns(
-    paintings: Sequence[str], *, newest: int, first: int, batch: int, seed: int
-) -> list[Turn]:
-    """Draw whose turn each crop of the batch is that begins at image position `first`.
-
-    Paintings have equal chances; of the stages 0..`newest` each has NEWER times that of the one
-    before. Seed and position alone decide, so a training resumes without a random state.
+    Paintings have equal chances. Seed and position alone decide, so a training resumes without a
+    random state.
     """
-    random = np.random.default_rng([seed, 3, first])
-    chances = NEWER ** np.arange(newest + 1)
-    stages = random.choice(newest + 1, size=batch, p=chances / chances.sum())
-    who = random.integers(len(paintings), size=batch)
-    return [
-        Turn(paintings[int(index)], int(stage)) for index, stage in zip(who, stages, strict=True)
-    ]
+    who = np.random.default_rng([seed, 3, first]).integers(len(paintings), size=batch)
+    return [paintings[int(index)] for index in who]
 
 
 class JointNets:
-    """A net for every painting and stage; all have the convolutions of `base` as their own."""
+    """A net for every painting; all have the convolutions of `base` as their own."""
 
-    def __init__(self, base: TransformNet, paintings: Sequence[str], stages: int) -> None:
+    def __init__(self, base: TransformNet, paintings: Sequence[str]) -> None:
         start = take_affine(base, UNNAMED)
         self.paintings = list(paintings)
-        self._stages = stages
-        self._nets = {
-            Turn(painting, stage): apply(base, start)
-            for painting in paintings
-            for stage in range(stages)
-        }
+        self._nets = {painting: apply(base, start) for painting in paintings}
 
-    def net(self, turn: Turn) -> TransformNet:
-        """Return the net of one painting and stage."""
-        return self._nets[turn]
-
-    def begin(self, stage: int) -> None:
-        """Let a stage's norms begin as those of the stage before; the first keeps the base's."""
-        if stage == 0:
-            return
-        with torch.no_grad():
-            for painting in self.paintings:
-                before = _norms(self._nets[Turn(painting, stage - 1)])
-                for name, weight in _norms(self._nets[Turn(painting, stage)]).items():
-                    weight.copy_(before[name])
+    def net(self, painting: str) -> TransformNet:
+        """Return the net of one painting."""
+        return self._nets[painting]
 
     def convolutions(self) -> dict[str, nn.Parameter]:
         """Return the shared weights by name."""
@@ -82,11 +48,12 @@ class JointNets:
         return {f"conv.{n}": w for n, w in one.named_parameters() if not is_norm_weight(n)}
 
     def norms(self) -> dict[str, nn.Parameter]:
-        """Return every painting's and stage's own weights by name."""
+        """Return every painting's own weights by name."""
         return {
-            f"{turn}.{name}": weight
-            for turn, net in self._nets.items()
-            for name, weight in _norms(net).items()
+            f"{painting}.{name}": weight
+            for painting, net in self._nets.items()
+            for name, weight in net.named_parameters()
+            if is_norm_weight(name)
         }
 
     def weights(self) -> dict[str, nn.Parameter]:
@@ -105,19 +72,12 @@ class JointNets:
         for weight in self.weights().values():
             weight.copy_(weight.half().float())
 
-    def affines(self, painting: str, backbone: str) -> list[Affine]:
-        """Return the norms of a painting's stages, over the backbone of that SHA-256."""
-        return [
-            take_affine(self._nets[Turn(painting, stage)], backbone)
-            for stage in range(self._stages)
-        ]
+    def affine(self, painting: str) -> Affine:
+        """Return a painting's norms, over a backbone that has no name yet."""
+        return take_affine(self._nets[painting], UNNAMED)
 
-    def weakest(self) -> TransformNet:
-        """Return the net whose norms are the mean of all paintings' first stages."""
+    def mean(self) -> TransformNet:
+        """Return the net whose norms are the mean of all paintings'."""
         share = 1 / len(self.paintings)
-        first = [(self.affines(painting, UNNAMED)[0], share) for painting in self.paintings]
-        return apply(next(iter(self._nets.values())), mix(first))
-
-
-def _norms(net: TransformNet) -> dict[str, nn.Parameter]:
-    return {name: weight for name, weight in net.named_parameters() if is_norm_weight(name)}
+        norms = [(self.affine(painting), share) for painting in self.paintings]
+        return apply(next(iter(self._nets.values())), mix(norms))

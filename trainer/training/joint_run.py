@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -20,13 +19,9 @@ from trainer.loss.objective import StepLoss
 from trainer.schedule.guard import GuardRules, TrainingDiverged, step_alarm
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.context import TrainingContext
-from trainer.training.history import pack_history, unpack_history
-from trainer.training.joint import JointNets, Turn
+from trainer.training.joint import JointNets
 from trainer.training.joint_loop import JointTrainer
 from worker.net import TransformNet
-
-#: Losses of one painting's crops, stage by stage.
-History = list[list[StepLoss]]
 
 
 class JointRun:
@@ -44,10 +39,7 @@ class JointRun:
         self._rules = rules
         self._stages = len(context.config.schedule.stages)
         self.config_digest = _digest(context, targets, base)
-        self.nets = JointNets(base, list(targets), self._stages)
-        self.history: dict[str, History] = {
-            name: [[] for _ in range(self._stages)] for name in targets
-        }
+        self.nets = JointNets(base, list(targets))
         self.interventions: list[Intervention] = []
         self._totals: list[float] = []
         self._tick = 0
@@ -73,28 +65,21 @@ class JointRun:
         assert self._trainer is not None
         seen = self._trainer.step()
         self._tick += 1
-        for turn, loss in seen:
-            self.history[turn.painting][turn.stage].append(loss)
-        self._totals.append(fmean(loss.total(self._ratio(turn)) for turn, loss in seen))
+        self._totals.append(seen.total(self._ratio))
         if alarm := step_alarm(self._totals, self._rules):
             self._go_back(alarm)
         elif self._trainer.done:
             self.nets.round()
             self._attempts = 0
             self._enter(self.stage + 1)
-        return StepLoss(
-            fmean(loss.content for _, loss in seen), fmean(loss.style for _, loss in seen)
-        )
+        return seen
 
     def state(self) -> Checkpoint:
         """Return everything that it takes to go on from here in another process."""
         tensors = {f"start.{name}": weight for name, weight in self._start.items()}
-        tensors |= {f"history.{name}": pack_history(seen) for name, seen in self.history.items()}
         tensors["totals"] = torch.tensor(self._totals, dtype=torch.float64)
         tensors |= self._trainer.state() if self._trainer else {}
         facts = {
-            "lengths": self._lengths(),
-            "begun": self._begun,
             "rate_scale": self._rate_scale,
             "attempts": self._attempts,
             "interventions": [step.model_dump() for step in self.interventions],
@@ -109,14 +94,9 @@ class JointRun:
         self._rate_scale, self._attempts = facts["rate_scale"], facts["attempts"]
         self._tick = checkpoint.tick
         self.nets.load({name: tensors[f"start.{name}"] for name in self.nets.weights()})
-        self._enter(checkpoint.stage, begun=True)
+        self._enter(checkpoint.stage)
         if self._trainer:
             self._trainer.restore(tensors, checkpoint.iteration)
-        self.history = {
-            name: unpack_history(tensors[f"history.{name}"], lengths)
-            for name, lengths in facts["lengths"].items()
-        }
-        self._begun = facts["begun"]
         self.interventions = [Intervention.model_validate(step) for step in facts["interventions"]]
         self._totals = tensors["totals"].tolist()
 
@@ -125,20 +105,16 @@ class JointRun:
         if self._trainer:
             self._trainer.close()
 
-    def _ratio(self, turn: Turn) -> float:
-        return self._context.config.schedule.stages[turn.stage].ratio
+    @property
+    def _ratio(self) -> float:
+        return self._context.config.schedule.stages[self.stage].ratio
 
-    def _enter(self, stage: int, *, begun: bool = False) -> None:
-        """Begin a stage; `begun` where its norms are there already."""
+    def _enter(self, stage: int) -> None:
         if stage:
             self.close()
         self.stage = stage
         self._totals = []
-        #: Losses of each painting's stages when this stage began.
-        self._begun: dict[str, list[int]] = self._lengths()
         self._trainer: JointTrainer | None = None
-        if not self.done and not begun:
-            self.nets.begin(stage)
         self._start: dict[str, Tensor] = {
             name: weight.detach().clone() for name, weight in self.nets.weights().items()
         }
@@ -163,20 +139,14 @@ class JointRun:
         self.interventions.append(
             Intervention(
                 stage=self.stage,
-                ratio=self._context.config.schedule.stages[self.stage].ratio,
+                ratio=self._ratio,
                 iteration=self.iteration,
                 reason=reason,
                 rate_scale=self._rate_scale,
             )
         )
         self.nets.load(self._start)
-        for name, seen in self.history.items():
-            kept = zip(seen, self._begun[name], strict=True)
-            self.history[name] = [losses[:length] for losses, length in kept]
-        self._enter(self.stage, begun=True)
-
-    def _lengths(self) -> dict[str, list[int]]:
-        return {name: [len(stage) for stage in seen] for name, seen in self.history.items()}
+        self._enter(self.stage)
 
 
 def _digest(

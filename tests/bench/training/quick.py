@@ -41,7 +41,7 @@ from tests.bench.training.common.trials import (
     trials_table,
     worst_hole,
 )
-from trainer.local.backbone import measure_strongest, read_targets, train_backbone
+from trainer.local.backbone import measure_paintings, read_targets, train_backbone
 from trainer.local.train import train
 from trainer.loss.measure import Measured
 from trainer.loss.objective import Hyperparameters
@@ -140,7 +140,7 @@ def _make_backbone(
         )
         trained.write(file.parent, ratio=context.config.schedule.stages[-1].ratio)
         print(f"Backbone of {', '.join(BACKBONE_PAINTINGS)}: {time.monotonic() - begun:.0f} s")
-        for name, seen in measure_strongest(context, targets, trained).items():
+        for name, seen in measure_paintings(context, targets, trained).items():
             print(f"  {name}: style {seen.style:.3f}, content {seen.content:.3f}")
     return file
 

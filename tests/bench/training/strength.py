@@ -32,7 +32,7 @@ from tests.bench.common.tables import table
 from tests.bench.training.common.assets import Assets, find_assets
 from tests.bench.training.common.pictures import draw_grid
 from tests.fakes.storage import MemoryStore
-from trainer.cli.train import config_from_card
+from trainer.cli.reproduce import config_from_card
 from trainer.data.corpus import CorpusRejected, resized
 from trainer.loss.distances import distances
 from trainer.loss.measure import ssim

@@ -66,18 +66,6 @@ def test_a_painting_of_a_joint_training_needs_a_name_and_a_file(
     assert f"{word!r} is not NAME=…" in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_a_title_of_no_painting_is_told_before_anything_is_learned(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["--painting", "monet=gone.jpg", "--title", "manet=Olympia", "--base", str(NET)]
-    monkeypatch.setattr(sys, "argv", ["trainer", "backbone", *words, "--out", "out"])
-    with pytest.raises(SystemExit) as ended:
-        backbone.main()
-    assert ended.value.code == 2
-    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
-    assert "--title names manet, and no --painting does" in told
-
-
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -139,6 +127,13 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
     assert told[:5] == ["python", "-m", "trainer", "reproduce", "my styles/a"]
     assert options["--painting"] == "/else where/my monet.jpg"
     assert (options["--stage"], options["--photos"], told[-1]) == ("1", "photos", "--fast")
+
+
+def test_the_command_of_a_quick_style_names_a_backbone_of_ones_own() -> None:
+    style, painting, photos = Path("night"), Path("night.jpg"), Path("photos")
+    assert "--backbone" not in reproduce_line(style, 1, painting, photos, None)
+    over = reproduce_line(style, 1, painting, photos, None, over=Path("mine.safetensors"))
+    assert over.endswith("--backbone mine.safetensors")
 
 
 def test_a_style_without_a_stage_has_no_picture(

@@ -16,6 +16,7 @@ from trainer.local.backbone import (
     train_backbone,
     train_neutral,
 )
+from trainer.local.reproduce import repeat_stage
 from trainer.local.train import train
 from trainer.training.context import TrainingContext
 from trainer.training.quick import Backbone, QuickContext
@@ -111,6 +112,12 @@ def test_a_quick_style_changes_only_norms_and_learns(context: MakeContext, tmp_p
     card = train(quick(context("0.02:1,0.03:20", rate=3e-2), over), tmp_path)
     assert not changed(kept, over.net)
     assert card.stages[1].held_out.content < 0.9 * card.stages[0].held_out.content
+
+
+def test_a_stage_of_a_quick_style_repeats_bit_for_bit(context: MakeContext, tmp_path: Path) -> None:
+    made = quick(context("0.02:1,1:3"), backbone())
+    train(made, tmp_path, base=made.stage_zero())
+    assert repeat_stage(quick(context("0.02:1,1:3"), backbone()), tmp_path, 1).exact
 
 
 def test_a_quick_styles_folder_holds_affines_over_its_backbone(

@@ -11,7 +11,7 @@ from infra.jobs.domain.schedule import Stage
 from trainer.loss.distances import StyleTarget, style_target
 from trainer.loss.measure import measure
 from trainer.loss.network import LossNetwork
-from trainer.loss.objective import Aim, Hyperparameters, JointObjective, Objective
+from trainer.loss.objective import Hyperparameters, JointObjective, Objective
 from worker.net import NetConfig, TransformNet
 from worker.net.grain import laid
 
@@ -43,16 +43,18 @@ def alone(network: LossNetwork) -> Show:
 
 def jointly(network: LossNetwork) -> Show:
     def show(grain: float, photo: Tensor, iteration: int) -> tuple[Tensor, float]:
-        objective = JointObjective(network, Hyperparameters(), lowest_ratio=1.0, grain=grain)
+        objective = JointObjective(
+            network, Hyperparameters(), ratio=1.0, lowest_ratio=1.0, grain=grain
+        )
         seen: list[Tensor] = []
 
         def unchanged(x: Tensor) -> Tensor:
             seen.append(x)
             return x
 
-        aims = [Aim(target(network), 1.0)] * len(photo)
-        _, steps = objective([unchanged] * len(photo), aims, photo, iteration * len(photo))
-        return torch.cat(seen), steps[0].content
+        targets = [target(network)] * len(photo)
+        _, step = objective([unchanged] * len(photo), targets, photo, iteration * len(photo))
+        return torch.cat(seen), step.content
 
     return show
 

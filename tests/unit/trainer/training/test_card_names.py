@@ -6,7 +6,7 @@ from dataclasses import replace
 from infra.catalogue.card import LossWeights
 from infra.corpus import FOLDER, PHOTOS, SHA256, STARTER, TERMS
 from trainer.card import config_digest
-from trainer.cli.train import config_from_card
+from trainer.cli.reproduce import config_from_card
 from trainer.training.context import TrainingContext
 
 NEW = ("corpus", "corpus_terms", "loss_weights")
