@@ -1,7 +1,7 @@
 """The styles of the deployment: what is published in the bucket, and how more get there."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -16,7 +16,7 @@ from infra.catalogue.indexes import StyleIndexes
 from infra.catalogue.names import StyleNames
 from infra.catalogue.net_header import check_net
 from infra.catalogue.style import Blend, PathStart, Stage, Style, StyleShare, Visibility, resolve
-from infra.errors import StyleTaken
+from infra.errors import InvalidRequest, StyleTaken
 from infra.storage.port import ObjectMissing, ObjectStore
 
 _CONTENT_TYPES: Final = {
@@ -193,8 +193,9 @@ class StyleCatalogue(StyleIndexes):
         """Put a style folder (card, nets, pictures) into the bucket, its index last.
 
         Safe to repeat: nets lie under their hash, and a style that is there in the same stages,
-        on the same path, stays as it is; one whose index is damaged is put right. Raises
-        InvalidRequest when the card or a net is not what it should be.
+        on the same path, stays as it is; one whose index is damaged is put right. A quick style's
+        backbone is there already. Raises InvalidRequest when the card or a net is not what it
+        should be.
         """
         card = read_card(folder)
         entries = sorted(card.stages, key=lambda entry: entry.stage)
@@ -206,8 +207,10 @@ class StyleCatalogue(StyleIndexes):
         same = published and (published.stages, published.path_from) == (stages, card.path_from)
         if published and (users or same):
             return published  # what a user has trained or imported under this name is the user's
-        for entry, stage in zip(entries, stages, strict=True):
-            self._put_net(folder / entry.file, stage)
+        nets = [read_net(folder / e.file, s) for e, s in zip(entries, stages, strict=True)]
+        backbone = self._backbone_of(nets)
+        for stage, net in zip(stages, nets, strict=True):
+            self._objects.put(stage.key, net, content_type=_NET_TYPE)
         for path in _companions(folder):
             self._put_file(path, layout.style_file(card.name, path.name))
         style = Style(
@@ -215,10 +218,21 @@ class StyleCatalogue(StyleIndexes):
             title=card.title,
             stages=stages,
             published=datetime.now(UTC),
+            backbone=backbone,
             path_from=card.path_from,
         )
         self.put_index(style)
         return style
+
+    def _backbone_of(self, nets: Sequence[bytes]) -> str | None:
+        """Return the backbone that all nets of a style are for, None where they are whole nets."""
+        found = {check_net(net, "A stage").backbone for net in nets}
+        if len(found) > 1:
+            raise InvalidRequest("The stages of a style are over different nets.")
+        (backbone,) = found
+        if backbone is not None and not self.has_backbone(backbone):
+            raise InvalidRequest(f"The backbone {backbone[:12]}… of a quick style is not here.")
+        return backbone
 
     def publish_base(self, body: bytes) -> str | None:
         """Keep a net that hardly styles photos as the base of new styles, and return its key.
@@ -232,9 +246,6 @@ class StyleCatalogue(StyleIndexes):
         key = layout.base(header.shape.model_dump(), header.loss_network)
         self.put_base(key, body)
         return key
-
-    def _put_net(self, path: Path, stage: Stage) -> None:
-        self._objects.put(stage.key, read_net(path, stage), content_type=_NET_TYPE)
 
     def _put_file(self, path: Path, key: str) -> None:
         with path.open("rb") as body:

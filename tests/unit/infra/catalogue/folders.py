@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
+
+from tests.style_files import net
 
 
 def style_folder(root: Path, name: str = "waves", stages: int = 3) -> Path:
-    """Write a style folder as the trainer does, with a few bytes for nets."""
+    """Write a style folder as the trainer does, with nets of some kilobytes."""
     folder = root / name
     folder.mkdir()
     entries: list[dict[str, object]] = []
     for stage in range(stages):
-        body = f"{name} {stage}".encode()
+        body = net_of(name, stage)
         (folder / f"stage-{stage}.safetensors").write_bytes(body)
         entries.append(
             {
@@ -26,6 +29,11 @@ def style_folder(root: Path, name: str = "waves", stages: int = 3) -> Path:
     (folder / "card.json").write_text(json.dumps(card))
     (folder / "contact-sheet.jpg").write_bytes(b"jpeg")
     return folder
+
+
+def net_of(name: str, stage: int) -> bytes:
+    """Return a net that no other name or stage has."""
+    return net(zlib.crc32(f"{name} {stage}".encode()), stage)
 
 
 def change_card(folder: Path, **changes: object) -> None:

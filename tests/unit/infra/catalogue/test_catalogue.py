@@ -15,8 +15,8 @@ from infra.catalogue.style import StyleShare
 from infra.errors import InvalidRequest, StyleFileRejected, StyleMissing
 from infra.storage.port import ObjectMissing
 from tests.fakes.storage import MemoryStore
-from tests.style_files import net
-from tests.unit.infra.catalogue.folders import change_card, style_folder
+from tests.style_files import affine, net
+from tests.unit.infra.catalogue.folders import change_card, net_of, style_folder
 from worker.net import NetConfig, TransformNet
 from worker.net.netfile import NetCard, pack
 
@@ -28,7 +28,7 @@ def test_published_style_is_found(
     assert catalogue.names() == ["waves"]
     assert catalogue.list() == [style] == [catalogue.get("waves")]
     assert [stage.stage for stage in style.stages] == [0, 1, 2]
-    assert objects.get(style.stages[2].key) == b"waves 2"
+    assert objects.get(style.stages[2].key) == net_of("waves", 2)
     assert objects.get(layout.style_file("waves", "contact-sheet.jpg")) == b"jpeg"
     assert objects.content_types[layout.style_file("waves", "card.json")] == "application/json"
 
@@ -94,7 +94,7 @@ def test_new_training_replaces_the_stages(catalogue: StyleCatalogue, tmp_path: P
     """Nets of the older one stay: running albums name them by their hash."""
     folder = style_folder(tmp_path)
     old = catalogue.publish(folder)
-    body = b"trained longer"
+    body = net_of("waves", 9)
     (folder / "stage-2.safetensors").write_bytes(body)
     stages = json.loads((folder / "card.json").read_text())["stages"]
     stages[2]["sha256"] = hashlib.sha256(body).hexdigest()
@@ -111,6 +111,43 @@ def test_net_that_is_not_the_one_on_the_card_is_refused(
     (folder / "stage-1.safetensors").write_bytes(b"something else")
     with pytest.raises(InvalidRequest, match=r"stage-1\.safetensors is not the net"):
         catalogue.publish(folder)
+    assert catalogue.names() == []
+
+
+def over(folder: Path, nets: list[bytes]) -> Path:
+    """Put other nets into a style folder."""
+    stages = json.loads((folder / "card.json").read_text())["stages"]
+    for entry, body in zip(stages, nets, strict=True):
+        (folder / entry["file"]).write_bytes(body)
+        entry["sha256"] = hashlib.sha256(body).hexdigest()
+    change_card(folder, stages=stages)
+    return folder
+
+
+def test_quick_style_is_published_over_its_backbone(
+    catalogue: StyleCatalogue, tmp_path: Path
+) -> None:
+    folder = over(style_folder(tmp_path, stages=2), [affine(net(1), 2), affine(net(1), 3, 1)])
+    with pytest.raises(InvalidRequest, match="of a quick style is not here"):
+        catalogue.publish(folder)
+    assert catalogue.names() == []
+    backbone = catalogue.put_backbone(net(1))
+    assert catalogue.publish(folder).backbone == catalogue.get("waves").backbone == backbone
+
+
+@pytest.mark.parametrize(
+    ("nets", "words"),
+    [
+        ([net(1), affine(net(1), 2)], "over different nets"),
+        ([net(1), b"a pickle, perhaps"], "is no net of a style"),
+    ],
+)
+def test_stages_that_are_no_style_are_refused(
+    catalogue: StyleCatalogue, tmp_path: Path, nets: list[bytes], words: str
+) -> None:
+    catalogue.put_backbone(net(1))
+    with pytest.raises(InvalidRequest, match=words):
+        catalogue.publish(over(style_folder(tmp_path, stages=2), nets))
     assert catalogue.names() == []
 
 
@@ -287,12 +324,8 @@ def test_base_lies_under_its_shape_and_loss_network(catalogue: StyleCatalogue) -
 def test_two_styles_are_resolved_together(catalogue: StyleCatalogue, tmp_path: Path) -> None:
     """Whole nets whose first stage is the same file, under two names."""
     for name in ("waves", "lilies"):
-        folder = style_folder(tmp_path, name)
-        (folder / "stage-0.safetensors").write_bytes(b"base")
-        stages = json.loads((folder / "card.json").read_text())["stages"]
-        stages[0]["sha256"] = hashlib.sha256(b"base").hexdigest()
-        change_card(folder, stages=stages)
-        catalogue.publish(folder)
+        nets = [net(1), net_of(name, 1)]
+        catalogue.publish(over(style_folder(tmp_path, name, stages=2), nets))
     blend = catalogue.resolve("waves", 1.0, StyleShare(style="lilies", share=0.25))
     assert [net.weight for net in blend] == [0.75, 0.25]
     with pytest.raises(StyleMissing, match="poppies"):
