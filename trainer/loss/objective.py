@@ -22,6 +22,8 @@ from worker.net.grain import PERIOD, grained
 JITTER: Final = 8
 #: Weight of the squared distance by which a joint training's pictures leave 0..1.
 BEYOND: Final = 2.0
+#: Weight of how far a joint training's last features are pressed below zero (`spikes.pressed`).
+PRESSED: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,8 @@ class JointObjective:
     """The training loss of a batch whose crops have paintings of their own.
 
     The loss network sees what a viewer will: values outside 0..1 are cut off, while their
-    gradients go on, and a term beside it draws them back. Another one holds features back from
-    running away. Photos are painted under `grain`.
+    gradients go on, and a term beside it draws them back. Others hold features back from
+    running away, and from being pressed below zero. Photos are painted under `grain`.
     """
 
     def __init__(
@@ -176,7 +178,7 @@ class JointObjective:
         beyond = (painted - shown.detach()).square().mean()
         loss = (content + self._ratio * style) / (1 + self._ratio) + BEYOND * beyond
         loss = loss + self._identity * pixel_distance(painted, photo).mean()
-        loss = loss + self._hyperparameters.spikes * watch.spikiness()
+        loss = loss + self._hyperparameters.spikes * watch.spikiness() + PRESSED * watch.pressed()
         loss = loss + self._hyperparameters.smoothness * total_variation(painted)
         return loss, StepLoss(content.item(), style.item())
 

@@ -95,3 +95,39 @@ def test_spikes_can_be_trained_away() -> None:
         loss.backward()
         optimizer.step()
     assert spiky(features).item() < 0.5 * before
+
+
+def test_what_is_above_zero_in_half_of_the_channels_is_not_pressed() -> None:
+    features = torch.tensor([2.0, 1.0, -5.0, -9.0]).view(1, 4, 1, 1).repeat(1, 1, 8, 8)
+    assert spikes.pressed(features) == 0
+
+
+def test_a_place_where_one_channel_is_left_counts_by_its_area() -> None:
+    features = torch.zeros(1, 4, 10, 10)
+    features[:, :, :, ::2] = 1.0
+    none, features = features.clone(), features.clone()
+    features[:, 1:, :2] = -40.0
+    assert spikes.pressed(none) == 0
+    small = spikes.pressed(features)
+    features[:, 1:, 2:4] = -40.0
+    assert 0 < small < spikes.pressed(features)
+
+
+def test_a_watched_net_learns_to_leave_half_of_its_channels() -> None:
+    torch.manual_seed(0)
+    net = TransformNet(CONFIG)
+    norm = net.up[-1].get_submodule("norm")
+    with torch.no_grad():
+        norm.get_parameter("shift").fill_(-1.5)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    watch, seen = spikes.SpikeWatch([net]), list[float]()
+    assert watch.pressed() == 0, "nothing yet"
+    for _ in range(60):
+        with watch:
+            net(torch.rand(1, 3, 32, 32))
+        optimizer.zero_grad()
+        loss = watch.pressed()
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
+    assert seen[-1] < 0.5 * seen[0]
