@@ -95,7 +95,9 @@ def prepare(
     objects.ensure_bucket()
     catalogue = StyleCatalogue(objects)
     # Before the styles that are applied to it; older styles keep to the older ones.
-    catalogue.choose_backbone(catalogue.put_backbone(backbone.read_bytes()))
+    shared = backbone.read_bytes()
+    catalogue.choose_backbone(catalogue.put_backbone(shared))
     for card in sorted(styles.glob("*/card.json")):
         catalogue.publish(card.parent)
-    catalogue.publish_base(BUNDLED_BASE.read_bytes())
+    for base in (shared, BUNDLED_BASE.read_bytes()):
+        catalogue.publish_base(base)

@@ -162,7 +162,7 @@ def mixture(first: Style, second: Style, *, strength: float, share: float) -> Bl
         raise StylesNotBlendable(
             f"{first.name!r} and {second.name!r} were trained from different nets, and nothing "
             "between such nets paints. Styles can be blended that share their first stage, or "
-            "quick styles over one backbone."
+            "the backbone that quick ones are over."
         )
     parts = [(net, (1 - share) * net.weight) for net in first.blend(strength)]
     return _gathered([*parts, *((net, share * net.weight) for net in second.blend(strength))])

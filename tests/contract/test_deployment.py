@@ -224,10 +224,12 @@ def test_one_message_is_sent_for_each_chunk_of_the_window(deployment: Deployment
     assert jobs.notifier.backlog() == window + 1
 
 
-def test_first_start_publishes_the_base_of_new_styles(
-    deployment: Deployment, tmp_path: Path
+@pytest.mark.parametrize("file", [BUNDLED_BACKBONE, BUNDLED_BASE])
+def test_first_start_publishes_the_bases_of_new_styles(
+    deployment: Deployment, tmp_path: Path, file: Path
 ) -> None:
-    base = BUNDLED_BASE.read_bytes()
+    """What starts from the backbone can be blended with the quick styles over it."""
+    base = file.read_bytes()
     described = read_card(base)
     key = layout.base(asdict(described.config), described.provenance["loss_network"])
     for _ in range(2):

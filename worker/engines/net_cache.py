@@ -108,17 +108,23 @@ class NetCache:
 
     def _load(self, nets: Sequence[WeightedNet]) -> _Kept:
         files = [(self._fetch(net.key, net.sha256), net.weight) for net in nets]
-        quick = [is_affine(data) for data, _ in files]
         try:
-            if all(quick):
+            if all(is_affine(data) for data, _ in files):
                 return _kept_affine(mix([(unpack_affine(data)[0], w) for data, w in files]))
-            if any(quick):
-                raise ValueError("a quick style cannot be mixed with a whole net")
-            net = blend([(unpack(data)[0], weight) for data, weight in files])
+            net = blend([(self._whole(data), weight) for data, weight in files])
         except ValueError as error:
             raise NetFileRejected(f"The blend is impossible: {error}.") from error
         engine = self._make_engine(net)
         return _Kept(engine, engine.held_bytes)
+
+    def _whole(self, data: bytes) -> TransformNet:
+        """Return the net of a file, a quick style's with its backbone's convolutions."""
+        if not is_affine(data):
+            return unpack(data)[0]
+        affine, _ = unpack_affine(data)
+        backbone = self._load_backbone(affine).thing
+        assert isinstance(backbone, TransformNet)
+        return apply(backbone, affine)
 
     def _load_backbone(self, affine: Affine) -> _Kept:
         key = layout.backbone(affine.backbone)

@@ -16,7 +16,7 @@ from worker.engines.net_cache import READY_ENGINES, NetCache
 from worker.engines.port import Check, Engine, Pixels, go_on
 from worker.net import NetConfig, TransformNet
 from worker.net.affine import Affine, AffineCard, norm_sizes, pack_affine
-from worker.net.netfile import NetCard, NetFileRejected, pack
+from worker.net.netfile import NetCard, NetFileRejected, pack, unpack
 
 CONFIG = NetConfig(2, 1)
 VECTOR_BYTES = 4 * sum(norm_sizes(CONFIG).values())
@@ -135,10 +135,25 @@ def test_styles_over_different_backbones_are_not_blended() -> None:
         wardrobe.net(wardrobe.style(1, 0.5), other)
 
 
-def test_a_quick_style_is_not_blended_with_a_whole_net() -> None:
+def test_a_quick_style_and_a_whole_net_are_blended_as_nets() -> None:
+    """The whole one has learned from the backbone, so it lies close to all over it."""
     wardrobe = Wardrobe()
-    whole = wardrobe.put(pack(TransformNet(CONFIG), NetCard(CONFIG, "whole", 0, 1.0)), 0.5)
-    with pytest.raises(NetFileRejected, match="whole net"):
+    torch.manual_seed(5)
+    learned = TransformNet(CONFIG)
+    whole = wardrobe.put(pack(learned, NetCard(CONFIG, "whole", 1, 1.0)), 0.25)
+    mixed = dict(wardrobe.net(wardrobe.style(2, 0.75), whole).named_parameters())
+    backbone, _ = unpack(wardrobe.objects.get(layout.backbone(wardrobe.backbone)))
+    ours = learned.paint.weight.half().float()
+    torch.testing.assert_close(mixed["paint.weight"], 0.75 * backbone.paint.weight + 0.25 * ours)
+    shift = dict(learned.named_parameters())["up.0.norm.shift"]
+    torch.testing.assert_close(mixed["up.0.norm.shift"], 1.5 + 0.25 * shift, rtol=0, atol=1e-3)
+
+
+def test_a_whole_net_of_another_shape_is_not_blended_with_a_quick_style() -> None:
+    wardrobe = Wardrobe()
+    other = NetConfig(3, 1)
+    whole = wardrobe.put(pack(TransformNet(other), NetCard(other, "whole", 0, 1.0)), 0.5)
+    with pytest.raises(NetFileRejected, match="one shape"):
         wardrobe.net(wardrobe.style(1, 0.5), whole)
 
 
