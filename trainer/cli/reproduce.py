@@ -60,6 +60,12 @@ def reproduce_command(
         context = QuickContext(config, network, over, arithmetic=arithmetic)
     else:
         context = TrainingContext(config, network, arithmetic=arithmetic)
+    _compare(context, style, stage, record=record)
+
+
+def _compare(context: TrainingContext, style: Path, stage: int, *, record: bool) -> None:
+    """Repeat a stage, say what came out, and end the command."""
+    card = StyleCard.read(style)
     if record:
         record_elsewhere(context, style)
     outcome = repeat_stage(context, style, stage)
@@ -68,6 +74,7 @@ def reproduce_command(
         f"weights {'equal' if outcome.equal_weights else 'different'}."
     )
     if not outcome.repeats and context.corpus.sha256() != card.training.corpus_sha256:
+        photos = context.config.photos
         raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
     if not outcome.exact and not outcome.same_arithmetic:
         console.print(

@@ -22,7 +22,7 @@ SCHEDULES: Final[dict[str, str]] = {
 #: The same names for the VGGs, whose distances tell more of strokes and of what a photo shows: at
 #: ratio 4 a photo is a painting, at 8 it begins to be lost.
 VGG_SCHEDULES: Final[dict[str, str]] = {
-    "brief": "0.1:50,0.4:60,1.5:100,4:140",
+    "brief": "0.1:50,0.7:25,2:35,6:90",
     "balanced": "0.02:2400,0.4:250,1:300,2.5:400,6:500",
     "thorough": "0.02:5000,0.4:1000,1:1400,2.5:2000,6:2600",
 }

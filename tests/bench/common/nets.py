@@ -1,12 +1,15 @@
 """Trained nets of both profiles, and photos of any size, on a machine that has nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from infra.bundled import BUNDLED_STYLES
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_STYLES
 from worker.engines.port import Pixels
-from worker.net import NetConfig, TransformNet
+from worker.net import TransformNet
+from worker.net.affine import apply, unpack_affine
 from worker.net.netfile import unpack
 
 #: Bytes that are enough to paint any photo as a whole, and to keep what was compiled for it.
@@ -15,7 +18,9 @@ BOUNDLESS = 1 << 40
 
 def light_net() -> TransformNet:
     """Return the last stage of a bundled style, of the light profile."""
-    return unpack((BUNDLED_STYLES / "water-lilies" / "stage-4.safetensors").read_bytes())[0].eval()
+    last = max((BUNDLED_STYLES / "water-lilies").glob("*.safetensors"))
+    backbone, _ = unpack(BUNDLED_BACKBONE.read_bytes())
+    return apply(backbone, unpack_affine(last.read_bytes())[0]).eval()
 
 
 def standard_net() -> TransformNet:
@@ -25,8 +30,7 @@ def standard_net() -> TransformNet:
     "Net2Net", 2016): trained weights of a width that no bundled style has.
     """
     light = light_net()
-    config = light.config
-    wide = TransformNet(NetConfig(2 * config.width, config.residual_blocks, config.upsample))
+    wide = TransformNet(replace(light.config, width=2 * light.config.width))
     shapes = wide.state_dict()
     wide.load_state_dict(
         {name: _widened(weight, shapes[name]) for name, weight in light.state_dict().items()}

@@ -27,7 +27,7 @@ import structlog
 import torch
 from PIL import Image
 
-from infra.bundled import BUNDLED_STYLES
+from infra.corpus import FOLDER
 from tests.bench.common.nets import light_net, standard_net
 from tests.bench.common.options import save
 from tests.bench.common.plain_net import flops_of, written_plainly
@@ -114,7 +114,7 @@ def _options() -> argparse.Namespace:
 @cache
 def picture(height: int, width: int) -> Pixels:
     """Return a picture of a size, from one that comes with the code."""
-    with Image.open(BUNDLED_STYLES / "water-lilies" / "example.jpg") as image:
+    with Image.open(min(FOLDER.glob("*.jpg"))) as image:
         return np.array(image.convert("RGB").resize((width, height)))
 
 

@@ -59,7 +59,7 @@ BACKBONES = {
 }
 STYLES = {"tiny": "1:2", "small": "0.4:20,2:30,10:50", "full": "0.4:50,2:75,10:125"}
 #: The same over the VGGs, whose ladder lies lower.
-VGG_STYLES = {"tiny": "1:2", "small": "0.4:20,1.5:30,4:50", "full": "0.4:60,1.5:90,4:150"}
+VGG_STYLES = {"tiny": "1:2", "small": "0.4:20,1.5:30,4:50", "full": "0.7:25,2:35,6:90"}
 SHAPES = {
     "tiny": (NetConfig(width=2), Hyperparameters(batch=1, crop=64)),
     "small": (NetConfig(width=8), Hyperparameters(batch=2, crop=96, smoothness=0.2)),

@@ -45,7 +45,7 @@ from worker.pixels.photo import Pixels
 POINTS = 11
 BUNDLED = Path("infra/styles")
 #: Photos on the sheet, and photos that are measured, by scale.
-SHEET_PHOTOS = 5
+SHEET_PHOTOS = 2
 PHOTOS = {"tiny": 1, "small": 10, "full": None}
 #: Short side of the photos, pixels.
 SIDE = 300

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli.main import app
-from infra.bundled import BUNDLED_STYLES
+from infra.bundled import BUNDLED_BACKBONE, BUNDLED_STYLES
 from tests.fakes.services import STYLE, World
 from tests.style_files import affine, members, net, unzipped, zipped
 
@@ -55,7 +55,8 @@ def test_an_export_takes_no_other_files_place(service: str, exported: Path, tmp_
 
 def test_a_folder_of_the_trainer_is_published(service: str, world: World) -> None:
     folder = BUNDLED_STYLES / "great-wave"
-    told = run("styles", "import", str(folder), "--name", "wave", "--url", service)
+    over = ("--backbone", str(BUNDLED_BACKBONE))
+    told = run("styles", "import", str(folder), *over, "--name", "wave", "--url", service)
     assert told.stdout == "Published wave (shared).\n", told.output
     style = world.services().styles_of("default").get("wave")
     assert [world.objects.get(stage.key) for stage in style.stages] == [

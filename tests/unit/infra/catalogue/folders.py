@@ -40,3 +40,13 @@ def change_card(folder: Path, **changes: object) -> None:
     """Change fields of a folder's card."""
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | changes))
+
+
+def over(folder: Path, nets: list[bytes]) -> Path:
+    """Put other nets into a style folder."""
+    stages = json.loads((folder / "card.json").read_text())["stages"]
+    for entry, body in zip(stages, nets, strict=True):
+        (folder / entry["file"]).write_bytes(body)
+        entry["sha256"] = hashlib.sha256(body).hexdigest()
+    change_card(folder, stages=stages)
+    return folder

@@ -66,7 +66,7 @@ def with_holes(backbone: Backbone) -> Backbone:
     """The bundled backbone with a last layer pressed down, so that pale areas are dead."""
     net = copy.deepcopy(backbone.net)
     with torch.no_grad():
-        net.up[-1].get_parameter("norm.shift").sub_(0.3)
+        net.up[-1].get_parameter("norm.shift").sub_(0.36)
     return Backbone.read(pack(net, NetCard(net.config, "backbone", 0, 0.1)))
 
 
