@@ -17,7 +17,7 @@ def test_the_standard_net_paints_as_the_light_one_does() -> None:
     """So both are trained, and errors count for both."""
     rgb = photo(40, 56)
     wide = standard_net()
-    assert wide.config == NetConfig(width=32)
+    assert wide.config == NetConfig(width=32, grain=light_net().config.grain)
     paintings = [
         TorchEngine(net, device=torch.device("cpu")).stylize(rgb) for net in (light_net(), wide)
     ]
