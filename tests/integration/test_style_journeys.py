@@ -203,9 +203,10 @@ def test_a_folder_of_the_trainer_paints_as_its_style_does(
     source: LiveStack, alice: Client, fresh: Client, tmp_path: Path
 ) -> None:
     folder = BUNDLED_STYLES / "great-wave"
-    ran = cli(source.url, KEYS["alice"], "styles", "import", str(folder), "--name", "wave")
+    given = ("styles", "import", str(folder), "--backbone", str(BUNDLED_BACKBONE))
+    ran = cli(source.url, KEYS["alice"], *given, "--name", "wave")
     assert (ran.returncode, ran.stdout) == (0, "Published wave (private).\n"), ran.stderr
-    taken = cli(source.url, KEYS["alice"], "styles", "import", str(folder))
+    taken = cli(source.url, KEYS["alice"], *given)
     assert taken.returncode == 2
     assert "already" in taken.stderr
     ours = painted(alice, photo(tmp_path), "wave", tmp_path / "a")
