@@ -32,9 +32,7 @@ def test_a_name_stands_for_the_ladder_of_its_loss_network(name: str, network: st
     ladders = VGG_SCHEDULES if network.startswith("vgg") else SCHEDULES
     assert str(ladder) == ladders[name]
     assert ladder.stages[0].ratio <= BASE_RATIO  # the deployment's base serves as it
-    assert ladder.stages[-1].ratio == {"brief": 4, "balanced": 6, "thorough": 6}[name] or (
-        network.startswith("squeezenet") and ladder.stages[-1].ratio == 10
-    )
+    assert ladder.stages[-1].ratio == (6 if network.startswith("vgg") else 10)
 
 
 def test_stages_that_are_written_out_are_the_same_for_every_loss_network() -> None:
