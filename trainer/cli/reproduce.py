@@ -65,17 +65,20 @@ def reproduce_command(
 
 def _compare(context: TrainingContext, style: Path, stage: int, *, record: bool) -> None:
     """Repeat a stage, say what came out, and end the command."""
-    card = StyleCard.read(style)
+    name = context.config.name
     if record:
         record_elsewhere(context, style)
     outcome = repeat_stage(context, style, stage)
     console.print(
-        f"{card.name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
+        f"{name}, stage {stage}: {outcome.equal_losses} of {outcome.iterations} losses equal, "
         f"weights {'equal' if outcome.equal_weights else 'different'}."
     )
-    if not outcome.repeats and context.corpus.sha256() != card.training.corpus_sha256:
+    if (
+        not outcome.repeats
+        and context.corpus.sha256() != StyleCard.read(style).training.corpus_sha256
+    ):
         photos = context.config.photos
-        raise CorpusRejected(f"The photos in {photos} are not those on the card of {card.name}.")
+        raise CorpusRejected(f"The photos in {photos} are not those on the card of {name}.")
     if not outcome.exact and not outcome.same_arithmetic:
         console.print(
             f"The card knows nothing of {context.machine}, which rounds otherwise: the "

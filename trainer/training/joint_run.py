@@ -45,6 +45,7 @@ class JointRun:
         self._tick = 0
         self._rate_scale = 1.0
         self._attempts = 0
+        self._trainer: JointTrainer | None = None
         self._enter(0)
 
     @property
@@ -110,11 +111,10 @@ class JointRun:
         return self._context.config.schedule.stages[self.stage].ratio
 
     def _enter(self, stage: int) -> None:
-        if stage:
-            self.close()
+        self.close()
         self.stage = stage
         self._totals = []
-        self._trainer: JointTrainer | None = None
+        self._trainer = None
         self._start: dict[str, Tensor] = {
             name: weight.detach().clone() for name, weight in self.nets.weights().items()
         }
