@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from infra.catalogue.card import StyleCard
 from worker.net import TransformNet
@@ -24,13 +25,19 @@ UNDECISIVE = {
 def config_digest(card: StyleCard) -> str:
     """Return a hash (hex) of what decides the weights of a training, but for its photos."""
     parts = {
-        "painting": card.painting.model_dump(exclude={"title"}),
+        "painting": _painting(card),
         "net": card.net.model_dump(),
         "training": card.training.model_dump(exclude=UNDECISIVE),
         "name": card.name,
         "base": card.base_sha256,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _painting(card: StyleCard) -> dict[str, Any]:
+    """Return what decides how the painting is seen: as before there was any blur, without one."""
+    without = {"title"} if card.painting.blur else {"title", "blur"}
+    return card.painting.model_dump(exclude=without)
 
 
 def weights_sha256(net: TransformNet) -> str:

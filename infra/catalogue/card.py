@@ -41,6 +41,8 @@ class PaintingCard(CardPart):
     sha256: str
     title: str
     side: int
+    #: Deviation (px) of the Gaussian that it was blurred by there. None was before 0.2.0.
+    blur: float = 0.0
 
 
 class NetShape(CardPart):

@@ -233,6 +233,7 @@ def _config(
         net=net,
         hyperparameters=hyperparameters,
         painting_side=options.painting_side,
+        painting_blur=options.painting_blur,
         code_version=version("impasto"),
         command=command_line("trainer.cli.backbone"),
         reproduce=reproduce,

@@ -47,6 +47,12 @@ Side = Annotated[
     int,
     typer.Option(min=SMALLEST_PAINTING, help="Short side (px) at which the painting is seen."),
 ]
+Blur = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=8.0, help="Gaussian (px) that takes canvas and sharpening off the painting."
+    ),
+]
 Batch = Annotated[int, typer.Option(min=1, help="Photos in one step.")]
 Crop = Annotated[
     int, typer.Option(min=SMALLEST_CROP, max=CORPUS_SIDE, help="Side (px) of the square crops.")
@@ -91,6 +97,7 @@ class LearningOptions:
     loss_network: Network = ORIGINAL_VGG19
     loss_weights: Weights = None
     painting_side: Side = 384
+    painting_blur: Blur = 0.0
     batch: Batch = 4
     crop: Crop = 192
     smoothness: Smoothness = 0.2

@@ -112,6 +112,7 @@ def config_from_card(card: StyleCard, painting: Path, photos: Path) -> RunConfig
             later_rate=training.later_rate,
         ),
         painting_side=card.painting.side,
+        painting_blur=card.painting.blur,
         code_version=card.code_version,
         command=card.command,
         reproduce=card.reproduce,

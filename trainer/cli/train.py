@@ -104,6 +104,7 @@ class TrainOptions(LearningOptions):
                 identity=self.identity,
             ),
             painting_side=self.painting_side,
+            painting_blur=self.painting_blur,
             code_version=version("impasto"),
             command=command_line(),
             reproduce=reproduce_line(

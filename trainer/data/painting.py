@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from infra.errors import ImpastoError
 from infra.jobs.domain.training_options import SMALLEST_PAINTING
@@ -37,9 +37,13 @@ class PaintingRejected(ImpastoError):
     title = "The painting cannot be read as a picture."
 
 
-def read_painting(path: Path, side: int, decode: Decode = decode_here) -> NDArray[np.uint8]:
+def read_painting(
+    path: Path, side: int, decode: Decode = decode_here, *, blur: float = 0.0
+) -> NDArray[np.uint8]:
     """Decode a painting and bring its short side to `side` pixels: (H, W, 3) uint8 sRGB.
 
+    `blur` is the deviation, pixels of that size, of a Gaussian that takes away what is finer than
+    strokes: canvas, and a scan's sharpening. Nets answer those with a weave over the whole picture.
     Raises PaintingRejected when it is no picture that `decode` takes, or one side is many times
     the other, and PaintingTooSmall.
     """
@@ -49,7 +53,8 @@ def read_painting(path: Path, side: int, decode: Decode = decode_here) -> NDArra
         check_proportions(photo)
     except (PhotoRejected, OSError) as error:
         raise PaintingRejected(f"The painting {path.name} cannot be used: {error}") from error
-    return resized(Image.fromarray(photo.rgb), side)
+    shown = resized(Image.fromarray(photo.rgb), side)
+    return np.asarray(Image.fromarray(shown).filter(ImageFilter.GaussianBlur(blur)))
 
 
 def _check_size(photo: Photo) -> None:

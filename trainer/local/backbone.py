@@ -47,8 +47,9 @@ def read_targets(
     context: TrainingContext, paintings: Mapping[str, Path]
 ) -> dict[str, PaintingTarget]:
     """Look at paintings, by name, as the context looks at its own; raises CorpusRejected."""
+    config = context.config
     pictures = {
-        name: to_tensor(read_painting(path, context.config.painting_side))
+        name: to_tensor(read_painting(path, config.painting_side, blur=config.painting_blur))
         for name, path in paintings.items()
     }
     return {

@@ -52,6 +52,8 @@ class RunConfig:
     reproduce: str
     #: Set when stages may end early, once they have settled.
     adaptive: Adaptive | None = None
+    #: Deviation, pixels, of the Gaussian that the painting is blurred by (see `read_painting`).
+    painting_blur: float = 0.0
 
 
 class TrainingContext:
@@ -77,7 +79,9 @@ class TrainingContext:
         self.loss_network = loss_network
         self.device = loss_network.device
         self.arithmetic = arithmetic
-        painting = read_painting(config.painting, config.painting_side, decode)
+        painting = read_painting(
+            config.painting, config.painting_side, decode, blur=config.painting_blur
+        )
         self.painting = to_tensor(painting).to(self.device)
         self.corpus: Photos = photos or PhotoFolder(config.photos, side=CORPUS_SIDE)
         training, held_out = split_held_out(len(self.corpus), HELD_OUT)
@@ -193,7 +197,10 @@ class TrainingContext:
             command=config.command,
             reproduce=config.reproduce,
             painting=PaintingCard(
-                sha256=file_sha256(config.painting), title=config.title, side=config.painting_side
+                sha256=file_sha256(config.painting),
+                title=config.title,
+                side=config.painting_side,
+                blur=config.painting_blur,
             ),
             net=NetShape(**config.net.described()),
             training=self._training_card(),

@@ -16,6 +16,16 @@ def test_a_painting_is_brought_to_size_as_photos_are(painting: Path) -> None:
     assert np.array_equal(read_painting(painting, 80), read_picture(painting, 80))
 
 
+def test_a_blur_takes_what_is_finer_than_strokes(tmp_path: Path) -> None:
+    """Columns of one pixel nearly go, broad ones stay."""
+    fine, broad = (np.arange(128) // wide % 2 * 255 for wide in (1, 16))
+    rows = [np.tile(columns.astype(np.uint8), (64, 1)) for columns in (fine, broad)]
+    Image.fromarray(np.concatenate(rows)).convert("RGB").save(tmp_path / "p.png")
+    seen = read_painting(tmp_path / "p.png", 128, blur=1.0)
+    assert seen[:48, 4:-4].std() < 5
+    assert seen[80:].std() > 115
+
+
 def test_a_painting_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

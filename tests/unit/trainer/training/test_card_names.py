@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from infra.catalogue.card import LossWeights
 from infra.corpus import FOLDER, PHOTOS, SHA256, STARTER, TERMS
 from trainer.card import config_digest
@@ -47,6 +49,21 @@ def test_names_decide_nothing(context: Callable[..., TrainingContext]) -> None:
     assert config_digest(card.model_copy(update={"training": told})) == config_digest(card)
     other = card.training.model_copy(update={"seed": 5})
     assert config_digest(card.model_copy(update={"training": other})) != config_digest(card)
+
+
+def test_a_blurred_painting_is_another_training_and_none_is_that_of_before(
+    context: Callable[..., TrainingContext],
+) -> None:
+    made = context()
+    card = made.blank_card(made.photos_themselves)
+    blurred = card.painting.model_copy(update={"blur": 0.8})
+    other = card.model_copy(update={"painting": blurred})
+    assert config_digest(other) != config_digest(card)
+    again = config_from_card(other, made.config.painting, made.config.photos)
+    assert again.painting_blur == 0.8
+    seen = TrainingContext(again, made.loss_network)
+    assert seen.blank_card(made.photos_themselves).painting == blurred
+    assert not torch.equal(seen.painting, made.painting)
 
 
 def test_the_weight_of_spikes_is_told_and_leaves_older_checkpoints_valid(
