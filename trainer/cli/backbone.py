@@ -191,7 +191,7 @@ def quick_command(options: QuickOptions) -> None:
         title=options.title,
         licence=options.licence,
         reproduce=reproduce_line(
-            out, 1, options.painting, options.photos, options.loss_weights, over=options.backbone
+            out, options.painting, options.photos, options.loss_weights, over=options.backbone
         ),
     )
     context = QuickContext(config, options.read_loss_network(), over)

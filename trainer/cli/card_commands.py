@@ -16,7 +16,6 @@ def command_line(module: str = "trainer") -> str:
 
 def reproduce_line(
     style: Path,
-    stage: int,
     painting: Path,
     photos: Path,
     weights: Path | None,
@@ -24,8 +23,11 @@ def reproduce_line(
     over: Path = BUNDLED_BACKBONE,
     fast: bool = False,
 ) -> str:
-    """Return the command that repeats a stage of this training; `over` is a backbone's file."""
-    words = ["python", "-m", "trainer", "reproduce", str(style), "--stage", str(stage)]
+    """Return the command that repeats a stage of this training; `over` is a backbone's file.
+
+    It names no stage: which ones are published is not known when the card is begun.
+    """
+    words = ["python", "-m", "trainer", "reproduce", str(style)]
     words += ["--painting", str(painting), "--photos", str(photos)]
     words += ["--loss-weights", str(weights)] if weights else []
     words += ["--backbone", str(over)] if over != BUNDLED_BACKBONE else []

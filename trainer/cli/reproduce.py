@@ -33,7 +33,10 @@ def reproduce_command(
     style: Annotated[Path, typer.Argument(help="Folder of a style: card.json and stages.")],
     painting: Painting,
     photos: Photos = FOLDER,
-    stage: Annotated[int, typer.Option(help="Which stage to repeat, from 0.")] = 0,
+    stage: Annotated[
+        int | None,
+        typer.Option(help="Which stage to repeat, from 0; without it the first that was trained."),
+    ] = None,
     loss_weights: Weights = None,
     backbone: BackboneFile = BUNDLED_BACKBONE,
     fast: Fast = False,
@@ -48,6 +51,7 @@ def reproduce_command(
     """
     card = StyleCard.read(style)
     trained = [done.stage for done in card.stages if done.iterations]
+    stage = next(iter(trained), 0) if stage is None else stage
     if stage not in trained:
         known = ", ".join(map(str, trained))
         raise typer.BadParameter(f"{card.name} was trained in stages {known}, not in {stage}.")

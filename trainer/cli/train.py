@@ -88,7 +88,6 @@ class TrainOptions(LearningOptions):
 
     def config(self) -> RunConfig:
         """Return all that decides the training."""
-        first = 1 if self.base else 0
         return RunConfig(
             name=self.name,
             title=self.title or self.name,
@@ -108,7 +107,7 @@ class TrainOptions(LearningOptions):
             code_version=version("impasto"),
             command=command_line(),
             reproduce=reproduce_line(
-                self.out, first, self.painting, self.photos, self.loss_weights, fast=self.fast
+                self.out, self.painting, self.photos, self.loss_weights, fast=self.fast
             ),
             adaptive=Adaptive() if self.adaptive else None,
         )

@@ -114,7 +114,7 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
     """Names with blanks are one word there too, and the assets lie elsewhere."""
     monkeypatch.setenv("IMPASTO_ASSETS", "/as sets")
     written = reproduce_line(
-        Path("my styles/a"), 1, Path("/as sets/my monet.jpg"), Path("photos"), None, fast=True
+        Path("my styles/a"), Path("/as sets/my monet.jpg"), Path("photos"), None, fast=True
     )
     told = subprocess.run(
         ["bash", "-c", f"printf '%s\n' {written}"],
@@ -126,13 +126,13 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
     options = {told[at]: told[at + 1] for at in range(5, len(told) - 1, 2)}
     assert told[:5] == ["python", "-m", "trainer", "reproduce", "my styles/a"]
     assert options["--painting"] == "/else where/my monet.jpg"
-    assert (options["--stage"], options["--photos"], told[-1]) == ("1", "photos", "--fast")
+    assert (options["--photos"], told[-1]) == ("photos", "--fast")
 
 
 def test_the_command_of_a_quick_style_names_a_backbone_of_ones_own() -> None:
     style, painting, photos = Path("night"), Path("night.jpg"), Path("photos")
-    assert "--backbone" not in reproduce_line(style, 1, painting, photos, None)
-    over = reproduce_line(style, 1, painting, photos, None, over=Path("mine.safetensors"))
+    assert "--backbone" not in reproduce_line(style, painting, photos, None)
+    over = reproduce_line(style, painting, photos, None, over=Path("mine.safetensors"))
     assert over.endswith("--backbone mine.safetensors")
 
 
