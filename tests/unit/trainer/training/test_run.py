@@ -187,7 +187,7 @@ def test_a_base_of_another_shape_is_refused_at_once(context: TrainingContext) ->
 
 def test_the_guard_goes_back_with_smaller_steps_and_says_so(make_context: ContextMaker) -> None:
     """Whatever stage 0 is, a stage that may not rise at all is taken back until it is given up."""
-    context = make_context("0.02:80,1:2")
+    context = make_context("0.02:40,1:2")
     rules = GuardRules(lost=-1, learned=math.inf, attempts=2)
     run = TrainingRun(context, rules=rules)
     with pytest.raises(TrainingDiverged, match=r"stage 1 .*2 smaller steps"):

@@ -33,9 +33,10 @@ def test_the_weight_decides_what_a_step_learns(
     context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first distances are of the net before it; with a weight of 0 nothing is looked at."""
-    monkeypatch.setattr(spikes, "USUAL", 1.0)  # so that any features are spiky
+    real = spikes.spiky
+    monkeypatch.setattr(spikes, "spiky", lambda features, _: real(features, 1.0))  # all are spiky
     (before, net), (weighed, other) = learned(context, 0.0), learned(context, 1.0)
     assert before[0] == weighed[0]
     assert other != net
-    monkeypatch.setattr(spikes, "spiky", lambda _: torch.tensor(float("nan")))
+    monkeypatch.setattr(spikes, "spiky", lambda *_: torch.tensor(float("nan")))
     assert learned(context, 0.0) == (before, net)
